@@ -1,0 +1,85 @@
+"""Why something waits, in one sentence: what is asked, how much is free, and who holds the rest."""
+
+from collections import Counter
+
+from airgate_web.domain.amounts import MIB_A_GIB, MILLIS_A_CORE, Amounts
+from airgate_web.domain.workload import NODE_CLASS, Kind, NodeFacts, Observation, Replica, ReplicaState
+
+
+def explain_wait(kind: Kind, amounts: Amounts, replica: Replica, observed: Observation) -> str:
+    """Return why `replica` is not ready, or "" when it is.
+
+    The first of these that is true: no node of its class, no node large enough, no card free; else what the cluster
+    says itself.
+    """
+    if replica.state is ReplicaState.READY:
+        return ""
+    if replica.state is ReplicaState.WAITING:
+        nodes = find_nodes(kind, observed)
+        return (
+            explain_no_node(kind, nodes)
+            or explain_too_small(amounts, nodes)
+            or explain_no_card(amounts, nodes, observed)
+            or f"{replica.name} waits: {replica.reason or 'the cluster gives no reason yet'}."
+        )
+    return f"{replica.name}: {replica.reason}" if replica.reason else ""
+
+
+def find_nodes(kind: Kind, observed: Observation) -> tuple[NodeFacts, ...]:
+    """Return the ready nodes of the class that workloads of this kind run on."""
+    return tuple(node for node in observed.nodes if node.ready and NODE_CLASS[kind] in node.classes)
+
+
+def explain_no_node(kind: Kind, nodes: tuple[NodeFacts, ...]) -> str:
+    """Return a sentence when no node of the class is ready."""
+    if nodes:
+        return ""
+    return f"No ready node has the class '{NODE_CLASS[kind]}': label one, or bring its node back."
+
+
+def explain_too_small(amounts: Amounts, nodes: tuple[NodeFacts, ...]) -> str:
+    """Return a sentence when no single node could ever hold one replica."""
+    if amounts.cpu_millis > max(node.cpu_millis for node in nodes):
+        most = max(node.cpu_millis for node in nodes) / MILLIS_A_CORE
+        return f"Asks {amounts.cpu_millis / MILLIS_A_CORE:g} cores, the largest node has {most:g}: ask for less."
+    if amounts.memory_mib > max(node.memory_mib for node in nodes):
+        most = max(node.memory_mib for node in nodes) / MIB_A_GIB
+        return f"Asks {amounts.memory_mib / MIB_A_GIB:g} GiB of memory, the largest node has {most:.1f}: ask for less."
+    return ""
+
+
+def explain_no_card(amounts: Amounts, nodes: tuple[NodeFacts, ...], observed: Observation) -> str:
+    """Return a sentence when no node has as many free cards as one replica asks for; it names who holds them."""
+    resource = amounts.resource
+    if not amounts.accelerators or max(find_free(node, resource, observed) for node in nodes) >= amounts.accelerators:
+        return ""
+    capacity = sum(node.capacity.get(resource, 0) for node in nodes)
+    if not capacity:
+        return f"Asks {amounts.accelerators} {resource}, and no node has any: check the cards, or deploy without."
+    free = sum(find_free(node, resource, observed) for node in nodes)
+    return f"Asks {amounts.accelerators} {resource}, {free} of {capacity} free{explain_holders(resource, nodes, observed)}."
+
+
+def find_free(node: NodeFacts, resource: str, observed: Observation) -> int:
+    """Return how many healthy cards of a node nobody holds; never below 0."""
+    held = sum(h.count for h in observed.holders if h.resource == resource and h.node == node.name)
+    return max(0, node.allocatable.get(resource, 0) - held)
+
+
+def explain_holders(resource: str, nodes: tuple[NodeFacts, ...], observed: Observation) -> str:
+    """Return ": 2 held by a/b, 1 by c/d, 1 unhealthy (qaic3: …)" or "" when nobody holds any and all are well."""
+    held: Counter[str] = Counter()
+    for holder in observed.holders:
+        if holder.resource == resource:
+            held[holder.owner] += holder.count
+    parts = [f"{count} held by {owner}" for owner, count in sorted(held.items(), key=lambda item: (-item[1], item[0]))]
+    sick = sum(node.capacity.get(resource, 0) - node.allocatable.get(resource, 0) for node in nodes)
+    if sick > 0:
+        parts.append(f"{sick} unhealthy{explain_sick(resource, observed)}")
+    return ": " + ", ".join(parts) if parts else ""
+
+
+def explain_sick(resource: str, observed: Observation) -> str:
+    """Return " (id: reason, …)" for the unhealthy devices that the cluster can name."""
+    sick = [d for d in observed.devices if d.resource == resource and not d.healthy]
+    return " (" + ", ".join(f"{d.id}: {d.reason or 'no reason given'}" for d in sick) + ")" if sick else ""

@@ -1,0 +1,60 @@
+"""Models: an immutable file by digest, its versions, and the signature that was read in the sandbox."""
+
+import datetime
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """One input or output of a model.
+
+    datatype: in the terms of the Open Inference Protocol (FP32, INT64, BYTES, …).
+    shape: -1 stands for a free dimension. sample: a value of that shape, nested lists, or None.
+    values: the possible values where the model knows them.
+    """
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    sample: object = None
+    values: tuple[object, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What goes into a model and what comes out, in order."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """One version of a model. Its file is stored under `digest` ("sha256:" and 64 hex digits) and never changes.
+
+    size: bytes. task: "classification", "regression" or "". libraries: versions found in the file.
+    """
+
+    project: str
+    model: str
+    version: int
+    format: str
+    filename: str
+    digest: str
+    size: int
+    signature: Signature
+    task: str
+    libraries: dict[str, str]
+    created: datetime.datetime
+    created_by: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model as a list shows it: its newest version and how many there are."""
+
+    project: str
+    name: str
+    latest: ModelVersion
+    versions: int

@@ -1,0 +1,166 @@
+"""Workloads: what a cluster is asked to run (wanted) and what it says about that (observed).
+
+Kubernetes and local processes are two ways to run the same workload, so nothing here knows either.
+"""
+
+import dataclasses
+import datetime
+import hashlib
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from airgate_web.domain.amounts import Amounts
+
+
+class Kind(StrEnum):
+    """service: a deployed model. tester: the warm process that reads signatures and runs tests."""
+
+    SERVICE = "service"
+    TESTER = "tester"
+
+
+NODE_CLASS = {Kind.SERVICE: "deploy", Kind.TESTER: "compute"}
+
+
+class ReplicaState(StrEnum):
+    """One word for a replica; the same five words everywhere."""
+
+    READY = "Ready"
+    STARTING = "Starting"
+    WAITING = "Waiting"
+    FAILED = "Failed"
+    STOPPED = "Stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """The file a service serves. digest: "sha256:…"; size: bytes."""
+
+    name: str
+    version: int
+    format: str
+    filename: str
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A wish to the cluster.
+
+    name: a DNS label, unique in the cluster. owner: whom people know it by ("route/deployment" or a runtime's slug).
+    gate_secret: what the gateway sends and the runtime compares; never shown or logged.
+    """
+
+    name: str
+    kind: Kind
+    owner: str
+    image: str
+    amounts: Amounts
+    replicas: int
+    gate_secret: str = field(repr=False)
+    model: ModelFile | None = None
+
+    @property
+    def node_class(self) -> str:
+        """The class of nodes it may run on: a key of airgate_kit.names.NODE_CLASSES."""
+        return NODE_CLASS[self.kind]
+
+
+def find_spec_digest(workload: Workload) -> str:
+    """Return the SHA-256 (hex) of the wish; two wishes are the same when their digests are."""
+    return hashlib.sha256(json.dumps(dataclasses.asdict(workload), sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a replica, or in a cluster the headless Service, can be reached. host: a name or an IP address."""
+
+    host: str
+    http_port: int
+    grpc_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One pod or process.
+
+    devices: the device ids it was granted, as the plugin names them. reason: what the cluster says when it is not
+    ready, raw (explain.py makes a sentence of it). device: where the runtime computes ("CPU", "QAIC", …; empty when
+    not known yet).
+    """
+
+    name: str
+    state: ReplicaState
+    spec_digest: str
+    node: str = ""
+    devices: tuple[str, ...] = ()
+    reason: str = ""
+    restarts: int = 0
+    started: datetime.datetime | None = None
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadFacts:
+    """What a cluster runs under one workload's name.
+
+    spec_digest: the digest of the wish it runs. addresses: where requests go now; in a cluster the Service's name,
+    whether or not a replica is ready; with local processes one for each ready replica.
+    """
+
+    name: str
+    kind: Kind
+    spec_digest: str
+    replicas: tuple[Replica, ...]
+    addresses: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds cards. owner: as in Workload.owner, or "namespace/pod" for somebody else's pod."""
+
+    resource: str
+    count: int
+    owner: str
+    replica: str
+    node: str
+    since: datetime.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFacts:
+    """One card (SoC or GPU) as far as the cluster can name it. healthy: on offer or in use; reason: why not."""
+
+    id: str
+    resource: str
+    node: str
+    healthy: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """A node. classes: of control, compute, deploy. capacity and allocatable: cards by resource name.
+
+    cpu_millis and memory_mib: allocatable to pods.
+    """
+
+    name: str
+    ready: bool
+    classes: tuple[str, ...]
+    cpu_millis: int
+    memory_mib: int
+    capacity: dict[str, int]
+    allocatable: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The whole truth at one moment, as far as the appliance looks: its own workloads, all nodes, all card holders."""
+
+    workloads: tuple[WorkloadFacts, ...] = ()
+    nodes: tuple[NodeFacts, ...] = ()
+    holders: tuple[Holder, ...] = ()
+    devices: tuple[DeviceFacts, ...] = ()

@@ -1,0 +1,189 @@
+"""What the services and the reconciler need from outside: one Protocol each. The adapters keep them.
+
+Every implementation of a Protocol, the fakes of the tests included, passes the same suite in tests/contracts.
+All calls are synchronous and safe to call from several threads, unless one says otherwise.
+"""
+
+import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from airgate_web.domain.deployment import Deployment, DeploymentStatus, Token
+from airgate_web.domain.model import Model, ModelVersion, Signature
+from airgate_web.domain.plan import Action
+from airgate_web.domain.project import Project
+from airgate_web.domain.runtime import Runtime
+from airgate_web.domain.user import User
+from airgate_web.domain.workload import Observation
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Who did what, when. subject: for example "deployment qc/digits-live"."""
+
+    at: datetime.datetime
+    who: str
+    deed: str
+    subject: str
+    detail: str = ""
+
+
+class Store(Protocol):
+    """Wishes and facts. Services write wishes, the reconciler writes facts; each method is one transaction.
+
+    `find_…` returns None when there is none; `add_…` raises Conflict when the name is taken; `remove_…` of what is
+    not there does nothing.
+    """
+
+    # People
+    def add_user(self, user: User) -> None: ...
+    def find_user(self, name: str) -> User | None: ...
+    def list_users(self) -> Sequence[User]: ...
+    def change_password(self, name: str, password_hash: str) -> None: ...
+
+    # Projects
+    def add_project(self, project: Project) -> Project:
+        """Keep it under a new id (the given one is ignored) and return it so."""
+
+    def find_project(self, route: str) -> Project | None: ...
+    def list_projects(self) -> Sequence[Project]: ...
+    def remove_project(self, route: str) -> None:
+        """Remove it with its models and deployments."""
+
+    # Models
+    def add_version(self, version: ModelVersion) -> ModelVersion:
+        """Keep it as the next version of its name (the given number is ignored) and return it so."""
+
+    def find_version(self, route: str, model: str, version: int) -> ModelVersion | None: ...
+    def find_model(self, route: str, model: str) -> Model | None: ...
+    def list_models(self, route: str) -> Sequence[Model]: ...
+    def list_versions(self, route: str, model: str) -> Sequence[ModelVersion]:
+        """Newest first."""
+
+    def remove_model(self, route: str, model: str) -> None: ...
+    def list_digests(self) -> frozenset[str]:
+        """Digests that a version or a deployment still names."""
+
+    # Runtimes
+    def put_runtime(self, runtime: Runtime) -> None:
+        """Keep it under its slug, in place of one that is there."""
+
+    def find_runtime(self, slug: str) -> Runtime | None: ...
+    def list_runtimes(self) -> Sequence[Runtime]: ...
+
+    # Deployments: wishes
+    def add_deployment(self, deployment: Deployment) -> Deployment:
+        """Keep it under a new id, generation 1, and return it so."""
+
+    def change_deployment(self, deployment: Deployment) -> Deployment:
+        """Replace the wish of that id, with the next generation, and return it so; NotFound when it is gone."""
+
+    def find_deployment(self, route: str, name: str) -> Deployment | None: ...
+    def list_deployments(self, route: str | None = None) -> Sequence[Deployment]: ...
+    def remove_deployment(self, route: str, name: str) -> None:
+        """Remove wish, facts and tokens; the reconciler then removes what runs."""
+
+    # Deployments: facts (the reconciler alone writes them)
+    def write_status(self, deployment_id: int, status: DeploymentStatus) -> None: ...
+    def find_status(self, deployment_id: int) -> DeploymentStatus | None: ...
+    def write_observation(self, observation: Observation, at: datetime.datetime) -> None: ...
+    def find_observation(self) -> tuple[Observation, datetime.datetime] | None: ...
+
+    # Tokens
+    def add_token(self, token: Token) -> None: ...
+    def list_tokens(self, deployment_id: int) -> Sequence[Token]: ...
+    def revoke_token(self, token_id: str, at: datetime.datetime) -> None: ...
+    def list_revoked(self) -> Sequence[Token]:
+        """Every revoked token; expired ones too, the caller decides."""
+
+    # Audit
+    def add_audit(self, entry: AuditEntry) -> None: ...
+    def list_audit(self, limit: int = 200) -> Sequence[AuditEntry]:
+        """Newest first."""
+
+    # Change notice
+    def find_wish_number(self) -> int:
+        """A number that grows with every change of a wish, a runtime or a token: compare it to wake up."""
+
+    def find_fact_number(self) -> int:
+        """A number that grows with every change of a status (write_status of an equal status does not count)."""
+
+
+class Blobs(Protocol):
+    """Model files by digest, immutable."""
+
+    def put(self, source: Iterator[bytes], limit: int) -> tuple[str, int]:
+        """Keep the bytes and return ("sha256:…", size). Raises TooLarge past `limit` bytes and keeps nothing then."""
+
+    def find(self, digest: str) -> Path | None:
+        """Return the local path of a blob, or None."""
+
+    def open(self, digest: str) -> BinaryIO:
+        """Open a blob for reading; NotFound when there is none."""
+
+    def remove(self, digest: str) -> None: ...
+    def list(self) -> frozenset[str]: ...
+
+
+class Cluster(Protocol):
+    """Where workloads run: Kubernetes or local processes. Only the reconciler (and tests) hold one."""
+
+    def observe(self) -> Observation:
+        """Return the whole truth now; Unavailable when the cluster does not answer."""
+
+    def apply(self, action: Action) -> None:
+        """Begin an action and return; can be repeated; progress is seen by observing."""
+
+    def wait(self, seconds: float) -> bool:
+        """Block until something may have changed (True) or `seconds` have passed (False)."""
+
+    def read_logs(self, replica: str, lines: int) -> str:
+        """Return the last lines of a replica's stdout and stderr; "" when it is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What the sandbox read out of a model file."""
+
+    format: str
+    signature: Signature
+    task: str
+    libraries: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRun:
+    """One test of a model. seconds: of the call; load_seconds: of loading the model before it."""
+
+    ok: bool
+    result: object
+    stdout: str
+    stderr: str
+    device: str
+    seconds: float
+    load_seconds: float
+    error: str = ""
+    hint: str = ""
+
+
+class Tester(Protocol):
+    """The warm test runtime: opens files that nobody trusts, far from every key."""
+
+    def inspect(self, runtime: str, digest: str, filename: str) -> Inspection:
+        """Read a signature; BadModel with the reason, Unavailable when no tester answers."""
+
+    def test(self, runtime: str, version: ModelVersion, function: str, args: object) -> TrialRun:
+        """Load, call once, forget. A model that fails is a TrialRun with ok=False; Unavailable as above."""
+
+
+class Tokens(Protocol):
+    """Signs and checks RS256 JWTs."""
+
+    def sign(self, claims: dict[str, object]) -> str: ...
+    def read(self, token: str) -> dict[str, object]:
+        """Return the claims of a token signed here and not expired; Unauthenticated otherwise."""
+
+    def jwks(self) -> dict[str, object]:
+        """The public keys as a JSON Web Key Set, for the gateway."""
