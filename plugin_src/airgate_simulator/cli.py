@@ -1,0 +1,80 @@
+"""`airgate-simulate-qaic`: make a tree with simulated cards, or break and mend one that is there."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from airgate_simulator import faults
+from airgate_simulator.plan import SKUS, plan_socs
+from airgate_simulator.tree import DEVICE_FILES, pci_folder, write_tree
+
+EXIT_OK = 0
+EXIT_USAGE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code (0 done, 2 not understood or not possible)."""
+    wishes = _parser().parse_args(arguments)
+    try:
+        _apply(wishes)
+    except FileNotFoundError:
+        print(f"{wishes.root} holds no simulated host; make one with --cards N --sku pro", file=sys.stderr)
+        return EXIT_USAGE
+    except (ValueError, PermissionError) as why:
+        print(f"airgate-simulate-qaic: {why}", file=sys.stderr)
+        return EXIT_USAGE
+    _print_tree(wishes.root)
+    return EXIT_OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="airgate-simulate-qaic",
+        description="Write a host with SIMULATED Qualcomm cards. Nothing in it computes; no real card answers.",
+    )
+    add = parser.add_argument
+    add("--root", type=Path, required=True, metavar="DIR", help="folder of the simulated host")
+    add("--cards", type=int, metavar="N", help="write the tree anew with this many cards")
+    add("--sku", choices=tuple(SKUS), default="pro", help="what the cards are (default: pro)")
+    add("--numa-nodes", type=int, default=2, metavar="N", help="NUMA nodes to spread over; 0: unknown (default: 2)")
+    add("--device-files", choices=DEVICE_FILES, default="plain", help="device nodes as files, or real ones (root)")
+    add("--neighbour", action="store_true", help="add another vendor's accelerator as accel0")
+    add("--lose", metavar="ADDRESS", help="let the SoC at this PCI address fall off the bus")
+    add("--restore", metavar="ADDRESS", help="bring that SoC back, Ready")
+    add("--status", metavar="ADDRESS=WORD", help="let qaic-util report Ready, Initializing, Error or another word")
+    add("--serial", metavar="ADDRESS=SERIAL", help="let the SoC report another board serial")
+    add("--util", choices=faults.UTIL_MODES, help="how qaic-util itself behaves")
+    add("--util-seconds", type=float, default=3.0, metavar="S", help='delay of "--util slow" (default: 3)')
+    return parser
+
+
+def _apply(wishes: argparse.Namespace) -> None:
+    root: Path = wishes.root
+    if wishes.cards is not None:
+        socs = plan_socs(wishes.cards, wishes.sku, wishes.numa_nodes, first_accel=int(wishes.neighbour))
+        write_tree(root, socs, wishes.device_files, wishes.neighbour)
+    if wishes.lose:
+        faults.apply_lost_soc(root, wishes.lose)
+    if wishes.restore:
+        faults.apply_returned_soc(root, wishes.restore)
+    if wishes.status:
+        faults.apply_status(root, *_pair("--status", wishes.status))
+    if wishes.serial:
+        faults.apply_serial(root, *_pair("--serial", wishes.serial))
+    if wishes.util:
+        faults.apply_util_mode(root, wishes.util, wishes.util_seconds)
+
+
+def _pair(flag: str, text: str) -> tuple[str, str]:
+    address, sign, value = text.partition("=")
+    if not sign:
+        raise ValueError(f"{flag} {text!r} needs the form ADDRESS=VALUE, e.g. {flag} 0000:01:00.0=Error")
+    return address, value
+
+
+def _print_tree(root: Path) -> None:
+    print(f"simulated host at {root} (no real card):")
+    for soc in faults.find_socs(root):
+        state = soc.status if pci_folder(root, soc.address).exists() else "lost"
+        print(f"  {soc.address}  {soc.sku:<16} QID {soc.qid:<3} accel{soc.accel:<3} {soc.serial}  {state}")

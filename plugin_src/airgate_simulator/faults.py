@@ -1,0 +1,67 @@
+"""What can go wrong with a simulated card, written into its tree. Each can be repeated."""
+
+import dataclasses
+from pathlib import Path
+
+from airgate_simulator.plan import Soc
+from airgate_simulator.tree import read_facts, remove_soc, write_facts, write_soc
+
+UTIL_MODES = ("ok", "slow", "hang", "garbage", "fail", "missing-serial")
+
+
+def find_socs(root: Path) -> tuple[Soc, ...]:
+    """Return the SoCs of the tree, lost ones included, in order of their PCI addresses."""
+    rows = read_facts(root)["socs"]
+    names = {field.name for field in dataclasses.fields(Soc)}
+    if not isinstance(rows, list):
+        return ()
+    return tuple(Soc(**{key: value for key, value in row.items() if key in names}) for row in rows)
+
+
+def apply_lost_soc(root: Path, address: str) -> None:
+    """Let one SoC fall off the bus: gone from sysfs, from /dev and from qaic-util."""
+    soc = _find_soc(root, address)
+    _change_row(root, address, lost=True)
+    remove_soc(root, soc)
+
+
+def apply_returned_soc(root: Path, address: str) -> None:
+    """Bring a lost or failed SoC back as it was when it was new: present and Ready."""
+    write_soc(root, dataclasses.replace(_find_soc(root, address), status="Ready"))
+
+
+def apply_status(root: Path, address: str, status: str) -> None:
+    """Let qaic-util report `status` (Ready, Initializing, Error or any other word) for one SoC."""
+    _change_row(root, address, status=status)
+
+
+def apply_serial(root: Path, address: str, serial: str) -> None:
+    """Let one SoC report another board serial (empty: it reports none)."""
+    _change_row(root, address, serial=serial)
+
+
+def apply_util_mode(root: Path, mode: str, seconds: float = 0.0) -> None:
+    """Change how qaic-util itself behaves: one of `UTIL_MODES`; `seconds` is the delay of "slow"."""
+    if mode not in UTIL_MODES:
+        raise ValueError(f"qaic-util mode {mode!r} is unknown; use one of {', '.join(UTIL_MODES)}")
+    facts = read_facts(root)
+    facts["util"] = {"mode": mode, "seconds": seconds}
+    write_facts(root, facts)
+
+
+def _find_soc(root: Path, address: str) -> Soc:
+    for soc in find_socs(root):
+        if soc.address == address:
+            return soc
+    known = ", ".join(soc.address for soc in find_socs(root)) or "none"
+    raise ValueError(f"no simulated SoC at {address}; this tree has {known}")
+
+
+def _change_row(root: Path, address: str, **changes: object) -> None:
+    _find_soc(root, address)
+    facts = read_facts(root)
+    rows = facts["socs"]
+    for row in rows if isinstance(rows, list) else []:
+        if row["address"] == address:
+            row.update(changes)
+    write_facts(root, facts)

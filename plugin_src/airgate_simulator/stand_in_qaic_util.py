@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""SIMULATED qaic-util: prints what the real one prints, from simulated.json at the top of its tree.
+
+It stands alone (standard library only), because it is copied into trees and run from there.
+Usage: qaic-util -q [-d QID]
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+HANG_SECONDS = 3600.0
+ROW = """QID {qid}
+\tStatus:{status}
+\tPCI Address:{address}
+\tPCI Info:Processing accelerators Qualcomm Device a100
+"""
+ROW_READY = """\tHW Version:0.2.0.0
+\tHW Serial:0x64b5276b
+\tFW Version:1.20.0
+\tNSP Version:1.20.0
+\tDram Total:{dram_mb} MB
+\tDram Free:{dram_mb} MB
+\tNsp Total:{nsps}
+\tNsp Free:{nsps}
+\tMCID Total:3072
+\tNetworks Loaded:0
+\tNetworks Active:0
+\tNSP Frequency(Mhz):825
+\tNSP Defective PG Mask: 0x0
+\tSku Type:{sku}
+\tBoard serial:{serial}
+\tSoC temperature(degree C):45
+\tBoard power(Watts):18.00
+\tTDP Cap(Watts):{board_watts}.00
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Print the wanted rows; return the exit code that the real program would."""
+    facts = json.loads((Path(__file__).resolve().parents[3] / "simulated.json").read_text())
+    mode = facts["util"]["mode"]
+    print("simulated: no Qualcomm card is behind this answer", file=sys.stderr)
+    if "-q" not in arguments:
+        print("usage: qaic-util -q [-d QID]", file=sys.stderr)
+        return 1
+    if mode == "fail":
+        print("Error: failed to open device", file=sys.stderr)
+        return 1
+    if mode in ("slow", "hang"):
+        time.sleep(facts["util"].get("seconds", 0.0) if mode == "slow" else HANG_SECONDS)  # noqa: TID251
+    if mode == "garbage":
+        print("QID \x00\x7f\n\tStatus\nQID 99999999999\n\tPCI Address:??\n<<<")
+        return 0
+    _print_rows(facts["socs"], _wanted_qid(arguments), no_serial=mode == "missing-serial")
+    return 0
+
+
+def _wanted_qid(arguments: list[str]) -> int | None:
+    return int(arguments[arguments.index("-d") + 1]) if "-d" in arguments else None
+
+
+def _print_rows(socs: list[dict[str, object]], qid: int | None, no_serial: bool) -> None:
+    for soc in sorted(socs, key=lambda s: int(str(s["qid"]))):
+        if soc.get("lost") or qid not in (None, soc["qid"]):
+            continue
+        print(ROW.format(**soc), end="")
+        if soc["status"] == "Ready":
+            print(ROW_READY.format(**{**soc, "serial": "" if no_serial else soc["serial"]}), end="")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
