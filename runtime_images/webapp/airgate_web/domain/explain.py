@@ -57,7 +57,8 @@ def explain_no_card(amounts: Amounts, nodes: tuple[NodeFacts, ...], observed: Ob
     if not capacity:
         return f"Asks {amounts.accelerators} {resource}, and no node has any: check the cards, or deploy without."
     free = sum(find_free(node, resource, observed) for node in nodes)
-    return f"Asks {amounts.accelerators} {resource}, {free} of {capacity} free{explain_holders(resource, nodes, observed)}."
+    rest = explain_holders(resource, nodes, observed)
+    return f"Asks {amounts.accelerators} {resource}, {free} of {capacity} free{rest}."
 
 
 def find_free(node: NodeFacts, resource: str, observed: Observation) -> int:

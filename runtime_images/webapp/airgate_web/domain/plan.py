@@ -1,4 +1,4 @@
-"""The plan: from what is wanted and what is observed to what is to be done. Pure, and the same every time it is asked."""
+"""The plan: from what is wanted and what is observed to what is to be done. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,7 +1,15 @@
 """Runtime definitions: in what environment a model runs."""
 
+import hashlib
+import hmac
 from dataclasses import dataclass
 from enum import StrEnum
+
+from airgate_web.domain.amounts import Amounts
+from airgate_web.domain.names import find_workload_name
+from airgate_web.domain.workload import Kind, Workload
+
+TESTER_AMOUNTS = Amounts(cpu_millis=1000, memory_mib=2048)
 
 
 class RuntimeKind(StrEnum):
@@ -26,3 +34,26 @@ class Runtime:
     image: str
     formats: tuple[str, ...]
     description: str = ""
+
+
+def find_tester_name(slug: str) -> str:
+    """Return the name of the workload that tests models in the runtime `slug`."""
+    return find_workload_name("t", slug)
+
+
+def find_tester_secret(internal_token: str, slug: str) -> str:
+    """Return the gate secret (64 hex digits) of a runtime's tester, so that the web and the reconciler agree on it."""
+    return hmac.new(internal_token.encode(), f"tester:{slug}".encode(), hashlib.sha256).hexdigest()
+
+
+def find_tester(runtime: Runtime, internal_token: str) -> Workload:
+    """Return the workload of the warm tester of a runtime: one replica, no card."""
+    return Workload(
+        name=find_tester_name(runtime.slug),
+        kind=Kind.TESTER,
+        owner=runtime.slug,
+        image=runtime.image,
+        amounts=TESTER_AMOUNTS,
+        replicas=1,
+        gate_secret=find_tester_secret(internal_token, runtime.slug),
+    )

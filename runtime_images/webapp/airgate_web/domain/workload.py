@@ -73,6 +73,11 @@ def find_spec_digest(workload: Workload) -> str:
     return hashlib.sha256(json.dumps(dataclasses.asdict(workload), sort_keys=True).encode()).hexdigest()
 
 
+def find_replica_digest(workload: Workload) -> str:
+    """Return the SHA-256 (hex) of what one replica is: the wish without its count, so that scaling replaces none."""
+    return find_spec_digest(dataclasses.replace(workload, replicas=0))
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where a replica, or in a cluster the headless Service, can be reached. host: a name or an IP address."""
@@ -86,7 +91,7 @@ class Address:
 class Replica:
     """One pod or process.
 
-    devices: the device ids it was granted, as the plugin names them. reason: what the cluster says when it is not
+    spec_digest: find_replica_digest of the wish it was started for. devices: the device ids it was granted, as the plugin names them. reason: what the cluster says when it is not
     ready, raw (explain.py makes a sentence of it). device: where the runtime computes ("CPU", "QAIC", …; empty when
     not known yet).
     """

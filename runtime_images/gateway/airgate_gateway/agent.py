@@ -1,0 +1,131 @@
+"""The agent's loop: ask the webapp for a snapshot that differs, check it, write Envoy's files, ask again."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from airgate_gateway import listeners
+from airgate_gateway.bootstrap import ADMIN_SOCKET, find_bootstrap
+from airgate_gateway.doors import Address, Door, read_certificate
+from airgate_gateway.files import read_json, write_json
+from airgate_kit import logs
+
+WAIT_S = 20  # how long the webapp may hold one question
+RETRY_S = 1.0  # after the webapp did not answer
+KEYS = frozenset({"digest", "jwks", "clusters", "routes"})
+
+log = logs.get("airgate_gateway.agent")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """folder: where the files go. web: the webapp. token_file: holds the appliance's internal token."""
+
+    folder: Path
+    web: Address
+    token_file: Path
+    doors: tuple[Door, ...]
+    metrics: Address | None = None
+
+
+class Agent:
+    """Lives beside one Envoy. The last snapshot lies in the folder, so that a restart needs no webapp."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Take up the last snapshot that was kept; nothing is written yet."""
+        self._settings = settings
+        self._snapshot = read_snapshot(read_json(settings.folder / "snapshot.json")) or listeners.EMPTY
+
+    def run(self, stop: threading.Event) -> None:
+        """Write what is known at once, then follow the webapp until `stop` is set."""
+        apply_files(self._settings, self._snapshot)
+        answered = True
+        with open_client(self._settings.web) as client:
+            while not stop.is_set():
+                heard = self.follow(client)
+                if heard != answered:
+                    log.info(
+                        "the webapp answers again" if heard else "the webapp does not answer; routes stay as they are"
+                    )
+                answered = heard
+                if not heard:
+                    stop.wait(RETRY_S)
+
+    def follow(self, client: httpx.Client) -> bool:
+        """Ask once; write what is new, a renewed certificate included. Return whether the webapp answered."""
+        try:
+            snapshot = ask_snapshot(client, self._settings.token_file, self._snapshot["digest"])
+        except (httpx.HTTPError, OSError, ValueError) as error:
+            log.debug("asking failed", extra={"fields": {"error": str(error)}})
+            return False
+        self._snapshot = snapshot or self._snapshot
+        apply_files(self._settings, self._snapshot)
+        return True
+
+
+def open_client(web: Address) -> httpx.Client:
+    """Return a client for the webapp; it reads no proxy settings from the environment."""
+    timeout = httpx.Timeout(5.0, read=WAIT_S + 10.0)
+    if web.port:
+        return httpx.Client(base_url=f"http://{web.host}:{web.port}", timeout=timeout, trust_env=False)
+    transport = httpx.HTTPTransport(uds=web.host)
+    return httpx.Client(base_url="http://web", timeout=timeout, transport=transport, trust_env=False)
+
+
+def ask_snapshot(client: httpx.Client, token_file: Path, have: str) -> Mapping[str, Any] | None:
+    """Return a snapshot that differs from `have`, or None when there is none; httpx.HTTPError or ValueError else."""
+    answer = client.get(
+        "/internal/gateway",
+        params={"have": have, "wait": WAIT_S},
+        headers={"authorization": f"Bearer {token_file.read_text().strip()}"},
+    )
+    answer.raise_for_status()
+    if answer.status_code == httpx.codes.NO_CONTENT:
+        return None
+    snapshot = read_snapshot(answer.json())
+    if snapshot is None:
+        raise ValueError("the webapp's answer is not a snapshot")
+    return snapshot
+
+
+def read_snapshot(content: Any) -> Mapping[str, Any] | None:
+    """Return `content` when it has the form of a snapshot, else None."""
+    if not isinstance(content, dict) or not content.keys() >= KEYS:
+        return None
+    if not isinstance(content["clusters"], list) or not isinstance(content["routes"], list):
+        return None
+    return content
+
+
+def apply_files(settings: Settings, snapshot: Mapping[str, Any]) -> None:
+    """Write bootstrap, clusters, routes and listeners, in this order; files that do not change are left alone."""
+    folder = settings.folder
+    changed = [name for name, content in find_files(settings, snapshot) if write_json(folder / name, content)]
+    if changed:
+        log.info("wrote routes", extra={"fields": {"files": changed, "snapshot": snapshot["digest"][:12]}})
+
+
+def find_files(settings: Settings, snapshot: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return (name, content) in the order to write: what is named before what names it."""
+    folder = settings.folder
+    doors = refresh_certificates(settings.doors)
+    listener_file = listeners.find_listener_file(doors, snapshot["jwks"], settings.metrics, folder)
+    return [
+        ("snapshot.json", snapshot),
+        ("cds.json", listeners.find_cluster_file(snapshot, settings.web, str(folder / ADMIN_SOCKET))),
+        *listeners.find_route_files(snapshot).items(),
+        ("lds.json", listener_file),
+        ("bootstrap.json", find_bootstrap(folder)),
+    ]
+
+
+def refresh_certificates(doors: Sequence[Door]) -> tuple[Door, ...]:
+    """Return the doors with their certificates read anew."""
+    return tuple(
+        Door(d.name, d.address, d.console, d.certificate and read_certificate(d.certificate.chain, d.certificate.key))
+        for d in doors
+    )

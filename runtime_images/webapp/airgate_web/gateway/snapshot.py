@@ -1,0 +1,157 @@
+"""From deployments to Envoy's clusters and routes. Pure: the same wishes and facts give the same snapshot.
+
+Fields follow Envoy's v3 API: config.cluster.v3.Cluster, config.route.v3.Route, and the per-route settings of the
+filters jwt_authn and rbac. The order of the output is fixed, so that its digest changes only when its meaning does.
+"""
+
+import hashlib
+import ipaddress
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from airgate_kit import names
+from airgate_web.domain.deployment import Deployment, DeploymentStatus
+
+PREFIX = "/api/v1/svc"
+GRPC_SERVICE = "/inference.GRPCInferenceService/"
+TIMEOUT_S = 60  # for a whole answer; Envoy's own default of 15 s is too short for a cold model
+CONNECT_TIMEOUT = "1s"
+DNS_REFRESH = "1s"  # headless Services change with every pod
+REQUIREMENT = "deployment"  # the name the agent gives to "a valid token" in the jwt_authn filter
+TOKEN_METADATA = "token"  # noqa: S105  where the agent lets jwt_authn put the claims
+TYPE = "type.googleapis.com/envoy."
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One deployment as the gateway sees it. revoked: ids (`jti`) of its tokens that are no longer good."""
+
+    deployment: Deployment
+    status: DeploymentStatus | None
+    revoked: tuple[str, ...] = ()
+
+
+def find_snapshot(routes: Sequence[Route], jwks: dict[str, object]) -> dict[str, object]:
+    """Return {"digest", "jwks", "clusters": […], "routes": […]}; digest is the SHA-256 (hex) of the rest."""
+    ordered = sorted(routes, key=lambda route: route.deployment.owner)
+    body: dict[str, object] = {
+        "jwks": jwks,
+        "clusters": [cluster for route in ordered for cluster in find_clusters(route)],
+        "routes": [entry for route in ordered for entry in find_routes(route)],
+    }
+    digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+    return {"digest": digest, **body}
+
+
+def find_clusters(route: Route) -> list[dict[str, object]]:
+    """Return two clusters: HTTP and gRPC. Without an address they have no endpoint, and Envoy answers 503."""
+    addresses = route.status.addresses if route.status else ()
+    http = find_cluster(f"http/{route.deployment.owner}", [(a.host, a.http_port) for a in addresses])
+    grpc = find_cluster(f"grpc/{route.deployment.owner}", [(a.host, a.grpc_port) for a in addresses])
+    grpc["typed_extension_protocol_options"] = {
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": TYPE + "extensions.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": {"http2_protocol_options": {}},
+        }
+    }
+    return [http, grpc]
+
+
+def find_cluster(name: str, endpoints: list[tuple[str, int]]) -> dict[str, object]:
+    """Return one cluster; host names are resolved again and again, because a headless Service's pods come and go."""
+    by_name = any(not is_address(host) for host, _ in endpoints)
+    return {
+        "name": name,
+        "type": "STRICT_DNS" if by_name else "STATIC",
+        "connect_timeout": CONNECT_TIMEOUT,
+        "lb_policy": "LEAST_REQUEST",
+        "circuit_breakers": {
+            "thresholds": [{"max_connections": 65536, "max_pending_requests": 65536, "max_requests": 65536}]
+        },
+        **({"dns_refresh_rate": DNS_REFRESH, "dns_lookup_family": "V4_PREFERRED"} if by_name else {}),
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [find_endpoint(host, port) for host, port in endpoints]}],
+        },
+    }
+
+
+def find_endpoint(host: str, port: int) -> dict[str, object]:
+    """Return an endpoint of Envoy's load assignment."""
+    return {"endpoint": {"address": {"socket_address": {"address": host, "port_value": port}}}}
+
+
+def is_address(host: str) -> bool:
+    """Return whether `host` is an IP address rather than a name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def find_routes(route: Route) -> list[dict[str, object]]:
+    """Return two routes: every function below the deployment's address, and gRPC by a metadata key."""
+    owner = route.deployment.owner
+    grpc_key = {"name": names.METADATA_DEPLOYMENT, "string_match": {"exact": owner}}
+    return [
+        find_route(route, {"prefix": f"{PREFIX}/{owner}/"}, f"http/{owner}", prefix_rewrite="/"),
+        find_route(route, {"prefix": GRPC_SERVICE, "grpc": {}, "headers": [grpc_key]}, f"grpc/{owner}"),
+    ]
+
+
+def find_route(route: Route, match: dict[str, object], cluster: str, **action: object) -> dict[str, object]:
+    """Return one route: only with this deployment's own token; the gate secret goes on, cookies and tokens do not."""
+    return {
+        "match": match,
+        "route": {
+            "cluster": cluster,
+            "timeout": f"{TIMEOUT_S}s",
+            "retry_policy": {"retry_on": "connect-failure,refused-stream,reset-before-request", "num_retries": 3},
+            **action,
+        },
+        "request_headers_to_add": [find_gate(route.deployment.gate_secret)],
+        "request_headers_to_remove": ["cookie"],
+        "response_headers_to_remove": ["set-cookie"],
+        "typed_per_filter_config": {
+            "envoy.filters.http.jwt_authn": {
+                "@type": TYPE + "extensions.filters.http.jwt_authn.v3.PerRouteConfig",
+                "requirement_name": REQUIREMENT,
+            },
+            "envoy.filters.http.rbac": {
+                "@type": TYPE + "extensions.filters.http.rbac.v3.RBACPerRoute",
+                "rbac": {"rules": {"action": "ALLOW", "policies": {"own-token": find_policy(route)}}},
+            },
+        },
+    }
+
+
+def find_gate(secret: str) -> dict[str, object]:
+    """Return the header by which a runtime knows that a request came through the gateway."""
+    return {
+        "header": {"key": names.HEADER_GATE, "value": secret},
+        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+    }
+
+
+def find_policy(route: Route) -> dict[str, object]:
+    """Return who may pass: a token whose claim `dep` names this deployment and whose `jti` is not revoked."""
+    principals: list[dict[str, object]] = [find_claim("dep", route.deployment.owner)]
+    if route.revoked:
+        gone = [find_claim("jti", token) for token in sorted(route.revoked)]
+        principals.append({"not_id": {"or_ids": {"ids": gone}}})
+    return {"permissions": [{"any": True}], "principals": [{"and_ids": {"ids": principals}}]}
+
+
+def find_claim(claim: str, value: str) -> dict[str, object]:
+    """Return a principal that matches one claim of the token exactly."""
+    return {
+        "sourced_metadata": {
+            "metadata_matcher": {
+                "filter": "envoy.filters.http.jwt_authn",
+                "path": [{"key": TOKEN_METADATA}, {"key": claim}],
+                "value": {"string_match": {"exact": value}},
+            }
+        }
+    }
