@@ -49,8 +49,8 @@ class Store(Protocol):
 
     def find_project(self, route: str) -> Project | None: ...
     def list_projects(self) -> Sequence[Project]: ...
-    def remove_project(self, route: str) -> None:
-        """Remove it with its models and deployments."""
+    def remove_project(self, route: str, at: datetime.datetime) -> None:
+        """Remove it with its models and deployments; see `remove_deployment`."""
 
     # Models
     def add_version(self, version: ModelVersion) -> ModelVersion:
@@ -68,7 +68,7 @@ class Store(Protocol):
 
     # Runtimes
     def put_runtime(self, runtime: Runtime) -> None:
-        """Keep it under its slug, in place of one that is there."""
+        """Keep it under its slug, in place of one that is there; the same once more changes nothing."""
 
     def find_runtime(self, slug: str) -> Runtime | None: ...
     def list_runtimes(self) -> Sequence[Runtime]: ...
@@ -82,21 +82,30 @@ class Store(Protocol):
 
     def find_deployment(self, route: str, name: str) -> Deployment | None: ...
     def list_deployments(self, route: str | None = None) -> Sequence[Deployment]: ...
-    def remove_deployment(self, route: str, name: str) -> None:
-        """Remove wish, facts and tokens; the reconciler then removes what runs."""
+    def remove_deployment(self, route: str, name: str, at: datetime.datetime) -> None:
+        """Remove wish and facts, and revoke its tokens as of `at`; the reconciler then removes what runs.
+
+        Its tokens stay, revoked: a deployment of the same name that comes later must not be opened by them.
+        """
 
     # Deployments: facts (the reconciler alone writes them)
-    def write_status(self, deployment_id: int, status: DeploymentStatus) -> None: ...
+    def write_status(self, deployment_id: int, status: DeploymentStatus) -> None:
+        """Keep a status; nothing happens when the deployment is gone, or when only `updated` differs."""
+
     def find_status(self, deployment_id: int) -> DeploymentStatus | None: ...
     def write_observation(self, observation: Observation, at: datetime.datetime) -> None: ...
     def find_observation(self) -> tuple[Observation, datetime.datetime] | None: ...
 
     # Tokens
     def add_token(self, token: Token) -> None: ...
-    def list_tokens(self, deployment_id: int) -> Sequence[Token]: ...
-    def revoke_token(self, token_id: str, at: datetime.datetime) -> None: ...
+    def list_tokens(self, deployment_id: int) -> Sequence[Token]:
+        """Newest first."""
+
+    def revoke_token(self, token_id: str, at: datetime.datetime) -> None:
+        """Mark it as revoked; one that is revoked already keeps its time."""
+
     def list_revoked(self) -> Sequence[Token]:
-        """Every revoked token; expired ones too, the caller decides."""
+        """Every revoked token; expired ones and those of removed deployments too, the caller decides."""
 
     # Audit
     def add_audit(self, entry: AuditEntry) -> None: ...
@@ -108,14 +117,18 @@ class Store(Protocol):
         """A number that grows with every change of a wish, a runtime or a token: compare it to wake up."""
 
     def find_fact_number(self) -> int:
-        """A number that grows with every change of a status (write_status of an equal status does not count)."""
+        """A number that grows with every change of a status; what write_status leaves as it was does not count."""
 
 
 class Blobs(Protocol):
     """Model files by digest, immutable."""
 
     def put(self, source: Iterator[bytes], limit: int) -> tuple[str, int]:
-        """Keep the bytes and return ("sha256:…", size). Raises TooLarge past `limit` bytes and keeps nothing then."""
+        """Keep the bytes and return ("sha256:…", size).
+
+        Raises TooLarge past `limit` bytes and Unavailable when the disk is full; nothing is kept then, nor when the
+        source itself raises.
+        """
 
     def find(self, digest: str) -> Path | None:
         """Return the local path of a blob, or None."""
@@ -125,6 +138,12 @@ class Blobs(Protocol):
 
     def remove(self, digest: str) -> None: ...
     def list(self) -> frozenset[str]: ...
+    def collect(self, keep: frozenset[str], idle: float) -> frozenset[str]:
+        """Remove what is not in `keep` and was not put within the last `idle` seconds; return what went.
+
+        An upload that broke off and lies untouched for as long goes too. idle: longer than an upload waits for its
+        inspection, because a digest is named only afterwards.
+        """
 
 
 class Cluster(Protocol):

@@ -1,0 +1,406 @@
+"""One suite for every Store: the memory fake, SQLite and a real PostgreSQL."""
+
+import datetime
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import NullPool, create_engine, text
+
+from airgate_web.adapters.store_sql import open_store
+from airgate_web.domain.errors import Conflict, Invalid, NotFound, Unavailable
+from airgate_web.domain.workload import ReplicaState
+from airgate_web.ports import AuditEntry, Store
+from tests.fakes import postgres
+from tests.fakes.samples import (
+    DIGEST,
+    NOON,
+    make_deployment,
+    make_observation,
+    make_project,
+    make_runtime,
+    make_status,
+    make_token,
+    make_user,
+    make_version,
+)
+from tests.fakes.store_memory import MemoryStore
+
+LATER = NOON + datetime.timedelta(hours=1)
+
+
+@pytest.fixture(scope="module")
+def postgres_url() -> Iterator[str]:
+    assert postgres.is_installed(), "PostgreSQL is not here: apt-get install postgresql-15"
+    with postgres.run_postgres() as url:
+        yield url
+
+
+@contextmanager
+def make_database(request: pytest.FixtureRequest, kind: str) -> Iterator[str]:
+    """Yield the URL of an empty database and leave nothing of it."""
+    if kind == "sqlite":
+        yield f"sqlite:///{request.getfixturevalue('tmp_path')}/store.db"
+        return
+    url = request.getfixturevalue("postgres_url")
+    admin = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with admin.connect() as connection:
+        connection.execute(text("CREATE DATABASE suite"))
+    yield url.replace("/postgres?", "/suite?")
+    with admin.connect() as connection:
+        connection.execute(text("DROP DATABASE suite WITH (FORCE)"))
+
+
+SQL_KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+on_sql = pytest.mark.parametrize("sql_url", SQL_KINDS, indirect=True)
+
+
+@pytest.fixture
+def sql_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    with make_database(request, request.param) as url:
+        yield url
+
+
+@pytest.fixture(params=["memory", *SQL_KINDS])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    with make_database(request, request.param) as url:
+        opened = open_store(url)
+        yield opened
+        opened.close()
+
+
+def test_a_user_is_found_as_kept_and_a_name_is_taken_once(store):
+    """Nobody can take over an account by making one of the same name."""
+    store.add_user(make_user("ada"))
+    store.add_user(make_user("bob"))
+    with pytest.raises(Conflict):
+        store.add_user(make_user("ada", password_hash="other"))
+    assert store.find_user("ada") == make_user("ada")
+    assert store.find_user("eve") is None
+    assert [user.name for user in store.list_users()] == ["ada", "bob"]
+
+
+def test_a_password_changes_for_its_user_alone(store):
+    """A changed password is the one that counts from then on."""
+    store.add_user(make_user("ada"))
+    store.add_user(make_user("bob"))
+    store.change_password("ada", "new")
+    assert store.find_user("ada").password_hash == "new"
+    assert store.find_user("bob").password_hash != "new"
+    with pytest.raises(NotFound):
+        store.change_password("eve", "new")
+
+
+def test_projects_are_listed_by_route_and_a_route_is_taken_once(store):
+    """An address leads to one project."""
+    second = store.add_project(make_project("zeta"))
+    first = store.add_project(make_project("alpha", description="Ümläute and 漢字"))
+    with pytest.raises(Conflict):
+        store.add_project(make_project("alpha", name="Other"))
+    assert list(store.list_projects()) == [first, second]
+    assert store.find_project("alpha") == first
+    assert first.id != second.id
+    assert store.find_project("none") is None
+
+
+def test_the_same_name_makes_the_next_version(store):
+    """Uploading again under a name never replaces what was there."""
+    store.add_project(make_project())
+    first = store.add_version(make_version(digest="sha256:1"))
+    second = store.add_version(make_version(digest="sha256:2", version=7))
+    other = store.add_version(make_version(model="other"))
+    assert (first.version, second.version, other.version) == (1, 2, 1)
+    assert store.find_version("qc", "digits", 1) == first
+    assert store.find_version("qc", "digits", 3) is None
+    assert list(store.list_versions("qc", "digits")) == [second, first]
+    assert [(model.name, model.latest, model.versions) for model in store.list_models("qc")] == [
+        ("digits", second, 2),
+        ("other", other, 1),
+    ]
+    assert store.find_model("qc", "digits").latest == second
+    assert store.find_model("qc", "none") is None
+
+
+def test_a_version_needs_its_project(store):
+    """A model cannot be published into a project that was removed meanwhile."""
+    with pytest.raises(NotFound):
+        store.add_version(make_version())
+
+
+def test_equal_model_names_in_two_projects_do_not_meet(store):
+    """Projects are separate rooms."""
+    store.add_project(make_project("a"))
+    store.add_project(make_project("b"))
+    store.add_version(make_version("a"))
+    store.add_version(make_version("b"))
+    store.remove_model("a", "digits")
+    assert store.find_model("a", "digits") is None
+    assert store.find_model("b", "digits").versions == 1
+
+
+def test_digests_are_named_as_long_as_a_version_or_a_deployment_needs_them(store):
+    """A file that is being served is never collected as garbage, even when its model is gone."""
+    store.add_project(make_project())
+    store.add_version(make_version(digest="sha256:old"))
+    store.add_version(make_version())
+    store.add_deployment(make_deployment())
+    assert store.list_digests() == {"sha256:old", DIGEST}
+    store.remove_model("qc", "digits")
+    assert store.list_digests() == {DIGEST}
+    store.remove_deployment("qc", "live", NOON)
+    assert store.list_digests() == frozenset()
+
+
+def test_a_runtime_replaces_the_one_of_its_slug(store):
+    """An upgrade renews the runtimes that come with the product."""
+    store.put_runtime(make_runtime("b"))
+    store.put_runtime(make_runtime("a"))
+    store.put_runtime(make_runtime("b", image="new"))
+    assert [(runtime.slug, runtime.image) for runtime in store.list_runtimes()] == [("a", ""), ("b", "new")]
+    assert store.find_runtime("b") == make_runtime("b", image="new")
+    assert store.find_runtime("c") is None
+
+
+def test_a_deployment_is_found_as_it_was_wished(store):
+    """What runs is what was asked for, down to the last thousandth of a core."""
+    store.add_project(make_project())
+    kept = store.add_deployment(make_deployment())
+    assert kept.generation == 1
+    assert store.find_deployment("qc", "live") == kept
+    assert kept.model == make_deployment().model
+    with pytest.raises(Conflict):
+        store.add_deployment(make_deployment())
+    with pytest.raises(NotFound):
+        store.add_deployment(make_deployment("none"))
+
+
+def test_a_change_is_the_next_generation_of_the_same_deployment(store):
+    """A change rolls over; it is not a second deployment."""
+    store.add_project(make_project())
+    first = store.add_deployment(make_deployment())
+    second = store.change_deployment(make_deployment(id=first.id, replicas=5))
+    assert (second.id, second.generation, second.replicas) == (first.id, 2, 5)
+    assert list(store.list_deployments()) == [second]
+    store.remove_deployment("qc", "live", NOON)
+    with pytest.raises(NotFound):
+        store.change_deployment(second)
+
+
+def test_deployments_are_listed_by_project_and_name(store):
+    """A list looks the same each time."""
+    store.add_project(make_project("b"))
+    store.add_project(make_project("a"))
+    for route, name in (("b", "x"), ("a", "z"), ("a", "y")):
+        store.add_deployment(make_deployment(route, name))
+    assert [kept.owner for kept in store.list_deployments()] == ["a/y", "a/z", "b/x"]
+    assert [kept.owner for kept in store.list_deployments("b")] == ["b/x"]
+
+
+def test_a_removed_deployment_leaves_no_status_and_revoked_tokens(store):
+    """A token of a removed deployment does not open the next one of the same name."""
+    store.add_project(make_project())
+    first = store.add_deployment(make_deployment())
+    store.write_status(first.id, make_status())
+    store.add_token(make_token(first.id))
+    store.remove_deployment("qc", "live", LATER)
+    store.remove_deployment("qc", "live", LATER)
+    second = store.add_deployment(make_deployment())
+    assert second.id != first.id
+    assert store.find_status(first.id) is None
+    assert list(store.list_tokens(second.id)) == []
+    assert list(store.list_revoked()) == [make_token(first.id, revoked=LATER)]
+
+
+def test_a_removed_project_takes_everything_with_it(store):
+    """Nothing of a removed project goes on running or opening doors."""
+    store.add_project(make_project())
+    store.add_version(make_version())
+    kept = store.add_deployment(make_deployment())
+    store.add_token(make_token(kept.id))
+    store.remove_project("qc", LATER)
+    store.remove_project("qc", LATER)
+    assert store.find_project("qc") is None
+    assert list(store.list_deployments()) == []
+    assert list(store.list_models("qc")) == []
+    assert [token.revoked for token in store.list_revoked()] == [LATER]
+
+
+def test_a_status_is_read_as_written(store):
+    """The page shows what the reconciler saw, with cards, addresses and times."""
+    store.add_project(make_project())
+    kept = store.add_deployment(make_deployment())
+    assert store.find_status(kept.id) is None
+    store.write_status(kept.id, make_status())
+    assert store.find_status(kept.id) == make_status()
+    store.write_status(kept.id, make_status(state=ReplicaState.FAILED, replicas=()))
+    assert store.find_status(kept.id) == make_status(state=ReplicaState.FAILED, replicas=())
+
+
+def test_a_status_of_a_deployment_that_is_gone_is_dropped(store):
+    """The reconciler may be a moment late."""
+    store.write_status(99, make_status())
+    assert store.find_status(99) is None
+    assert store.find_fact_number() == 0
+
+
+def test_an_observation_is_read_as_written(store):
+    """Cards, nodes and holders are shown as the cluster named them."""
+    assert store.find_observation() is None
+    store.write_observation(make_observation(), NOON)
+    store.write_observation(make_observation(holders=()), LATER)
+    assert store.find_observation() == (make_observation(holders=()), LATER)
+
+
+def test_tokens_are_listed_newest_first_and_revoked_once(store):
+    """The time of a revocation is the first one."""
+    store.add_project(make_project())
+    kept = store.add_deployment(make_deployment())
+    old, new = make_token(kept.id, "old"), make_token(kept.id, "new", created=LATER)
+    store.add_token(old)
+    store.add_token(new)
+    assert list(store.list_tokens(kept.id)) == [new, old]
+    store.revoke_token("old", NOON)
+    store.revoke_token("old", LATER)
+    store.revoke_token("none", LATER)
+    assert [(token.id, token.revoked) for token in store.list_revoked()] == [("old", NOON)]
+    with pytest.raises(NotFound):
+        store.add_token(make_token(99, "orphan"))
+    with pytest.raises(Conflict):
+        store.add_token(new)
+
+
+def test_the_audit_is_listed_newest_first(store):
+    """The last deed stands on top."""
+    entries = [AuditEntry(NOON, "ada", "create", f"project p{n}", "x") for n in range(3)]
+    for entry in entries:
+        store.add_audit(entry)
+    assert list(store.list_audit()) == entries[::-1]
+    assert list(store.list_audit(limit=1)) == entries[-1:]
+
+
+WISHES = {
+    "add_project": lambda store, kept: store.add_project(make_project("new")),
+    "add_version": lambda store, kept: store.add_version(make_version()),
+    "remove_model": lambda store, kept: store.remove_model("qc", "digits"),
+    "put_runtime": lambda store, kept: store.put_runtime(make_runtime("new")),
+    "add_deployment": lambda store, kept: store.add_deployment(make_deployment(name="new")),
+    "change_deployment": lambda store, kept: store.change_deployment(kept),
+    "add_token": lambda store, kept: store.add_token(make_token(kept.id, "t2")),
+    "revoke_token": lambda store, kept: store.revoke_token("t1", NOON),
+    "remove_deployment": lambda store, kept: store.remove_deployment("qc", "live", NOON),
+    "remove_project": lambda store, kept: store.remove_project("qc", NOON),
+}
+
+
+@pytest.mark.parametrize("wish", WISHES)
+def test_every_changed_wish_is_noticed(store, wish):
+    """The reconciler wakes up for every change."""
+    store.add_project(make_project())
+    store.add_version(make_version())
+    kept = store.add_deployment(make_deployment())
+    store.add_token(make_token(kept.id))
+    before = store.find_wish_number()
+    WISHES[wish](store, kept)
+    assert store.find_wish_number() > before
+
+
+def test_what_changes_nothing_is_not_noticed(store):
+    """Nobody is woken up for nothing."""
+    store.put_runtime(make_runtime())
+    store.add_project(make_project())
+    before = store.find_wish_number(), store.find_fact_number()
+    store.put_runtime(make_runtime())
+    store.remove_model("qc", "none")
+    store.remove_deployment("qc", "none", NOON)
+    store.remove_project("none", NOON)
+    store.revoke_token("none", NOON)
+    with pytest.raises(Conflict):
+        store.add_project(make_project())
+    assert (store.find_wish_number(), store.find_fact_number()) == before
+
+
+def test_only_a_changed_status_is_noticed(store):
+    """Looking again and finding the same moves no route."""
+    store.add_project(make_project())
+    kept = store.add_deployment(make_deployment())
+    wishes = store.find_wish_number()
+    store.write_status(kept.id, make_status())
+    assert store.find_fact_number() == 1
+    store.write_status(kept.id, make_status(updated=LATER))
+    assert store.find_fact_number() == 1
+    store.write_status(kept.id, make_status(ready=0))
+    assert store.find_fact_number() == 2
+    assert store.find_wish_number() == wishes
+
+
+def test_versions_published_at_the_same_time_get_different_numbers(store):
+    """Two people who upload under one name at once get two versions."""
+    store.add_project(make_project())
+    run_together(*[lambda: store.add_version(make_version())] * 8)
+    assert [version.version for version in store.list_versions("qc", "digits")] == [8, 7, 6, 5, 4, 3, 2, 1]
+
+
+def test_readers_and_writers_do_not_refuse_each_other(store):
+    """Pages, API and reconciler use one store at the same time."""
+    store.add_project(make_project())
+    kept = store.add_deployment(make_deployment())
+    run_together(
+        *[lambda: [store.write_status(kept.id, make_status(ready=n)) for n in range(10)]] * 3,
+        *[lambda: [store.find_status(kept.id) for _ in range(10)]] * 3,
+        lambda: [store.change_deployment(kept) for _ in range(10)],
+    )
+    assert store.find_deployment("qc", "live").generation == 11
+
+
+@on_sql
+def test_several_processes_may_start_at_once(sql_url):
+    """Web and reconciler start together on an empty database, and both find it ready."""
+    opened = []
+    run_together(*[lambda: opened.append(open_store(sql_url))] * 4)
+    opened[0].add_project(make_project())
+    assert [store.find_project("qc").route for store in opened] == ["qc"] * 4
+    for store in opened:
+        store.close()
+
+
+@on_sql
+def test_a_store_finds_everything_again(sql_url):
+    """A restart loses nothing."""
+    first = open_store(sql_url)
+    first.add_project(make_project())
+    kept = first.add_deployment(make_deployment())
+    first.close()
+    second = open_store(sql_url)
+    assert list(second.list_deployments()) == [kept]
+    second.close()
+
+
+def test_a_database_that_is_none_is_refused_in_a_sentence(tmp_path):
+    """A wrong setting says what to write."""
+    for url in ("mysql://x/y", "store.db", ""):
+        with pytest.raises(Invalid, match="database"):
+            open_store(url)
+    with pytest.raises(Unavailable, match="database"):
+        open_store(f"postgresql+psycopg://ada@/none?host={tmp_path}")
+
+
+def run_together(*deeds) -> None:
+    """Run every deed in a thread of its own; raise what one of them raised."""
+    failures = []
+
+    def run(deed):
+        try:
+            deed()
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(deed,)) for deed in deeds]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures, failures

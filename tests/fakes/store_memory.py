@@ -1,0 +1,236 @@
+"""The Store in memory: quick, forgetful, and held to the same suite as the SQL one (tests/contracts)."""
+
+import dataclasses
+import datetime
+import threading
+from collections.abc import Sequence
+
+from airgate_web.domain.deployment import Deployment, DeploymentStatus, Token
+from airgate_web.domain.errors import Conflict, NotFound
+from airgate_web.domain.model import Model, ModelVersion
+from airgate_web.domain.project import Project
+from airgate_web.domain.runtime import Runtime
+from airgate_web.domain.user import User
+from airgate_web.domain.workload import Observation
+from airgate_web.ports import AuditEntry
+
+
+class MemoryStore:
+    """Keeps the Store protocol in dicts behind one lock."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._users: dict[str, User] = {}
+        self._audit: list[AuditEntry] = []
+        self._projects: dict[str, Project] = {}
+        self._versions: dict[tuple[str, str], list[ModelVersion]] = {}
+        self._runtimes: dict[str, Runtime] = {}
+        self._deployments: dict[int, Deployment] = {}
+        self._statuses: dict[int, DeploymentStatus] = {}
+        self._tokens: dict[str, Token] = {}
+        self._observation: tuple[Observation, datetime.datetime] | None = None
+        self._last_id = self._wishes = self._facts = 0
+
+    def close(self) -> None:
+        pass
+
+    # People
+    def add_user(self, user: User) -> None:
+        with self._lock:
+            if user.name in self._users:
+                raise Conflict(f"There is a user '{user.name}' already.")
+            self._users[user.name] = user
+
+    def find_user(self, name: str) -> User | None:
+        return self._users.get(name)
+
+    def list_users(self) -> Sequence[User]:
+        with self._lock:
+            return [self._users[name] for name in sorted(self._users)]
+
+    def change_password(self, name: str, password_hash: str) -> None:
+        with self._lock:
+            if name not in self._users:
+                raise NotFound(f"There is no user '{name}'.")
+            self._users[name] = dataclasses.replace(self._users[name], password_hash=password_hash)
+
+    # Projects
+    def add_project(self, project: Project) -> Project:
+        with self._lock:
+            if project.route in self._projects:
+                raise Conflict(f"There is a project '{project.route}' already.")
+            self._wishes += 1
+            self._projects[project.route] = dataclasses.replace(project, id=self._next_id())
+            return self._projects[project.route]
+
+    def find_project(self, route: str) -> Project | None:
+        return self._projects.get(route)
+
+    def list_projects(self) -> Sequence[Project]:
+        with self._lock:
+            return [self._projects[route] for route in sorted(self._projects)]
+
+    def remove_project(self, route: str, at: datetime.datetime) -> None:
+        with self._lock:
+            if self._projects.pop(route, None) is None:
+                return
+            for key in [key for key in self._versions if key[0] == route]:
+                del self._versions[key]
+            for deployment in self.list_deployments(route):
+                self.remove_deployment(route, deployment.name, at)
+            self._wishes += 1
+
+    # Models
+    def add_version(self, version: ModelVersion) -> ModelVersion:
+        with self._lock:
+            self._check_project(version.project)
+            self._wishes += 1
+            kept = self._versions.setdefault((version.project, version.model), [])
+            kept.insert(0, dataclasses.replace(version, version=len(kept) + 1))
+            return kept[0]
+
+    def find_version(self, route: str, model: str, version: int) -> ModelVersion | None:
+        return next((kept for kept in self.list_versions(route, model) if kept.version == version), None)
+
+    def find_model(self, route: str, model: str) -> Model | None:
+        kept = self.list_versions(route, model)
+        return Model(route, model, kept[0], len(kept)) if kept else None
+
+    def list_models(self, route: str) -> Sequence[Model]:
+        with self._lock:
+            found = sorted(key for key in self._versions if key[0] == route)
+            return [Model(*key, self._versions[key][0], len(self._versions[key])) for key in found]
+
+    def list_versions(self, route: str, model: str) -> Sequence[ModelVersion]:
+        with self._lock:
+            return list(self._versions.get((route, model), []))
+
+    def remove_model(self, route: str, model: str) -> None:
+        with self._lock:
+            if self._versions.pop((route, model), None):
+                self._wishes += 1
+
+    def list_digests(self) -> frozenset[str]:
+        with self._lock:
+            kept = {version.digest for versions in self._versions.values() for version in versions}
+            return frozenset(kept | {deployment.model.digest for deployment in self._deployments.values()})
+
+    # Runtimes
+    def put_runtime(self, runtime: Runtime) -> None:
+        with self._lock:
+            if self._runtimes.get(runtime.slug) != runtime:
+                self._runtimes[runtime.slug] = runtime
+                self._wishes += 1
+
+    def find_runtime(self, slug: str) -> Runtime | None:
+        return self._runtimes.get(slug)
+
+    def list_runtimes(self) -> Sequence[Runtime]:
+        with self._lock:
+            return sorted(self._runtimes.values(), key=lambda runtime: runtime.name)
+
+    # Deployments: wishes
+    def add_deployment(self, deployment: Deployment) -> Deployment:
+        with self._lock:
+            self._check_project(deployment.route)
+            if self.find_deployment(deployment.route, deployment.name):
+                raise Conflict(f"There is a deployment '{deployment.owner}' already.")
+            self._wishes += 1
+            kept = dataclasses.replace(deployment, id=self._next_id(), generation=1)
+            self._deployments[kept.id] = kept
+            return kept
+
+    def change_deployment(self, deployment: Deployment) -> Deployment:
+        with self._lock:
+            if deployment.id not in self._deployments:
+                raise NotFound(f"There is no deployment '{deployment.owner}' any more.")
+            self._wishes += 1
+            generation = self._deployments[deployment.id].generation + 1
+            self._deployments[deployment.id] = dataclasses.replace(deployment, generation=generation)
+            return self._deployments[deployment.id]
+
+    def find_deployment(self, route: str, name: str) -> Deployment | None:
+        return next((kept for kept in self.list_deployments(route) if kept.name == name), None)
+
+    def list_deployments(self, route: str | None = None) -> Sequence[Deployment]:
+        with self._lock:
+            kept = [kept for kept in self._deployments.values() if route is None or kept.route == route]
+            return sorted(kept, key=lambda deployment: (deployment.route, deployment.name))
+
+    def remove_deployment(self, route: str, name: str, at: datetime.datetime) -> None:
+        with self._lock:
+            found = self.find_deployment(route, name)
+            if found is None:
+                return
+            for token in self.list_tokens(found.id):
+                self.revoke_token(token.id, at)
+            del self._deployments[found.id]
+            self._statuses.pop(found.id, None)
+            self._wishes += 1
+
+    # Deployments: facts
+    def write_status(self, deployment_id: int, status: DeploymentStatus) -> None:
+        with self._lock:
+            last = self._statuses.get(deployment_id)
+            same = last is not None and dataclasses.replace(last, updated=status.updated) == status
+            if deployment_id in self._deployments and not same:
+                self._statuses[deployment_id] = status
+                self._facts += 1
+
+    def find_status(self, deployment_id: int) -> DeploymentStatus | None:
+        return self._statuses.get(deployment_id)
+
+    def write_observation(self, observation: Observation, at: datetime.datetime) -> None:
+        self._observation = (observation, at)
+
+    def find_observation(self) -> tuple[Observation, datetime.datetime] | None:
+        return self._observation
+
+    # Tokens
+    def add_token(self, token: Token) -> None:
+        with self._lock:
+            if token.deployment_id not in self._deployments:
+                raise NotFound("The deployment of this token is gone.")
+            if token.id in self._tokens:
+                raise Conflict("There is a token of this id already.")
+            self._tokens[token.id] = token
+            self._wishes += 1
+
+    def list_tokens(self, deployment_id: int) -> Sequence[Token]:
+        with self._lock:
+            kept = [token for token in self._tokens.values() if token.deployment_id == deployment_id]
+            return sorted(kept, key=lambda token: token.created, reverse=True)
+
+    def revoke_token(self, token_id: str, at: datetime.datetime) -> None:
+        with self._lock:
+            token = self._tokens.get(token_id)
+            if token is not None and token.revoked is None:
+                self._tokens[token_id] = dataclasses.replace(token, revoked=at)
+                self._wishes += 1
+
+    def list_revoked(self) -> Sequence[Token]:
+        with self._lock:
+            return [self._tokens[key] for key in sorted(self._tokens) if self._tokens[key].revoked]
+
+    # Audit and change notices
+    def add_audit(self, entry: AuditEntry) -> None:
+        with self._lock:
+            self._audit.insert(0, entry)
+
+    def list_audit(self, limit: int = 200) -> Sequence[AuditEntry]:
+        with self._lock:
+            return self._audit[:limit]
+
+    def find_wish_number(self) -> int:
+        return self._wishes
+
+    def find_fact_number(self) -> int:
+        return self._facts
+
+    def _next_id(self) -> int:
+        self._last_id += 1
+        return self._last_id
+
+    def _check_project(self, route: str) -> None:
+        if route not in self._projects:
+            raise NotFound(f"There is no project '{route}'.")
