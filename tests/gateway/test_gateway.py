@@ -1,3 +1,194 @@
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-        + ["-subj", "/CN=airgate", "-keyout", str(folder / "tls.key"), "-out", str(folder / "tls.crt")],
-        check=True,
+"""The gateway as a customer's request meets it: real agent, real Envoy, real tokens."""
+
+import datetime
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from airgate_web.domain.amounts import Amounts
+from airgate_web.domain.deployment import Deployment, DeploymentStatus
+from airgate_web.domain.workload import Address, ModelFile, ReplicaState
+from airgate_web.gateway.snapshot import Route, find_snapshot
+from tests.gateway.rig import Gateway, Web, find_free_port, is_ready, serve_echo, serve_web, wait_until
+
+NOW = datetime.datetime.now(datetime.UTC)
+MODEL = ModelFile("digits", 1, "onnx", "digits.onnx", "sha256:" + "0" * 64, 1)
+
+
+def make_deployment(number: int, name: str) -> Deployment:
+    """Return a deployment of project `qc`."""
+    secret = f"gate-of-{name}"
+    return Deployment(number, "qc", name, MODEL, "py", "", Amounts(), 1, 1, NOW, "admin", secret)
+
+
+def make_route(number: int, name: str, *ports: int, revoked: tuple[str, ...] = ()) -> Route:
+    """Return the route of a deployment whose replicas answer on these ports."""
+    addresses = tuple(Address("127.0.0.1", port, port) for port in ports)
+    status = DeploymentStatus(ReplicaState.READY, 1, len(ports), 1, addresses=addresses)
+    return Route(make_deployment(number, name), status, revoked)
+
+
+class Keys:
+    """A signing key and what it signs."""
+
+    def __init__(self) -> None:
+        self.private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        public = jwt.algorithms.RSAAlgorithm.to_jwk(self.private.public_key(), as_dict=True)
+        self.jwks: dict[str, object] = {"keys": [{**public, "kid": "k1", "alg": "RS256", "use": "sig"}]}
+
+    def sign(self, dep: str, **more: Any) -> str:
+        """Return a token for the deployment `dep`."""
+        claims = {"iss": "airgate", "aud": "airgate-predict", "dep": dep, "jti": "t1", "exp": NOW.timestamp() + 600}
+        return jwt.encode({**claims, **more}, self.private, algorithm="RS256", headers={"kid": "k1"})
+
+
+@pytest.fixture(scope="module")
+def keys() -> Keys:
+    """One key for the module: making one takes a while."""
+    return Keys()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Iterator[SimpleNamespace]:
+    """A gateway with an HTTPS door, an HTTP door for predictions alone, and two deployments, `one` and `two`."""
+    folder = tmp_path_factory.mktemp("gateway")
+    make_certificate(folder)
+    https, http = find_free_port(), find_free_port()
+    doors = ["--https", f"127.0.0.1:{https}", "--tls-cert", f"{folder}/tls.crt", "--tls-key", f"{folder}/tls.key"]
+    doors += ["--http", f"127.0.0.1:{http}"]
+    with serve_echo("one") as one, serve_echo("two") as two, serve_web(Web()) as web:
+        gateway = Gateway(folder / "routes", f"http://127.0.0.1:{web.port}", *doors)
+        web.snapshot = find_snapshot([make_route(1, "one", one), make_route(2, "two", two)], keys.jwks)
+        gateway.start("agent", "envoy")
+        urls = {"https": f"https://127.0.0.1:{https}", "http": f"http://127.0.0.1:{http}"}
+        made = SimpleNamespace(**urls, web=web, gateway=gateway, one=one, two=two)
+        try:
+            wait_until("doors are open", lambda: is_ready(made.https) and is_ready(made.http))
+            wait_until("routes are there", lambda: call(made.http, "one").status_code == 401)
+            yield made
+        finally:
+            gateway.stop("envoy", "agent")
+
+
+def make_certificate(folder: Path) -> None:
+    """Write a self-signed certificate for loopback."""
+    subject = ["-nodes", "-days", "2", "-subj", "/CN=airgate"]
+    files = ["-keyout", str(folder / "tls.key"), "-out", str(folder / "tls.crt")]
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    subprocess.run(["openssl", "req", "-x509", *key, *subject, *files], check=True, capture_output=True)
+
+
+def call(url: str, deployment: str, token: str = "", path: str = "predict", **headers: str) -> httpx.Response:
+    """POST to a deployment of project `qc`."""
+    if token:
+        headers["authorization"] = f"Bearer {token}"
+    address = f"{url}/api/v1/svc/qc/{deployment}/{path}"
+    return httpx.post(address, content=b"{}", headers=headers, verify=False, trust_env=False)
+
+
+@pytest.mark.parametrize("door", ["https", "http"])
+def test_own_token_passes_and_is_stripped(site: SimpleNamespace, keys: Keys, door: str) -> None:
+    """A prediction with the deployment's token arrives; neither token nor cookie reaches the model's code."""
+    answer = call(getattr(site, door), "one", keys.sign("qc/one"), cookie="session=secret")
+    assert answer.status_code == 200
+    seen = answer.json()
+    assert (seen["name"], seen["path"]) == ("one", "/predict")
+    assert seen["headers"]["x-airgate-gate"] == "gate-of-one"
+    assert not {"authorization", "cookie"} & seen["headers"].keys()
+
+
+def test_every_answer_carries_a_request_id_and_cannot_touch_a_session(site: SimpleNamespace, keys: Keys) -> None:
+    """What user code answers is sandboxed and sets no cookie; the request id comes back."""
+    answer = call(site.https, "one", keys.sign("qc/one"), **{"x-request-id": "abc-123"})
+    assert answer.headers["x-request-id"] == "abc-123"
+    assert answer.json()["headers"]["x-request-id"] == "abc-123"
+    assert answer.headers["content-security-policy"] == "sandbox"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("function", ["predict", "explain", "v2/models/digits/infer", "v2/health/ready"])
+def test_every_function_and_open_inference_are_reached(site: SimpleNamespace, keys: Keys, function: str) -> None:
+    """Whatever follows the deployment's name is the path at the runtime."""
+    assert call(site.http, "two", keys.sign("qc/two"), function).json()["path"] == f"/{function}"
+
+
+@pytest.mark.parametrize(
+    ("token", "status", "code"),
+    [
+        (lambda keys: "", 401, "unauthenticated"),
+        (lambda keys: "not.a.token", 401, "unauthenticated"),
+        (lambda keys: keys.sign("qc/one", exp=NOW.timestamp() - 3600), 401, "unauthenticated"),
+        (lambda keys: keys.sign("qc/one", iss="somebody"), 401, "unauthenticated"),
+        (lambda keys: Keys().sign("qc/one"), 401, "unauthenticated"),
+        (lambda keys: keys.sign("qc/two"), 403, "forbidden"),
+        (lambda keys: keys.sign("qc/one", aud="airgate-console"), 403, "forbidden"),
+    ],
+    ids=["none", "garbage", "expired", "other issuer", "other key", "other deployment", "console session"],
+)
+def test_wrong_tokens_are_refused_with_a_sentence(
+    site: SimpleNamespace, keys: Keys, token: Callable[[Keys], str], status: int, code: str
+) -> None:
+    """No token, a bad one or another deployment's: refused before anything reaches a model."""
+    answer = call(site.https, "one", token(keys))
+    assert answer.status_code == status
+    assert answer.json()["code"] == code
+    assert answer.json()["error"]
+
+
+def test_a_revoked_token_is_refused(site: SimpleNamespace, keys: Keys) -> None:
+    """Revoking takes effect without a restart; the deployment's other tokens go on."""
+    good, bad = keys.sign("qc/one", jti="good"), keys.sign("qc/one", jti="bad")
+    assert call(site.http, "one", bad).status_code == 200
+    routes = [make_route(1, "one", site.one, revoked=("bad",)), make_route(2, "two", site.two)]
+    site.web.snapshot = find_snapshot(routes, keys.jwks)
+    wait_until("the revoked token is refused", lambda: call(site.http, "one", bad).status_code == 403)
+    assert call(site.http, "one", good).status_code == 200
+
+
+def test_an_unknown_deployment_gets_a_sentence(site: SimpleNamespace, keys: Keys) -> None:
+    """404 in JSON, with the form of a right address."""
+    answer = call(site.https, "nobody", keys.sign("qc/nobody"))
+    assert answer.status_code == 404
+    assert "/api/v1/svc/PROJECT/DEPLOYMENT/predict" in answer.json()["hint"]
+
+
+def test_a_deployment_without_replicas_says_so(site: SimpleNamespace, keys: Keys) -> None:
+    """503 in JSON while nothing is ready."""
+    routes = [make_route(1, "one", site.one), make_route(2, "two", site.two), make_route(3, "idle")]
+    site.web.snapshot = find_snapshot(routes, keys.jwks)
+    wait_until("its route is there", lambda: call(site.http, "idle", keys.sign("qc/idle")).status_code == 503)
+    assert "ready" in call(site.http, "idle", keys.sign("qc/idle")).json()["error"]
+
+
+def test_the_console_passes_on_https_alone(site: SimpleNamespace) -> None:
+    """Plain HTTP is for predictions unless the console is asked for too."""
+    get = {"verify": False, "trust_env": False, "headers": {"x-airgate-gate": "forged"}}
+    assert httpx.get(f"{site.https}/projects", **get).json() == {"console": "/projects", "gate": None}
+    assert httpx.get(f"{site.http}/projects", **get).status_code == 404
+
+
+def test_routes_outlive_the_webapp_and_a_power_cut(site: SimpleNamespace, keys: Keys) -> None:
+    """With nobody to ask, agent and Envoy killed and started again serve the same deployments."""
+    token = keys.sign("qc/two")
+    site.web.snapshot = {}  # the webapp's end now knows nothing
+    site.gateway.stop("envoy", "agent", number=9)
+    site.gateway.start("agent", "envoy")
+    wait_until("the door is open again", lambda: is_ready(site.http))
+    wait_until("a prediction comes back", lambda: call(site.http, "two", token).status_code == 200)
+
+
+def test_a_renewed_certificate_is_taken_up(site: SimpleNamespace) -> None:
+    """Replacing the files is enough."""
+    port = int(site.https.rsplit(":", 1)[1])
+    before = ssl.get_server_certificate(("127.0.0.1", port))
+    make_certificate(site.gateway.folder.parent)
+    wait_until("the new one is shown", lambda: ssl.get_server_certificate(("127.0.0.1", port)) != before)
