@@ -1,0 +1,56 @@
+"""Brings the appliance up, in the order a person would: folders, cards, processes, wait, samples."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from airgate_kit.clock import Clock
+from airgate_trial import control
+from airgate_trial.errors import TrialError
+from airgate_trial.home import Settings, judge_port, prepare_home
+from airgate_trial.programs import find_programs, render_configuration
+from airgate_trial.ready import Door, wait_until_ready
+from airgate_trial.samples import make_samples
+
+READY_S = 120
+
+
+def start_trial(settings: Settings, binaries: Path, clock: Clock, nvidia: bool, say: Callable[[str], None]) -> None:
+    """Start what does not run yet and return when everything answers, deployments that were running included.
+
+    binaries: the folder of the products' commands. Raises TrialError with one sentence; what could not come up is
+    ended again, what ran before is left alone.
+    """
+    prepare_home(settings.home)
+    door = Door(settings.port, settings.home.internal_token.read_text())
+    if control.is_running(settings.home):
+        wait_until_ready(door, clock, READY_S)
+        return
+    judge_port(settings.port)
+    if settings.cards:
+        simulate_cards(settings, binaries)
+    say("Starting …")
+    programs = find_programs(settings, binaries, nvidia)
+    control.start_programs(settings.home, binaries, render_configuration(settings.home, programs, {}))
+    try:
+        wait_until_ready(door, clock, READY_S)
+        if not settings.home.samples_done.exists():
+            say("Making the sample project …")
+            make_samples(settings, door)
+    except TrialError:
+        control.stop_programs(settings.home, clock)
+        raise
+
+
+def simulate_cards(settings: Settings, binaries: Path) -> None:
+    """Write the tree that the device plugin reads its cards from; cards that are there stay as they are."""
+    command = [
+        str(binaries / "airgate-simulate-qaic"),
+        "--root",
+        str(settings.home.host),
+        "--cards",
+        str(settings.cards),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise TrialError("no_cards", f"The simulated cards could not be made: {done.stderr.strip()}")

@@ -1,0 +1,62 @@
+"""Starts, asks and ends supervisord, and with it the appliance's processes."""
+
+import subprocess
+import xmlrpc.client
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from airgate_kit.clock import Clock
+from airgate_trial.errors import TrialError
+from airgate_trial.home import Home
+
+STOP_S = 90
+LOOK_EVERY_S = 0.1
+
+
+def is_running(home: Home) -> bool:
+    """Return whether this home's supervisord answers."""
+    return find_processes(home) is not None
+
+
+def find_processes(home: Home) -> list[Mapping[str, Any]] | None:
+    """Return what supervisord says of each process (name, statename, pid, start, now), or None when it is not there."""
+    try:
+        answer: Any = connect(home).supervisor.getAllProcessInfo()
+    except (OSError, xmlrpc.client.Error):
+        return None
+    return list(answer)
+
+
+def connect(home: Home) -> xmlrpc.client.ServerProxy:
+    """Return a proxy for supervisord's own XML-RPC over its unix socket."""
+    socket = f"unix://{home.run / 'supervisord.sock'}"
+    return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=SupervisorTransport(None, None, socket))
+
+
+def start_programs(home: Home, binaries: Path, configuration: str) -> None:
+    """Write the configuration and start supervisord in the background."""
+    file = home.run / "supervisord.conf"
+    file.write_text(configuration)
+    command = [str(binaries / "supervisord"), "--configuration", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        raise TrialError("not_started", f"The processes could not be started: {done.stderr.strip()}")
+
+
+def stop_programs(home: Home, clock: Clock) -> bool:
+    """End every process and wait until they are gone; return False when none ran. TrialError when one will not end."""
+    if not is_running(home):
+        return False
+    process = int((home.run / "supervisord.pid").read_text())
+    connect(home).supervisor.shutdown()
+    deadline = clock.monotonic() + STOP_S
+    while Path(f"/proc/{process}").exists():
+        if clock.monotonic() > deadline:
+            raise TrialError(
+                "not_stopped", f"Process {process} is still ending after {STOP_S} s.", "Look: make trial-logs"
+            )
+        clock.sleep(LOOK_EVERY_S)
+    return True

@@ -1,0 +1,54 @@
+"""What every test is held to: it leaves no thread and no process behind, and a run that must not skip does not."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SETTLE_S = 5.0  # a process that was told to end may take this long to be gone
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --forbid-skips."""
+    parser.addoption("--forbid-skips", action="store_true", help="fail when a test was skipped or none ran")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Turn a run that skipped, or ran nothing, into a failed one where that was asked for."""
+    if not session.config.getoption("--forbid-skips"):
+        return
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = len(reporter.stats.get("skipped", ())) if reporter else 0
+    if skipped or exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_is_left_behind() -> Iterator[None]:
+    """After each file of tests, as many threads and child processes as before."""
+    before_threads, before_children = find_threads(), find_children()
+    yield
+    deadline = time.monotonic() + SETTLE_S
+    while (left := (find_threads() - before_threads, find_children() - before_children)) != (set(), set()):
+        assert time.monotonic() < deadline, f"left behind: threads {left[0]}, processes {left[1]}"
+        time.sleep(0.05)
+
+
+def find_threads() -> set[threading.Thread]:
+    """Return the threads that keep a process from ending."""
+    return {thread for thread in threading.enumerate() if not thread.daemon}
+
+
+def find_children() -> set[str]:
+    """Return "pid name" of this process's children."""
+    found = set()
+    for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+        try:
+            found.add(f"{pid} {Path(f'/proc/{pid}/comm').read_text().strip()}")
+        except OSError:
+            continue
+    return found
