@@ -395,7 +395,7 @@ def run_together(*deeds) -> None:
     def run(deed):
         try:
             deed()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             failures.append(error)
 
     threads = [threading.Thread(target=run, args=(deed,)) for deed in deeds]

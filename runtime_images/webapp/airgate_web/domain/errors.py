@@ -62,3 +62,9 @@ class Unavailable(Refusal):
     """A part that is needed does not answer now; trying again later is right."""
 
     code = "unavailable"
+
+
+class TooMany(Refusal):
+    """Tried too often; waiting is right."""
+
+    code = "too_many"

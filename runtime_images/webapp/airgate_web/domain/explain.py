@@ -84,3 +84,31 @@ def explain_sick(resource: str, observed: Observation) -> str:
     """Return " (id: reason, …)" for the unhealthy devices that the cluster can name."""
     sick = [d for d in observed.devices if d.resource == resource and not d.healthy]
     return " (" + ", ".join(f"{d.id}: {d.reason or 'no reason given'}" for d in sick) + ")" if sick else ""
+
+
+def explain_impossible(kind: Kind, amounts: Amounts, observed: Observation) -> tuple[str, str]:
+    """Return (sentence, hint) when no node of the class could ever hold one replica, else ("", "").
+
+    Nodes that are not ready and cards that are held or ill count: they may come back. Where no node is known, nothing
+    is impossible, except cards of a kind that nobody has seen.
+    """
+    nodes = tuple(node for node in observed.nodes if NODE_CLASS[kind] in node.classes)
+    return explain_unknown_resource(amounts, nodes) or (explain_too_much(amounts, nodes) if nodes else ("", ""))
+
+
+def explain_unknown_resource(amounts: Amounts, nodes: tuple[NodeFacts, ...]) -> tuple[str, str] | None:
+    """Return a sentence that lists what exists when no node has any card of the kind."""
+    known = sorted({name for node in nodes for name, count in node.capacity.items() if count})
+    if not amounts.accelerators or amounts.resource in known:
+        return None
+    there = f"there is: {', '.join(known)}" if known else "no node has any card"
+    hint = "Choose one of these, or deploy without." if known else "Deploy without, or check the cards."
+    return f"No node has the accelerator '{amounts.resource}'; {there}.", hint
+
+
+def explain_too_much(amounts: Amounts, nodes: tuple[NodeFacts, ...]) -> tuple[str, str]:
+    """Return a sentence when the largest node is smaller than one replica."""
+    most = max(node.capacity.get(amounts.resource, 0) for node in nodes)
+    if amounts.accelerators > most:
+        return f"Asks {amounts.accelerators} {amounts.resource}, the node with the most has {most}.", "Ask for less."
+    return explain_too_small(amounts, nodes), ""

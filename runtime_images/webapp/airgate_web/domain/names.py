@@ -8,6 +8,7 @@ from airgate_web.domain.errors import Invalid
 ROUTE = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 ROUTE_MAX = 40  # leaves room for prefixes in a DNS label of 63
 TITLE_MAX = 80
+TEXT_MAX = 2000
 DNS_LABEL_MAX = 63
 
 
@@ -43,6 +44,16 @@ def read_title(what: str, text: str) -> str:
         raise Invalid(f"{what} has {len(text)} characters, {TITLE_MAX} fit.", "Choose a shorter one.")
     if not text.isprintable():
         raise Invalid(f"{what} has a character that cannot be shown.", "Use letters, digits and blanks.")
+    return text
+
+
+def read_text(what: str, text: str) -> str:
+    """Return a longer text (a description, a note) without blanks around it; raise Invalid when it cannot be kept."""
+    text = text.replace("\r\n", "\n").strip()
+    if len(text) > TEXT_MAX:
+        raise Invalid(f"{what} has {len(text)} characters, {TEXT_MAX} fit.", "Write a shorter one.")
+    if not text.replace("\n", "").replace("\t", "").isprintable():
+        raise Invalid(f"{what} has a character that cannot be shown.", "Use letters, digits, blanks and new lines.")
     return text
 
 

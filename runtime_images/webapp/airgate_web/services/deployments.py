@@ -1,0 +1,176 @@
+"""Deployments: wishing for one, changing and removing it, and looking at what became of it."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from airgate_web.domain.amounts import REPLICAS_MAX, Amounts, read_amounts, read_whole
+from airgate_web.domain.deployment import Deployment, DeploymentStatus
+from airgate_web.domain.errors import Invalid, NotFound
+from airgate_web.domain.explain import explain_impossible
+from airgate_web.domain.model import ModelVersion
+from airgate_web.domain.names import read_route
+from airgate_web.domain.runtime import Runtime
+from airgate_web.domain.secrets import GATE_BYTES
+from airgate_web.domain.user import User
+from airgate_web.domain.workload import Kind, ModelFile, Observation, ReplicaState
+from airgate_web.services.desk import Desk
+from airgate_web.services.models import LATEST, find_version
+from airgate_web.services.projects import find_project
+from airgate_web.services.runtimes import find_fitting_runtime
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentWish:
+    """What a person asks for, as written; numbers may still be text.
+
+    cpu: cores. memory: GiB. accelerators: whole cards of `resource`. runtime: slug or name, one that fits when empty.
+    """
+
+    model: str
+    version: str | int = LATEST
+    runtime: str = ""
+    cpu: object = 1
+    memory: object = 1
+    accelerators: object = 0
+    resource: str = ""
+    replicas: object = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedWish:
+    """A wish of which everything exists."""
+
+    model: ModelFile
+    runtime: Runtime
+    amounts: Amounts
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentView:
+    """A wish and what became of it; status is None until the reconciler has seen it."""
+
+    deployment: Deployment
+    status: DeploymentStatus | None
+
+    @property
+    def state(self) -> ReplicaState:
+        """The state of the whole."""
+        return self.status.state if self.status else ReplicaState.WAITING
+
+    @property
+    def sentence(self) -> str:
+        """Why it is not Ready; empty when it is."""
+        return self.status.sentence if self.status else "Waits for the reconciler to see it."
+
+    @property
+    def path(self) -> str:
+        """Where the gateway serves its predictions."""
+        return find_predict_path(self.deployment.route, self.deployment.name)
+
+
+def find_predict_path(route: str, name: str) -> str:
+    """Return the path of a deployment's predict function behind the gateway."""
+    return f"/api/v1/svc/{route}/{name}/predict"
+
+
+def create_deployment(desk: Desk, user: User, route: str, name: str, wish: DeploymentWish) -> Deployment:
+    """Wish for a deployment and return it; Invalid, NotFound or Conflict, each with one sentence.
+
+    Asking for more than is free is allowed: it waits and says for whom. Asking for more than any node has is not.
+    """
+    find_project(desk, route)
+    read_route("Deployment name", name)
+    checked = read_wish(desk, route, wish)
+    made = Deployment(
+        id=0,
+        route=route,
+        name=name,
+        model=checked.model,
+        runtime=checked.runtime.slug,
+        image=checked.runtime.image,
+        amounts=checked.amounts,
+        replicas=checked.replicas,
+        generation=0,
+        created=desk.clock.now(),
+        created_by=user.name,
+        gate_secret=desk.random(GATE_BYTES).hex(),
+    )
+    kept = desk.store.add_deployment(made)
+    desk.note(user, "create", f"deployment {kept.owner}", describe(kept))
+    return kept
+
+
+def change_deployment(desk: Desk, user: User, route: str, name: str, wish: DeploymentWish) -> Deployment:
+    """Replace the wish and return it; the same wish again changes nothing. Refused like `create_deployment`."""
+    now = find_deployment(desk, route, name).deployment
+    checked = read_wish(desk, route, wish)
+    wanted = dataclasses.replace(
+        now,
+        model=checked.model,
+        runtime=checked.runtime.slug,
+        image=checked.runtime.image,
+        amounts=checked.amounts,
+        replicas=checked.replicas,
+    )
+    if wanted == now:
+        return now
+    kept = desk.store.change_deployment(wanted)
+    desk.note(user, "change", f"deployment {kept.owner}", describe(kept))
+    return kept
+
+
+def remove_deployment(desk: Desk, user: User, route: str, name: str) -> None:
+    """Remove a deployment and revoke its tokens; NotFound when there is none."""
+    kept = find_deployment(desk, route, name).deployment
+    desk.store.remove_deployment(route, name, desk.clock.now())
+    desk.note(user, "remove", f"deployment {kept.owner}")
+
+
+def list_deployments(desk: Desk, route: str | None = None) -> Sequence[DeploymentView]:
+    """Return the deployments of a project, or all, with what became of them."""
+    if route is not None:
+        find_project(desk, route)
+    return [DeploymentView(kept, desk.store.find_status(kept.id)) for kept in desk.store.list_deployments(route)]
+
+
+def find_deployment(desk: Desk, route: str, name: str) -> DeploymentView:
+    """Return a deployment with what became of it; NotFound when there is none."""
+    kept = desk.store.find_deployment(route, name)
+    if kept is None:
+        find_project(desk, route)
+        raise NotFound(f"There is no deployment '{name}' in project '{route}'.", "Choose one of its deployments.")
+    return DeploymentView(kept, desk.store.find_status(kept.id))
+
+
+def read_wish(desk: Desk, route: str, wish: DeploymentWish) -> CheckedWish:
+    """Return a wish with everything in it found and in range; raise a Refusal otherwise."""
+    version = find_version(desk, route, wish.model, wish.version)
+    runtime = find_fitting_runtime(desk, version, wish.runtime)
+    amounts = read_amounts(wish.cpu, wish.memory, wish.accelerators, wish.resource)
+    require_possible(desk, amounts)
+    return CheckedWish(find_file(version), runtime, amounts, read_whole("Replicas", wish.replicas, 1, REPLICAS_MAX))
+
+
+def require_possible(desk: Desk, amounts: Amounts) -> None:
+    """Raise Invalid when no node that was last seen could ever hold one replica."""
+    seen = desk.store.find_observation()
+    sentence, hint = explain_impossible(Kind.SERVICE, amounts, seen[0] if seen else Observation())
+    if sentence:
+        raise Invalid(sentence, hint)
+
+
+def find_file(version: ModelVersion) -> ModelFile:
+    """Return what a service must fetch to serve a version."""
+    return ModelFile(version.model, version.version, version.format, version.filename, version.digest, version.size)
+
+
+def describe(deployment: Deployment) -> str:
+    """Return a wish in a few words, for the audit."""
+    amounts = deployment.amounts
+    cards = f", {amounts.accelerators} {amounts.resource}" if amounts.accelerators else ""
+    return (
+        f"{deployment.model.name} {deployment.model.version}, {amounts.cpu_millis}m cores, "
+        f"{amounts.memory_mib} MiB{cards}, {deployment.replicas} replicas"
+    )

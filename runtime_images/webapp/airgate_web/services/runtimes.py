@@ -1,0 +1,57 @@
+"""Runtimes: in what environment a model is tested and deployed."""
+
+from collections.abc import Sequence
+
+from airgate_web.domain.errors import Invalid
+from airgate_web.domain.model import ModelVersion
+from airgate_web.domain.runtime import Runtime, RuntimeKind
+from airgate_web.services.desk import Desk
+
+DEFAULT_NAME = "AI environment with Python 3.11"
+DEFAULT_SLUG = "ai-environment-python-3-11"
+DEFAULT_FORMATS = ("onnx", "sklearn")
+
+
+def put_default_runtimes(desk: Desk, image: str) -> None:
+    """Keep the runtimes that come with the appliance. image: of the serving runtime; not used by local processes."""
+    desk.store.put_runtime(
+        Runtime(
+            slug=DEFAULT_SLUG,
+            name=DEFAULT_NAME,
+            kind=RuntimeKind.ENVIRONMENT,
+            language="Python 3.11",
+            image=image,
+            formats=DEFAULT_FORMATS,
+            description="ONNX Runtime and scikit-learn on the CPU.",
+        )
+    )
+
+
+def list_runtimes(desk: Desk, kind: RuntimeKind | None = None) -> Sequence[Runtime]:
+    """Return all runtimes, or those of one kind, by name."""
+    return [runtime for runtime in desk.store.list_runtimes() if kind in (None, runtime.kind)]
+
+
+def find_runtime(desk: Desk, slug: str = "") -> Runtime:
+    """Return the environment of that slug or name, the first one when none is said; Invalid with those there are."""
+    found = list_runtimes(desk, RuntimeKind.ENVIRONMENT)
+    for runtime in found:
+        if slug in ("", runtime.slug, runtime.name):
+            return runtime
+    known = ", ".join(f"'{runtime.slug}'" for runtime in found) or "none"
+    raise Invalid(f"There is no runtime '{slug}'; there is: {known}.", "Choose one of these.")
+
+
+def find_fitting_runtime(desk: Desk, version: ModelVersion, slug: str = "") -> Runtime:
+    """Return a runtime that can run `version`: the one of that slug, or the first that fits; Invalid otherwise."""
+    fitting = [one for one in list_runtimes(desk, RuntimeKind.ENVIRONMENT) if version.format in one.formats]
+    if not slug and fitting:
+        return fitting[0]
+    chosen = find_runtime(desk, slug)
+    if chosen in fitting:
+        return chosen
+    names = ", ".join(f"'{runtime.name}'" for runtime in fitting)
+    raise Invalid(
+        f"The runtime '{chosen.name}' cannot run the format {version.format}, only {', '.join(chosen.formats)}.",
+        f"Choose {names}." if names else "Import the model in one of these formats.",
+    )

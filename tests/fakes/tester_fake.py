@@ -1,0 +1,40 @@
+"""A tester that runs nothing: it takes files that begin with "model" for models, and answers what it was asked."""
+
+from airgate_web.domain.errors import BadModel, Unavailable
+from airgate_web.domain.model import ModelVersion
+from airgate_web.ports import Blobs, Inspection, TrialRun
+from tests.fakes.samples import SIGNATURE
+
+
+class FakeTester:
+    """Keeps the Tester protocol; set `away` to have it answer like one that does not run."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+        self.away = False
+        self.calls: list[tuple[object, ...]] = []
+
+    def inspect(self, runtime: str, digest: str, filename: str) -> Inspection:
+        self._note("inspect", runtime, digest, filename)
+        with self._blobs.open(digest) as file:
+            if not file.read(5) == b"model":
+                raise BadModel(f"{filename} is not a model.", "Export it again.")
+        return Inspection("onnx", SIGNATURE, "classification", {"onnx": "1.19"})
+
+    def test(self, runtime: str, version: ModelVersion, function: str, args: object) -> TrialRun:
+        self._note("test", runtime, version.version, function, args)
+        return TrialRun(
+            ok=args != "bad",
+            result={"args": args},
+            stdout="ONNX Runtime device: CPU\n",
+            stderr="",
+            device="CPU",
+            seconds=0.001,
+            load_seconds=0.1,
+            error="" if args != "bad" else "The input is bad.",
+        )
+
+    def _note(self, *call: object) -> None:
+        self.calls.append(call)
+        if self.away:
+            raise Unavailable("No tester runs.", "Try again.")
