@@ -1,0 +1,102 @@
+"""Load by wrk (Debian's package), servers pinned to the first core and the client to the last."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+RUNS = 5
+SECONDS = 4
+SERVER_CORE = "0"
+CLIENT_CORE = str((os.cpu_count() or 1) - 1)
+HERE = Path(__file__).parent
+LOGS = Path("build/bench/logs")
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One run of the client. rate: requests/s. p50, p99: ms. errors: answers that were not 2xx, and broken sockets."""
+
+    rate: float
+    p50: float
+    p99: float
+    errors: int
+
+
+@contextlib.contextmanager
+def run_server(name: str, command: list[str], url: str, **environment: str) -> Iterator[int]:
+    """Run a server on the first core until the block ends; yield its process id once `url` answers."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    with (LOGS / f"{name}.log").open("wb") as log:
+        pinned = ["taskset", "-c", SERVER_CORE, *command]
+        process = subprocess.Popen(pinned, stdout=log, stderr=log, env={**os.environ, **environment})
+        try:
+            wait_until(f"{name} answers", lambda: answers(url) or process.poll() is not None)
+            assert process.poll() is None, f"{name} ended: see {LOGS / name}.log"
+            yield process.pid
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def answers(url: str) -> bool:
+    """Return whether a GET is answered at all."""
+    try:
+        httpx.get(url, verify=False, trust_env=False, timeout=2)
+    except httpx.HTTPError:
+        return False
+    return True
+
+
+def wait_until(what: str, ready: Callable[[], bool], seconds: float = 90.0) -> None:
+    """Return when `ready` is true."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < deadline, f"not in {seconds} s: {what}"
+        time.sleep(0.05)
+
+
+def run_load(url: str, body: bytes, connections: int, headers: Mapping[str, str] | None = None) -> Load:
+    """POST `body` over so many connections for SECONDS; one short run before warms up."""
+    assert shutil.which("wrk"), "wrk is missing; install it with: sudo apt-get install -y wrk"
+    run_wrk(url, body, connections, 1, headers or {})
+    return run_wrk(url, body, connections, SECONDS, headers or {})
+
+
+def run_wrk(url: str, body: bytes, connections: int, seconds: int, headers: Mapping[str, str]) -> Load:
+    """Run wrk once and read what its script prints last."""
+    file = LOGS / "body"
+    file.write_bytes(body)
+    lines = "\n".join(f"{key}: {value}" for key, value in {"content-type": "application/json", **headers}.items())
+    environment = {"PATH": os.environ["PATH"], "BODY": str(file), "HEADERS": lines}
+    command = ["taskset", "-c", CLIENT_CORE, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
+    done = subprocess.run(
+        [*command, "-s", str(HERE / "post.lua"), url], capture_output=True, text=True, env=environment, check=True
+    )
+    return Load(**json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+def find_resident_mb(pid: int) -> float:
+    """Return the resident memory of a process and its children, MB (proportional where the kernel tells it)."""
+    total = 0.0
+    for child in [pid, *find_descendants(pid)]:
+        with contextlib.suppress(OSError):
+            rollup = Path(f"/proc/{child}/smaps_rollup").read_text()
+            total += next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) / 1024
+    return round(total, 1)
+
+
+def find_descendants(pid: int) -> list[int]:
+    """Return the process ids below `pid`."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in map(int, (task / "children").read_text().split()):
+            found += [child, *find_descendants(child)]
+    return found
