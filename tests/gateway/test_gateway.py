@@ -22,6 +22,8 @@ from tests.gateway.rig import Gateway, Web, find_free_port, is_ready, serve_echo
 NOW = datetime.datetime.now(datetime.UTC)
 MODEL = ModelFile("digits", 1, "onnx", "digits.onnx", "sha256:" + "0" * 64, 1)
 
+IDS = {"qc/one": "1", "qc/two": "2", "qc/idle": "3"}
+
 
 def make_deployment(number: int, name: str) -> Deployment:
     """Return a deployment of project `qc`."""
@@ -47,6 +49,7 @@ class Keys:
     def sign(self, dep: str, **more: Any) -> str:
         """Return a token for the deployment `dep`."""
         claims = {"iss": "airgate", "aud": "airgate-predict", "dep": dep, "jti": "t1", "exp": NOW.timestamp() + 600}
+        claims["did"] = IDS.get(dep, "9")
         return jwt.encode({**claims, **more}, self.private, algorithm="RS256", headers={"kid": "k1"})
 
 
@@ -130,9 +133,19 @@ def test_every_function_and_open_inference_are_reached(site: SimpleNamespace, ke
         (lambda keys: keys.sign("qc/one", iss="somebody"), 401, "unauthenticated"),
         (lambda keys: Keys().sign("qc/one"), 401, "unauthenticated"),
         (lambda keys: keys.sign("qc/two"), 403, "forbidden"),
+        (lambda keys: keys.sign("qc/one", did="7"), 403, "forbidden"),
         (lambda keys: keys.sign("qc/one", aud="airgate-console"), 403, "forbidden"),
     ],
-    ids=["none", "garbage", "expired", "other issuer", "other key", "other deployment", "console session"],
+    ids=[
+        "none",
+        "garbage",
+        "expired",
+        "other issuer",
+        "other key",
+        "other deployment",
+        "earlier one of that name",
+        "console session",
+    ],
 )
 def test_wrong_tokens_are_refused_with_a_sentence(
     site: SimpleNamespace, keys: Keys, token: Callable[[Keys], str], status: int, code: str

@@ -136,8 +136,11 @@ def find_gate(secret: str) -> dict[str, object]:
 
 
 def find_policy(route: Route) -> dict[str, object]:
-    """Return who may pass: a token whose claim `dep` names this deployment and whose `jti` is not revoked."""
-    principals: list[dict[str, object]] = [find_claim("dep", route.deployment.owner)]
+    """Return who may pass: a token whose claims name this deployment and whose `jti` is not revoked.
+
+    `dep` is its address and `did` its id: a token of one that was removed does not open a later one of the same name.
+    """
+    principals = [find_claim("dep", route.deployment.owner), find_claim("did", str(route.deployment.id))]
     if route.revoked:
         gone = [find_claim("jti", token) for token in sorted(route.revoked)]
         principals.append({"not_id": {"or_ids": {"ids": gone}}})
