@@ -1,0 +1,138 @@
+"""The composition root: builds the parts, starts them, and stops them in the right order."""
+
+import logging
+import threading
+from dataclasses import dataclass
+
+from airgate_kit.clock import Clock
+from airgate_plugin.config import Settings
+from airgate_plugin.errors import HostUnreadable
+from airgate_plugin.inventory import Inventory
+from airgate_plugin.kubelet.registrar import Registrar
+from airgate_plugin.model import Observation, Registration, Snapshot
+from airgate_plugin.policy.merge import Rules, merge_observations
+from airgate_plugin.sources.hostfs import HostFiles
+from airgate_plugin.sources.nvidia_nvml import NvidiaNvml
+from airgate_plugin.sources.qaic_sysfs import QaicSysfs
+from airgate_plugin.sources.qaic_util import QaicUtil
+from airgate_plugin.telemetry import metrics
+from airgate_plugin.telemetry.http import HttpDoor, Page
+from airgate_plugin.telemetry.readiness import explain_unready
+from airgate_plugin.watch import Round, Watch
+
+log = logging.getLogger("airgate_plugin")
+
+FOLLOW_SECONDS = 5.0
+
+
+def build_rounds(settings: Settings) -> tuple[Round, ...]:
+    """Return the sources that the settings ask for, each with its period. Raises HostUnreadable without /sys."""
+    host = HostFiles(settings.host_root)
+    if not host.find_path("/sys").is_dir():
+        raise HostUnreadable(
+            f"{settings.host_root} holds no host: there is no {host.find_path('/sys')}",
+            "mount the host's /sys there, or set --host-root",
+        )
+    util = QaicUtil(host, settings.qaic_util, settings.qaic_util_timeout)
+    rounds = [Round(QaicSysfs(host), settings.period), Round(util, settings.qaic_util_period)]
+    if settings.nvidia:
+        rounds.append(Round(NvidiaNvml(host), settings.period))
+    return tuple(rounds)
+
+
+def look_once(settings: Settings, clock: Clock) -> tuple[Snapshot, list[Observation]]:
+    """Return what is there now, as the running plugin would see it at its start, and each source's own look."""
+    looks = [each.source.look() for each in build_rounds(settings)]
+    rules = Rules(settings.sku_resources, settings.qids)
+    devices = merge_observations(looks, (), rules, clock.monotonic())
+    gid = next((look.qaic_gid for look in looks if look.qaic_gid is not None), None)
+    troubles = {look.source: look.trouble for look in looks if look.trouble}
+    return Snapshot(1, devices, troubles, gid, looked=True), looks
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    inventory: Inventory
+    watch: Watch
+    door: HttpDoor
+
+
+class App:
+    """The running plugin."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        """Build everything; only the HTTP port is opened. Raises HostUnreadable or CannotServe."""
+        self._settings = settings
+        self._clock = clock
+        self._registrars: dict[str, Registrar] = {}
+        self._over = threading.Event()
+        rounds = build_rounds(settings)
+        inventory = Inventory()
+        rules = Rules(settings.sku_resources, settings.qids)
+        watch = Watch(rounds, inventory, rules, clock)
+        collector = metrics.PluginCollector(
+            inventory.find_latest, self.find_registrations, [each.source.name for each in rounds], clock
+        )
+        pages = {
+            "/livez": self._make_livez,
+            "/readyz": self._make_readyz,
+            "/metrics": lambda: Page(200, metrics.write_metrics(collector), metrics.CONTENT_TYPE),
+        }
+        self._parts = _Parts(inventory, watch, HttpDoor(*settings.http, pages))
+        self._thread = threading.Thread(target=self._follow_resources, name="resources", daemon=True)
+
+    @property
+    def port(self) -> int:
+        """Return the HTTP port."""
+        return self._parts.door.port
+
+    def start(self) -> None:
+        """Start all parts; returns at once."""
+        self._parts.door.start()
+        self._parts.watch.start()
+        self._thread.start()
+        log.info("started", extra={"fields": {"port": self.port, "host_root": str(self._settings.host_root)}})
+
+    def stop(self) -> None:
+        """Stop all parts, the kubelet's first, so that it notices at once."""
+        self._over.set()
+        self._parts.inventory.wake()
+        self._thread.join()
+        for registrar in self._registrars.values():
+            registrar.stop()
+        self._parts.watch.stop()
+        self._parts.door.stop()
+        log.info("stopped")
+
+    def find_snapshot(self) -> Snapshot:
+        """Return the latest snapshot."""
+        return self._parts.inventory.find_latest()
+
+    def find_registrations(self) -> list[Registration]:
+        """Return how each resource stands with the kubelet."""
+        return [registrar.read_state() for registrar in list(self._registrars.values())]
+
+    def _follow_resources(self) -> None:
+        """Start a registrar for each resource as soon as it has a device; late ones included."""
+        snapshot = self.find_snapshot()
+        while not self._over.is_set():
+            for resource in snapshot.find_resources():
+                if resource not in self._registrars:
+                    self._start_registrar(resource)
+            snapshot = self._parts.inventory.wait_newer(snapshot.number, FOLLOW_SECONDS, self._over.is_set)
+
+    def _start_registrar(self, resource: str) -> None:
+        settings = self._settings
+        registrar = Registrar(resource, settings.kubelet_dir, self._parts.inventory, settings.host_prefix, self._clock)
+        registrar.start()
+        self._registrars[resource] = registrar
+
+    def _make_livez(self) -> Page:
+        dead = [each.resource for each in list(self._registrars.values()) if not each.is_alive()]
+        if dead or not self._parts.watch.is_alive():
+            return Page(503, f"not alive: {', '.join(dead) or 'the watch loop'}\n".encode())
+        return Page(200, b"alive\n")
+
+    def _make_readyz(self) -> Page:
+        reasons = explain_unready(self.find_snapshot(), self.find_registrations())
+        return Page(503, "\n".join([*reasons, ""]).encode()) if reasons else Page(200, b"ready\n")

@@ -1,0 +1,173 @@
+"""The settings: their names, meanings and defaults, and how text becomes a value.
+
+One table, `SETTINGS`, makes the flags, the environment variables, the keys of the file and the README's table. This
+file reads none of them: cli.py does, and hands over layers of text, the strongest last.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from airgate_kit.logs import LEVELS
+from airgate_kit.names import PORT_PLUGIN_HTTP
+from airgate_plugin.errors import BadSettings
+from airgate_plugin.model import PciAddress, Qid
+
+ENV_PREFIX = "AIRGATE_PLUGIN_"
+ENV_SKU_RESOURCES = "QAIC_SKU_BASED_RESOURCE_ENABLED"  # the name that Qualcomm's own plugin uses
+
+YES = frozenset({"1", "true", "yes", "on"})
+NO = frozenset({"0", "false", "no", "off", ""})
+SOCKET_PATH_MAX = 107  # bytes, the kernel's limit
+LONGEST_ENDPOINT = "/airgate-qualcomm.com_qaic-ultra.sock"
+QIDS = re.compile(r"^\s*([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])\s*=\s*(\d{1,4})\s*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that an operator can decide. The meanings are in `SETTINGS`."""
+
+    host_root: Path = Path("/")
+    host_prefix: str = ""
+    kubelet_dir: Path = Path("/var/lib/kubelet/device-plugins")
+    qaic_util: str = "/opt/qti-aic/tools/qaic-util"
+    qaic_util_timeout: float = 5.0
+    qaic_util_period: float = 5.0
+    period: float = 1.0
+    sku_resources: bool = False
+    qids: Mapping[PciAddress, Qid] = field(default_factory=dict)
+    nvidia: bool = False
+    http: tuple[str, int] = ("0.0.0.0", PORT_PLUGIN_HTTP)  # noqa: S104 - the kubelet probes from outside
+    log_level: str = "info"
+
+
+def read_folder(text: str) -> Path:
+    """Return an absolute folder."""
+    if not text.startswith("/"):
+        raise ValueError("must be an absolute path")
+    return Path(text)
+
+
+def read_kubelet_dir(text: str) -> Path:
+    """Return the kubelet's folder, short enough for a socket in it."""
+    if len((text.rstrip("/") + LONGEST_ENDPOINT).encode()) > SOCKET_PATH_MAX:
+        raise ValueError(f"is too long: a socket in it would pass the kernel's {SOCKET_PATH_MAX} bytes")
+    return read_folder(text)
+
+
+def read_prefix(text: str) -> str:
+    """Return an absolute path without a slash at its end; "" for the root."""
+    return "" if text in ("", "/") else str(read_folder(text))
+
+
+def read_program(text: str) -> str:
+    """Return an absolute path of a program, as the host names it."""
+    return str(read_folder(text))
+
+
+def read_seconds(text: str) -> float:
+    """Return a number of seconds between 0.05 and 3600."""
+    seconds = float(text)
+    if not 0.05 <= seconds <= 3600:
+        raise ValueError("must be between 0.05 and 3600 seconds")
+    return seconds
+
+
+def read_switch(text: str) -> bool:
+    """Return yes or no."""
+    if text.lower() not in YES | NO:
+        raise ValueError("must be true or false")
+    return text.lower() in YES
+
+
+def read_qids(text: str) -> dict[PciAddress, Qid]:
+    """Return QIDs by PCI address from `0000:01:00.0=0,0000:17:00.0=1`."""
+    found = [(part, QIDS.match(part)) for part in text.split(",") if part.strip()]
+    qids = {PciAddress(match[1].lower()): Qid(int(match[2])) for _, match in found if match}
+    if len(qids) < len(found) or len(set(qids.values())) < len(qids):
+        raise ValueError("must be ADDRESS=QID pairs, each address and each QID once, e.g. 0000:01:00.0=0")
+    return qids
+
+
+def read_address(text: str) -> tuple[str, int]:
+    """Return host and port from `HOST:PORT`."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise ValueError("must be HOST:PORT, e.g. 0.0.0.0:9400")
+    return host.strip("[]"), int(port)
+
+
+def read_level(text: str) -> str:
+    """Return a log level."""
+    if text not in LEVELS:
+        raise ValueError(f"must be one of {', '.join(LEVELS)}")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its key, what its text becomes, its meaning, and its default as text."""
+
+    key: str
+    read: Callable[[str], Any]
+    meaning: str
+    default: str
+
+    @property
+    def flag(self) -> str:
+        """Return the name on the command line."""
+        return "--" + self.key.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """Return the name in the environment."""
+        return ENV_SKU_RESOURCES if self.key == "sku_resources" else ENV_PREFIX + self.key.upper()
+
+
+SETTINGS = (
+    Setting("host_root", read_folder, "Where the host's /sys, /dev, /etc and /opt lie for this process", "/"),
+    Setting("host_prefix", read_prefix, "Where that tree lies on the host itself; not / only for a simulated one", "/"),
+    Setting("kubelet_dir", read_kubelet_dir, "The kubelet's folder of sockets", "/var/lib/kubelet/device-plugins"),
+    Setting("qaic_util", read_program, "Qualcomm's query program on the host", "/opt/qti-aic/tools/qaic-util"),
+    Setting("qaic_util_timeout", read_seconds, "Seconds after which a query is ended", "5"),
+    Setting("qaic_util_period", read_seconds, "Seconds between two queries", "5"),
+    Setting("period", read_seconds, "Seconds between two looks at sysfs and NVML", "1"),
+    Setting("sku_resources", read_switch, "Offer qaic-std, qaic-pro and qaic-ultra instead of qaic", "false"),
+    Setting("qids", read_qids, "QIDs by PCI address, where qaic-util is absent or wrong: ADDRESS=QID,…", ""),
+    Setting("nvidia", read_switch, "Offer NVIDIA GPUs too; only where no other plugin does", "false"),
+    Setting("http", read_address, "HOST:PORT of /livez, /readyz and /metrics", f"0.0.0.0:{PORT_PLUGIN_HTTP}"),
+    Setting("log_level", read_level, "debug, info, warning or error", "info"),
+)
+KEYS = tuple(setting.key for setting in SETTINGS)
+
+
+def build_settings(layers: Sequence[tuple[str, Mapping[str, str]]]) -> Settings:
+    """Return the settings from layers of text by key, the strongest last; each layer has a name for complaints.
+
+    Raises BadSettings for an unknown key (naming the one that was probably meant) or an impossible value.
+    """
+    by_key = {setting.key: setting for setting in SETTINGS}
+    values: dict[str, Any] = {}
+    for origin, layer in layers:
+        for key, text in layer.items():
+            if key not in by_key:
+                raise BadSettings(f"{origin}: {key!r} is no setting", suggest(key, KEYS))
+            values[key] = _read(by_key[key], text, origin)
+    return Settings(**values)
+
+
+def suggest(word: str, known: Sequence[str]) -> str:
+    """Return a hint with the name that was probably meant, or all of them."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
+
+
+def _read(setting: Setting, text: str, origin: str) -> object:
+    try:
+        return setting.read(text)
+    except ValueError as why:
+        reason = str(why) if str(why).startswith(("must", "is")) else "is not a number"
+        raise BadSettings(f"{origin}: {setting.key} {text!r} {reason}", f"{setting.meaning}") from why

@@ -1,0 +1,186 @@
+"""Keeps one resource registered: serves first, then registers, and notices a new kubelet by itself.
+
+It polls two small facts, twice a second: is our socket still the file we made, and is kubelet.sock still the one we
+registered at. A kubelet that starts deletes every socket in the folder, so both change. A stream that ends wakes it
+at once, because the kubelet never reopens one. No inotify: its instances run out on busy nodes.
+"""
+
+import logging
+import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from airgate_kit.clock import Clock
+from airgate_plugin.errors import CannotServe
+from airgate_plugin.inventory import Inventory
+from airgate_plugin.kubelet import convert
+from airgate_plugin.kubelet.servicer import Counters, Servicer
+from airgate_plugin.model import Registration
+from airgate_protocols import deviceplugin_pb2_grpc as rpc
+
+log = logging.getLogger("airgate_plugin.kubelet")
+
+KUBELET_SOCKET = "kubelet.sock"
+POLL_SECONDS = 0.5
+CALL_SECONDS = 5.0  # the kubelet dials back within Register, so its answer takes a moment
+PATIENCE_SECONDS = 5.0  # how long after Register the kubelet may take to listen
+RETRY_SECONDS = 1.0  # after a refused registration
+STOP_SECONDS = 5.0
+THREADS = 8  # one is held by each open stream
+# Python's gRPC would send the escaped socket path as :authority, which Go's servers refuse.
+CHANNEL_OPTIONS = (("grpc.default_authority", "localhost"),)
+
+
+@dataclass(frozen=True, slots=True)
+class SocketId:
+    """Which file a socket is: a new one under the same name has another number or another birth."""
+
+    inode: int
+    changed_ns: int
+
+
+def read_socket_id(path: Path) -> SocketId | None:
+    """Return which socket lies at `path`; None where there is none. Raises CannotServe where it is something else."""
+    try:
+        found = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if not stat.S_ISSOCK(found.st_mode):
+        raise CannotServe(f"{path} is not a socket", "remove it; the kubelet and the plugin make theirs anew")
+    return SocketId(found.st_ino, found.st_ctime_ns)
+
+
+def name_endpoint(resource: str) -> str:
+    """Return the file name of a resource's socket."""
+    return f"airgate-{resource.replace('/', '_')}.sock"
+
+
+class Registrar:
+    """Serves one resource and keeps the kubelet listening to it."""
+
+    def __init__(self, resource: str, folder: Path, inventory: Inventory, host_prefix: str, clock: Clock) -> None:
+        """Prepare; `folder` is the kubelet's device plugin folder. Nothing runs before `start`."""
+        self.resource = resource
+        self._folder = folder
+        self._endpoint = name_endpoint(resource)
+        self._clock = clock
+        self._counters = Counters(resource)
+        self._servicer = Servicer(
+            resource, inventory, host_prefix, self._counters, clock, on_stream_end=self._note_lost_stream
+        )
+        self._server: grpc.Server | None = None
+        self._own: SocketId | None = None
+        self._registered_at: SocketId | None = None
+        self._registered_when = 0.0
+        self._not_before = 0.0
+        self._stream_lost = False
+        self._awake = threading.Event()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"register-{resource}", daemon=True)
+
+    def start(self) -> None:
+        """Start to serve and to register."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop serving; the kubelet notices at once. Can be repeated."""
+        self._over.set()
+        self._awake.set()
+        if self._thread.is_alive():
+            self._thread.join(STOP_SECONDS)
+
+    def is_alive(self) -> bool:
+        """Return whether the registrar still works."""
+        return self._thread.is_alive()
+
+    def read_state(self) -> Registration:
+        """Return how the resource stands with the kubelet."""
+        return self._counters.read()
+
+    def _note_lost_stream(self) -> None:
+        self._stream_lost = True
+        self._awake.set()
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            try:
+                self._step()
+            except CannotServe as why:
+                self._complain(str(why))
+            except OSError as why:
+                self._complain(f"{self._folder} cannot be used: {why.strerror}")
+            self._awake.wait(POLL_SECONDS)
+            self._awake.clear()
+        self._stop_server()
+
+    def _step(self) -> None:
+        """Compare what is with what should be, and mend the first difference."""
+        if self._server and read_socket_id(self._folder / self._endpoint) != self._own:
+            log.info("our socket vanished: a kubelet started", extra={"fields": {"resource": self.resource}})
+            self._stop_server()
+        kubelet = read_socket_id(self._folder / KUBELET_SOCKET)
+        if kubelet is None:
+            self._complain(f"no kubelet yet: {self._folder / KUBELET_SOCKET} is not there")
+            return
+        if self._server is None:
+            self._serve()
+        if self._is_listened_to(kubelet):
+            self._counters.complaint = ""
+        elif self._clock.monotonic() >= self._not_before:
+            self._register(kubelet)
+
+    def _is_listened_to(self, kubelet: SocketId) -> bool:
+        """Return whether this very kubelet has a stream open, or was asked to open one a moment ago."""
+        if self._registered_at != kubelet:
+            return False
+        if self._counters.read().streams > 0:
+            return True
+        waited = self._clock.monotonic() - self._registered_when
+        return not self._stream_lost and waited < PATIENCE_SECONDS
+
+    def _serve(self) -> None:
+        path = self._folder / self._endpoint
+        read_socket_id(path)  # a file of another kind stays where it is: it is not ours
+        server = grpc.server(ThreadPoolExecutor(THREADS, thread_name_prefix=f"kubelet-{self.resource}"))
+        rpc.add_DevicePluginServicer_to_server(self._servicer, server)
+        try:
+            server.add_insecure_port(f"unix:{path}")
+        except RuntimeError as why:
+            raise CannotServe(f"cannot open {path}: {why}", "the plugin must own that folder: run it as root") from why
+        server.start()
+        self._server, self._own, self._registered_at = server, read_socket_id(path), None
+
+    def _stop_server(self) -> None:
+        if self._server:
+            self._server.stop(grace=None).wait(STOP_SECONDS)
+        self._server = self._own = self._registered_at = None
+
+    def _register(self, kubelet: SocketId) -> None:
+        target = f"unix:{self._folder / KUBELET_SOCKET}"
+        request = convert.write_registration(self.resource, self._endpoint)
+        self._stream_lost = False
+        try:
+            with grpc.insecure_channel(target, options=CHANNEL_OPTIONS) as channel:
+                rpc.RegistrationStub(channel).Register(request, timeout=CALL_SECONDS)
+        except grpc.RpcError as why:
+            self._not_before = self._clock.monotonic() + RETRY_SECONDS
+            self._complain(f"the kubelet did not register us: {_explain(why)}")
+            return
+        self._counters.add("registrations")
+        self._registered_at, self._registered_when = kubelet, self._clock.monotonic()
+        log.info("registered", extra={"fields": {"resource": self.resource, "endpoint": self._endpoint}})
+
+    def _complain(self, why: str) -> None:
+        """Log a complaint once, not at every poll."""
+        if self._counters.complaint != why:
+            log.warning("not registered", extra={"fields": {"resource": self.resource, "why": why}})
+        self._counters.complaint = why
+
+
+def _explain(why: grpc.RpcError) -> str:
+    details = why.details() if isinstance(why, grpc.Call) else None
+    return str(details or why)

@@ -1,0 +1,159 @@
+"""The words of the device plugin: what was seen, what is known, what is granted. Frozen, without I/O."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NewType
+
+# A card's SoC has four numbers that do not agree. Each is its own type, so that none is used for another.
+PciAddress = NewType("PciAddress", str)  # 0000:01:00.0: the key in which all sources meet
+Qid = NewType("Qid", int)  # Qualcomm's runtime counts in these; host-global, also inside a container
+AccelMinor = NewType("AccelMinor", int)  # N of /dev/accel/accelN
+MhiId = NewType("MhiId", int)  # N of /sys/bus/mhi/devices/mhiN
+
+DeviceId = NewType("DeviceId", str)  # what the kubelet calls it: PCI address (Qualcomm) or UUID (NVIDIA), 63 at most
+
+
+class Vendor(enum.StrEnum):
+    """Whose device it is."""
+
+    QUALCOMM = "qualcomm"
+    NVIDIA = "nvidia"
+
+
+class Reason(enum.StrEnum):
+    """Why a device has its health. The words appear in metrics, logs and `doctor`: they are stable."""
+
+    OK = "ok"
+    GONE = "gone"  # was there, and left the bus
+    UNSEEN = "unseen"  # the source that sees it could not look
+    OFFLINE = "offline"  # on the bus, but its device node is missing or answers "no device"
+    FIRMWARE_ERROR = "firmware-error"  # qaic-util says Error
+    INITIALIZING = "initializing"  # qaic-util says Initializing
+    UNKNOWN_STATUS = "unknown-status"  # qaic-util says a word that we do not know
+    UNLISTED = "unlisted"  # in sysfs, but qaic-util does not list it
+    GPU_LOST = "gpu-lost"  # NVML says that it fell off the bus or needs a reset
+    MIG_ENABLED = "mig-enabled"  # split into MIG devices, so it cannot be granted whole
+
+
+class NodeState(enum.StrEnum):
+    """What opening a device node answered."""
+
+    OPENS = "opens"
+    OFFLINE = "offline"  # the driver has the node, but no SoC behind it is online
+    MISSING = "missing"
+    UNKNOWN = "unknown"  # not allowed to try, or never tried
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What one source saw of one SoC or GPU. None (or empty) means that this source cannot tell.
+
+    `nodes` are device nodes as the host names them (/dev/accel/accel0); `status` is the source's own word;
+    `facts` are extra lines for a human (temperature, link), never used for a decision.
+    """
+
+    vendor: Vendor
+    address: PciAddress
+    id: DeviceId | None = None
+    qid: Qid | None = None
+    accel: AccelMinor | None = None
+    mhi: MhiId | None = None
+    nodes: tuple[str, ...] = ()
+    node_state: NodeState = NodeState.UNKNOWN
+    numa: int | None = None
+    status: str | None = None
+    sku: str | None = None
+    serial: str | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One look of one source: what it saw, and why it may have seen less than there is."""
+
+    source: str
+    sightings: tuple[Sighting, ...] = ()
+    trouble: str | None = None
+    qaic_gid: int | None = None  # the host's group id of `qaic`, where this source can tell
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A verdict: `healthy` is what the kubelet hears; `reason` may already name a trouble that is within its grace.
+
+    `since` is when `healthy` last changed, `trouble_since` when the present trouble began (None: no trouble); both
+    in seconds of the monotonic clock.
+    """
+
+    healthy: bool
+    reason: Reason
+    detail: str
+    since: float
+    trouble_since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One SoC or one GPU: the unit that is granted. `card` is shared by the SoCs of one board."""
+
+    id: DeviceId
+    vendor: Vendor
+    address: PciAddress
+    card: str
+    card_size: int
+    health: Health
+    resource: str | None
+    qid: Qid | None = None
+    qid_computed: bool = False  # nobody told it: worked out from the order of PCI addresses
+    accel: AccelMinor | None = None
+    mhi: MhiId | None = None
+    nodes: tuple[str, ...] = ()
+    numa: int | None = None
+    sku: str | None = None
+    serial: str | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that is known at one moment. `number` grows by one with every change that a subscriber must see."""
+
+    number: int
+    devices: tuple[Device, ...] = ()
+    troubles: Mapping[str, str] = field(default_factory=dict)  # source -> why it saw less
+    qaic_gid: int | None = None
+    looked: bool = False  # every source has looked at least once
+
+    def find_resources(self) -> tuple[str, ...]:
+        """Return the names of the resources that have a device, sorted."""
+        return tuple(sorted({d.resource for d in self.devices if d.resource}))
+
+    def find_devices(self, resource: str) -> tuple[Device, ...]:
+        """Return the devices that are offered as `resource`."""
+        return tuple(d for d in self.devices if d.resource == resource)
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """How one resource stands with the kubelet; counters since the start of the process.
+
+    `last_message_at` is when the kubelet was last sent a list (seconds of the monotonic clock); `complaint` is why
+    it is not registered, "" where it is.
+    """
+
+    resource: str
+    streams: int = 0
+    registrations: int = 0
+    granted: int = 0
+    refused: int = 0
+    last_message_at: float | None = None
+    complaint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What one container gets: environment, and device nodes as the host names them (all read and write)."""
+
+    envs: Mapping[str, str]
+    nodes: tuple[str, ...]

@@ -1,0 +1,142 @@
+"""From what each source saw, and what was known before, to the devices of now.
+
+The PCI address is the key. A device that was ever known stays known: when no source sees it, it is ill, not absent.
+QID, SKU and board serial are kept from the last good answer, because a SoC that is not Ready prints none.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from airgate_plugin.model import Device, DeviceId, Health, NodeState, Observation, PciAddress, Qid, Sighting, Vendor
+from airgate_plugin.policy.health import judge_health
+from airgate_plugin.policy.naming import choose_card, choose_resource
+
+SYSFS = "sysfs"
+QAIC_UTIL = "qaic-util"
+SEEN_BY = {Vendor.QUALCOMM: SYSFS, Vendor.NVIDIA: "nvml"}  # without this source there is no device to grant
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the operator decided: names by SKU, and QIDs where neither qaic-util nor the usual order is right."""
+
+    by_sku: bool = False
+    qids: Mapping[PciAddress, Qid] = field(default_factory=dict)
+
+
+def merge_observations(
+    looks: Sequence[Observation], before: Sequence[Device], rules: Rules, now: float
+) -> tuple[Device, ...]:
+    """Return every device that is or was seen, each with its verdict, ordered by PCI address.
+
+    `looks` is the latest look of each source, `before` the devices of the last snapshot, `now` in seconds of the
+    monotonic clock.
+    """
+    seen = _join_sightings(looks)
+    known = {device.address: device for device in before}
+    told = find_told_qids(list(seen.values()), before, rules)
+    computed = {} if told else compute_qids(list(seen.values()))
+    listed = _find_listed(looks)
+    devices = []
+    for address in sorted({*seen, *known}):
+        sighting, old = seen.get(address), known.get(address)
+        blind = _find_blindness(sighting or old, looks)
+        health = judge_health(sighting, old.health if old else None, now, blind, listed is None or address in listed)
+        device = _describe(sighting or _remember(known[address]), old, health, rules)
+        qid = told.get(address, computed.get(address))
+        devices.append(replace(device, qid=qid, qid_computed=address in computed))
+    return tuple(devices)
+
+
+def find_told_qids(seen: Sequence[Sighting], before: Sequence[Device], rules: Rules) -> dict[PciAddress, Qid]:
+    """Return the QIDs that somebody told: the operator, else qaic-util now, else qaic-util before.
+
+    A number told before is forgotten when qaic-util gives it to another SoC now.
+    """
+    now = {s.address: s.qid for s in seen if s.qid is not None} | dict(rules.qids)
+    taken = set(now.values())
+    remembered = {d.address: d.qid for d in before if d.qid is not None and not d.qid_computed}
+    return {address: qid for address, qid in remembered.items() if qid not in taken} | now
+
+
+def compute_qids(seen: Sequence[Sighting]) -> dict[PciAddress, Qid]:
+    """Return QIDs for all Qualcomm SoCs by the runtime's order.
+
+    Only for hosts where qaic-util never answered: computing some beside told ones could give one number twice.
+    """
+    in_order = sorted((s.address for s in seen if s.vendor is Vendor.QUALCOMM), key=order_as_the_runtime)
+    return {address: Qid(number) for number, address in enumerate(in_order)}
+
+
+def order_as_the_runtime(address: PciAddress) -> str:
+    """Return the text by which Qualcomm's open runtime sorts: the address in decimal digits, compared as text."""
+    domain, bus, rest = address.split(":")
+    device, function = rest.split(".")
+    return f"{int(domain, 16):04d}{int(bus, 16):02d}{int(device, 16):02d}{int(function, 16):02d}"
+
+
+def _join_sightings(looks: Sequence[Observation]) -> dict[PciAddress, Sighting]:
+    """Join what sources say of one address; the first source that can tell a thing wins.
+
+    qaic-util alone does not make a device: without sysfs there is no node to grant.
+    """
+    joined: dict[PciAddress, Sighting] = {}
+    for look in sorted(looks, key=lambda each: each.source == QAIC_UTIL):
+        for sighting in look.sightings:
+            other = joined.get(sighting.address)
+            if other:
+                joined[sighting.address] = _join(other, sighting)
+            elif look.source != QAIC_UTIL:
+                joined[sighting.address] = sighting
+    return joined
+
+
+def _join(first: Sighting, second: Sighting) -> Sighting:
+    return replace(
+        first,
+        qid=first.qid if first.qid is not None else second.qid,
+        numa=first.numa if first.numa is not None else second.numa,
+        status=first.status or second.status,
+        sku=first.sku or second.sku,
+        serial=first.serial or second.serial,
+        facts={**first.facts, **second.facts},
+    )
+
+
+def _find_listed(looks: Sequence[Observation]) -> frozenset[PciAddress] | None:
+    """Return the addresses that qaic-util can be held to; None where it is absent, failed or was not understood."""
+    util = next((look for look in looks if look.source == QAIC_UTIL and look.trouble is None), None)
+    return frozenset(s.address for s in util.sightings) if util else None
+
+
+def _find_blindness(subject: Sighting | Device | None, looks: Sequence[Observation]) -> str:
+    """Return why the source that sees this device could not look; "" where it could."""
+    source = SEEN_BY[subject.vendor] if subject else ""
+    return next((look.trouble or "" for look in looks if look.source == source), "")
+
+
+def _remember(old: Device) -> Sighting:
+    return Sighting(old.vendor, old.address, id=old.id, numa=old.numa, node_state=NodeState.MISSING)
+
+
+def _describe(sighting: Sighting, old: Device | None, health: Health, rules: Rules) -> Device:
+    """Return the device with what is seen now, filled up with what was known; the QID is put in by the caller."""
+    sku = sighting.sku or (old.sku if old else None)
+    serial = sighting.serial or (old.serial if old else None)
+    card, size = choose_card(sighting.address, sku, serial)
+    return Device(
+        id=sighting.id or DeviceId(sighting.address),
+        vendor=sighting.vendor,
+        address=sighting.address,
+        card=card,
+        card_size=size,
+        health=health,
+        resource=choose_resource(sighting.vendor, sku, rules.by_sku),
+        accel=sighting.accel if sighting.accel is not None or not old else old.accel,
+        mhi=sighting.mhi if sighting.mhi is not None or not old else old.mhi,
+        nodes=sighting.nodes or (old.nodes if old else ()),
+        numa=sighting.numa,
+        sku=sku,
+        serial=serial,
+        facts=sighting.facts,
+    )

@@ -1,0 +1,67 @@
+"""Reads the host's files under a root, and only reads. Paths are given as the host names them, without the root."""
+
+import errno
+import os
+from pathlib import Path
+
+from airgate_plugin.model import NodeState
+
+NOT_THERE = (errno.ENODEV, errno.ENXIO)  # the driver has a node, but no device answers behind it
+
+
+class HostFiles:
+    """The files of one host: `root` is "/" on the host itself, "/host" in the plugin's container."""
+
+    def __init__(self, root: Path) -> None:
+        """Look below `root`."""
+        self.root = root
+
+    def find_path(self, path: str) -> Path:
+        """Return where the host's `path` lies for this process."""
+        return self.root / path.lstrip("/")
+
+    def read_text(self, path: str) -> str | None:
+        """Return a small file's text without surrounding blanks; None where it cannot be read."""
+        try:
+            return self.find_path(path).read_text(errors="replace").strip()
+        except OSError:
+            return None
+
+    def read_number(self, path: str, base: int = 10) -> int | None:
+        """Return a file's whole number; None where it cannot be read or is none."""
+        try:
+            return int(self.read_text(path) or "", base)
+        except ValueError:
+            return None
+
+    def find_names(self, folder: str) -> list[str]:
+        """Return the sorted names in a folder, [] where it is absent. Raises OSError where it cannot be read."""
+        try:
+            return sorted(entry.name for entry in self.find_path(folder).iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def read_link_name(self, path: str) -> str | None:
+        """Return the last part of a link's target, without following it; None where it is no link."""
+        try:
+            return self.find_path(path).readlink().name
+        except OSError:
+            return None
+
+    def read_node_state(self, path: str) -> NodeState:
+        """Return what opening a device node says. Not being allowed to says nothing about the device."""
+        try:
+            os.close(os.open(self.find_path(path), os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
+        except FileNotFoundError:
+            return NodeState.MISSING
+        except OSError as why:
+            return NodeState.OFFLINE if why.errno in NOT_THERE else NodeState.UNKNOWN
+        return NodeState.OPENS
+
+    def find_group_id(self, name: str) -> int | None:
+        """Return the host's id of a group, from its /etc/group; None where it has none."""
+        for line in (self.read_text("/etc/group") or "").splitlines():
+            fields = line.split(":")
+            if len(fields) >= 3 and fields[0] == name and fields[2].isdigit():
+                return int(fields[2])
+        return None

@@ -1,0 +1,134 @@
+"""The one loop: look, judge, publish. Every source looks in a thread of its own, so one that hangs holds up nobody.
+
+The loop wakes when a source has looked, and by a period besides, because a grace runs out without any event.
+"""
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from airgate_kit.clock import Clock
+from airgate_plugin.inventory import Inventory
+from airgate_plugin.model import Device, Observation
+from airgate_plugin.policy.merge import Rules, merge_observations
+from airgate_plugin.sources.interface import Source
+
+log = logging.getLogger("airgate_plugin.watch")
+
+JUDGE_SECONDS = 1.0  # at most this long after a grace has run out the verdict falls
+FIRST_LOOK_SECONDS = 10.0  # a source that has not looked by then is not waited for any longer
+STOP_SECONDS = 1.0  # a look that hangs is left behind at the end; its thread is a daemon
+DEAD_SECONDS = 30.0  # a loop that has not judged for so long is dead
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A source and the seconds between the end of one look and the next."""
+
+    source: Source
+    period: float
+
+
+class Watch:
+    """Keeps the inventory true."""
+
+    def __init__(self, rounds: Sequence[Round], inventory: Inventory, rules: Rules, clock: Clock) -> None:
+        """Prepare; nothing runs before `start`."""
+        self._rounds = rounds
+        self._inventory = inventory
+        self._rules = rules
+        self._clock = clock
+        self._looks: dict[str, Observation] = {}
+        self._awake = threading.Event()
+        self._over = threading.Event()
+        self._started = clock.monotonic()
+        self._judged = self._started
+        self._threads = [threading.Thread(target=self._judge_forever, name="judge", daemon=True)]
+        for each in rounds:
+            name = f"look-{each.source.name}"
+            self._threads.append(threading.Thread(target=self._look_forever, args=(each,), name=name, daemon=True))
+
+    def start(self) -> None:
+        """Start to look and to judge."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End the threads; one whose look hangs is left behind."""
+        self._over.set()
+        self._awake.set()
+        for thread in self._threads:
+            thread.join(STOP_SECONDS)
+
+    def is_alive(self) -> bool:
+        """Return whether the loop has judged lately."""
+        return self._clock.monotonic() - self._judged < DEAD_SECONDS
+
+    def _look_forever(self, each: Round) -> None:
+        while not self._over.is_set():
+            self._looks[each.source.name] = self._look(each.source)
+            self._awake.set()
+            self._over.wait(each.period)
+
+    def _look(self, source: Source) -> Observation:
+        try:
+            return source.look()
+        except Exception as why:
+            log.exception("a source failed", extra={"fields": {"source": source.name}})
+            return Observation(source.name, (), f"{source.name} failed: {why}")
+
+    def _judge_forever(self) -> None:
+        while not self._over.is_set():
+            self._awake.wait(JUDGE_SECONDS)
+            self._awake.clear()
+            self.judge()
+
+    def judge(self) -> None:
+        """Merge the latest looks and publish what follows."""
+        now = self._clock.monotonic()
+        looked = len(self._looks) == len(self._rounds)
+        if looked or now - self._started > FIRST_LOOK_SECONDS:
+            looks = list(self._looks.values())
+            before = self._inventory.find_latest()
+            devices = merge_observations(looks, before.devices, self._rules, now)
+            gid = next((look.qaic_gid for look in looks if look.qaic_gid is not None), before.qaic_gid)
+            troubles = self._find_troubles(looks)
+            self._inventory.publish(devices, troubles, gid, looked=True)
+            _log_changes(before.devices, devices)
+            _log_troubles(before.troubles, troubles)
+        self._judged = now
+
+    def _find_troubles(self, looks: Sequence[Observation]) -> dict[str, str]:
+        troubles = {look.source: look.trouble for look in looks if look.trouble}
+        for each in self._rounds:
+            if each.source.name not in self._looks:
+                troubles[each.source.name] = "has not answered since the start"
+        return troubles
+
+
+def _log_changes(before: Sequence[Device], after: Sequence[Device]) -> None:
+    """Log every device that is new or whose reason changed."""
+    known = {device.id: device for device in before}
+    for device in after:
+        old = known.get(device.id)
+        if old and (old.health.healthy, old.health.reason) == (device.health.healthy, device.health.reason):
+            continue
+        fields = {
+            "device": device.id,
+            "resource": device.resource,
+            "card": device.card,
+            "healthy": device.health.healthy,
+            "reason": str(device.health.reason),
+            "detail": device.health.detail,
+        }
+        log.info("a device changed" if old else "a device was found", extra={"fields": fields})
+
+
+def _log_troubles(before: Mapping[str, str], after: Mapping[str, str]) -> None:
+    for source, trouble in after.items():
+        if before.get(source) != trouble:
+            log.warning("a source is in trouble", extra={"fields": {"source": source, "trouble": trouble}})
+    for source in before:
+        if source not in after:
+            log.info("a source works again", extra={"fields": {"source": source}})

@@ -1,0 +1,1 @@
+"""The device plugin against simulated hosts (airgate_simulator) and a kubelet replayed over its real protocol."""
