@@ -1,12 +1,11 @@
 """Runtime definitions: in what environment a model runs."""
 
-import hashlib
-import hmac
 from dataclasses import dataclass
 from enum import StrEnum
 
 from airgate_web.domain.amounts import Amounts
 from airgate_web.domain.names import find_workload_name
+from airgate_web.domain.secrets import find_tester_secret
 from airgate_web.domain.workload import Kind, Workload
 
 TESTER_AMOUNTS = Amounts(cpu_millis=1000, memory_mib=2048)
@@ -39,11 +38,6 @@ class Runtime:
 def find_tester_name(slug: str) -> str:
     """Return the name of the workload that tests models in the runtime `slug`."""
     return find_workload_name("t", slug)
-
-
-def find_tester_secret(internal_token: str, slug: str) -> str:
-    """Return the gate secret (64 hex digits) of a runtime's tester, so that the web and the reconciler agree on it."""
-    return hmac.new(internal_token.encode(), f"tester:{slug}".encode(), hashlib.sha256).hexdigest()
 
 
 def find_tester(runtime: Runtime, internal_token: str) -> Workload:

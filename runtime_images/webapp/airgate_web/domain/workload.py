@@ -91,9 +91,9 @@ class Address:
 class Replica:
     """One pod or process.
 
-    spec_digest: find_replica_digest of the wish it was started for. devices: the device ids it was granted, as the plugin names them. reason: what the cluster says when it is not
-    ready, raw (explain.py makes a sentence of it). device: where the runtime computes ("CPU", "QAIC", …; empty when
-    not known yet).
+    spec_digest: find_replica_digest of the wish it was started for. devices: the device ids it was granted, as the
+    plugin names them. reason: what the cluster says when it is not ready, raw (explain.py makes a sentence of it).
+    device: where the runtime computes ("CPU", "QAIC", …; empty when not known yet).
     """
 
     name: str

@@ -1,0 +1,44 @@
+"""What one replica's process is called with: arguments and environment. Pure."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from airgate_kit.names import ENV_NVIDIA_VISIBLE_DEVICES
+from airgate_web.adapters.cluster_local.kubelet.ledger import Grant
+from airgate_web.adapters.cluster_local.shelf import ReplicaRecord
+from airgate_web.domain.amounts import MILLIS_A_CORE
+from airgate_web.domain.workload import Kind
+
+HOST = "127.0.0.1"
+ENV_GATE_SECRET = "AIRGATE_GATE_SECRET"  # noqa: S105 -- the variable's name
+ENV_CUDA = "CUDA_VISIBLE_DEVICES"  # outside a container this, not NVIDIA's variable, says which GPUs a process sees
+
+
+def find_command(serve: tuple[str, ...], record: ReplicaRecord, file: Path | None, folders: "Folders") -> list[str]:
+    """Return the command line. file: the model's; None for a tester."""
+    ports = record.ports
+    listen = ["--host", HOST, "--admin-port", str(ports.admin)]
+    if record.workload.kind is Kind.TESTER:
+        blobs, scratch = folders
+        return [*serve, "tester", *listen, "--port", str(ports.http), "--blobs", str(blobs), "--scratch", str(scratch)]
+    listen += ["--http-port", str(ports.http), "--grpc-port", str(ports.grpc)]
+    model = record.workload.model
+    if model is None or file is None:
+        raise ValueError(f"{record.name} is a service without a model")
+    what = ["--name", model.name, "--version", str(model.version), "--digest", model.digest, "--format", model.format]
+    threads = max(1, record.workload.amounts.cpu_millis // MILLIS_A_CORE)
+    return [*serve, str(file), *what, *listen, "--threads", str(threads)]
+
+
+Folders = tuple[Path, Path]  # blobs, scratch
+
+
+def find_environ(inherited: Mapping[str, str], record: ReplicaRecord, grant: Grant | None) -> dict[str, str]:
+    """Return the process's environment: what all inherit, the gate's secret, what the plugin granted; no other GPU."""
+    granted = grant.environ if grant else {}
+    return {
+        **inherited,
+        ENV_GATE_SECRET: record.workload.gate_secret,
+        ENV_CUDA: granted.get(ENV_NVIDIA_VISIBLE_DEVICES, ""),
+        **granted,
+    }

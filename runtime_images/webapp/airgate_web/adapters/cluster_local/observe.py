@@ -1,0 +1,73 @@
+"""From the supervisor's state to an Observation. Asks nobody."""
+
+from collections.abc import Collection, Mapping
+
+from airgate_web.adapters.cluster_local.command import HOST
+from airgate_web.adapters.cluster_local.kubelet.ledger import Ledger
+from airgate_web.adapters.cluster_local.node import find_node
+from airgate_web.adapters.cluster_local.replica import RunningReplica
+from airgate_web.domain.workload import (
+    Address,
+    DeviceFacts,
+    Holder,
+    Kind,
+    Observation,
+    ReplicaState,
+    Workload,
+    WorkloadFacts,
+    find_spec_digest,
+)
+
+
+def find_observation(
+    wishes: Mapping[str, Workload], replicas: Collection[RunningReplica], ledger: Ledger
+) -> Observation:
+    """Return the whole truth about this machine's workloads and cards."""
+    node = find_node(ledger.find_capacity(), ledger.find_allocatable())
+    names = sorted(wishes.keys() | {replica.record.workload.name for replica in replicas})
+    return Observation(
+        workloads=tuple(find_workload(name, wishes.get(name), replicas, node.name) for name in names),
+        nodes=(node,),
+        holders=tuple(holder for replica in replicas for holder in find_holders(replica, node.name)),
+        devices=find_devices(ledger, node.name),
+    )
+
+
+def find_workload(name: str, wish: Workload | None, replicas: Collection[RunningReplica], node: str) -> WorkloadFacts:
+    """Return the facts of one workload; with an empty digest when it is not wanted any more and is still ending."""
+    mine = [replica for replica in replicas if replica.record.workload.name == name]
+    mine.sort(key=lambda replica: replica.record.order)
+    return WorkloadFacts(
+        name=name,
+        kind=wish.kind if wish else mine[0].record.workload.kind,
+        spec_digest=find_spec_digest(wish) if wish else "",
+        replicas=tuple(replica.find_facts(node) for replica in mine),
+        addresses=tuple(find_address(replica) for replica in mine if replica.state is ReplicaState.READY),
+    )
+
+
+def find_address(replica: RunningReplica) -> Address:
+    """Return where a replica listens; a tester has no gRPC door (port 0)."""
+    ports = replica.record.ports
+    is_service = replica.record.workload.kind is Kind.SERVICE
+    return Address(HOST, ports.http, ports.grpc if is_service else 0)
+
+
+def find_holders(replica: RunningReplica, node: str) -> tuple[Holder, ...]:
+    """Return one Holder when the replica holds cards."""
+    grant = replica.grant
+    if grant is None:
+        return ()
+    owner = replica.record.workload.owner
+    return (Holder(grant.resource, len(grant.devices), owner, replica.name, node, grant.since),)
+
+
+def find_devices(ledger: Ledger, node: str) -> tuple[DeviceFacts, ...]:
+    """Return every device that a plugin has named."""
+    found = []
+    for resource, devices in sorted(ledger.devices.items()):
+        away = "its device plugin does not answer" if resource in ledger.away else ""
+        for device, healthy in sorted(devices.items()):
+            reason = away or ("" if healthy else "its device plugin reports it unhealthy")
+            found.append(DeviceFacts(device, resource, node, healthy and not away, reason))
+    return tuple(found)

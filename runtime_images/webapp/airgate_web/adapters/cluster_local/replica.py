@@ -1,0 +1,251 @@
+"""One replica, from its birth to its end: cards, process, probes, restarts."""
+
+import asyncio
+import contextlib
+import dataclasses
+import datetime
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from airgate_kit import logs
+from airgate_kit.clock import Clock
+from airgate_web.adapters.cluster_local.command import find_command, find_environ
+from airgate_web.adapters.cluster_local.kubelet.ledger import Grant
+from airgate_web.adapters.cluster_local.kubelet.link import Refused
+from airgate_web.adapters.cluster_local.kubelet.office import CardOffice
+from airgate_web.adapters.cluster_local.logfile import explain_exit, remove_log
+from airgate_web.adapters.cluster_local.node import explain_too_large, find_node
+from airgate_web.adapters.cluster_local.places import Options, Places
+from airgate_web.adapters.cluster_local.probe import find_device, find_ready
+from airgate_web.adapters.cluster_local.process import find_start_ticks, kill_group, start_process, stop_process
+from airgate_web.adapters.cluster_local.shelf import Ports, ReplicaRecord, Shelf
+from airgate_web.domain.workload import Kind, Replica, ReplicaState, find_replica_digest
+
+log = logs.get(__name__)
+BACKOFF_FIRST, BACKOFF_MOST = 1.0, 60.0  # seconds between restarts: doubles up to a minute
+HEALTHY_SECONDS = 30.0  # ready for so long, and the back-off begins anew
+PROBE_STARTING, PROBE_READY = 0.2, 2.0  # seconds between probes
+MISSES_MOST = 15  # probes in a row that a ready replica may miss before it is killed
+START_SECONDS = 600.0  # a process that is not ready by then is killed
+
+
+class Died(Exception):
+    """The process ended; the message says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every replica shares. find_ports(name): new ports for a replica whose own were taken."""
+
+    options: Options
+    places: Places
+    shelf: Shelf
+    office: CardOffice
+    client: httpx.AsyncClient
+    clock: Clock
+    find_ports: Callable[[ReplicaRecord], Ports]
+    on_change: Callable[[], None]
+
+
+class RunningReplica:
+    """Holds one replica's state. Made on the event loop; `start` gives it life, `stop` ends it for good."""
+
+    def __init__(self, record: ReplicaRecord, around: Surroundings, *, replaces: bool = False) -> None:
+        self.record = record
+        self.around = around
+        self.replaces = replaces
+        self.digest = find_replica_digest(record.workload)
+        self.state = ReplicaState.STARTING
+        self.reason = ""
+        self.device = ""
+        self.restarts = 0
+        self.started: datetime.datetime | None = None
+        self.ready_since: float | None = None
+        self.delay = BACKOFF_FIRST
+        self.ending = False
+        self.grant: Grant | None = None
+        self.process: asyncio.subprocess.Process | None = None
+        self.life: asyncio.Task[None] | None = None
+
+    @property
+    def name(self) -> str:
+        """The replica's name, unique for ever."""
+        return self.record.name
+
+    @property
+    def log_path(self) -> Path:
+        """Where its stdout and stderr go."""
+        return self.around.places.logs / f"{self.name}.log"
+
+    @property
+    def scratch(self) -> Path:
+        """Its own folder to write in."""
+        return self.around.places.scratch / self.name
+
+    def find_facts(self, node: str) -> Replica:
+        """Return what is to be said about it."""
+        return Replica(
+            name=self.name,
+            state=self.state,
+            spec_digest=self.digest,
+            node=node,
+            devices=self.grant.devices if self.grant else (),
+            reason=self.reason,
+            restarts=self.restarts,
+            started=self.started,
+            device=self.device,
+        )
+
+    def start(self) -> None:
+        """Begin its life."""
+        self.around.shelf.write_replica(self.record)
+        self.life = asyncio.get_running_loop().create_task(self.live())
+
+    async def stop(self, *, farewell: float) -> None:
+        """End it: no address any more, `farewell` seconds for the gateway to hear of it, drain, gone with its cards."""
+        self.ending = True
+        served = self.state is ReplicaState.READY
+        self.change(ReplicaState.STOPPED, "is ending")
+        if served and farewell:
+            await asyncio.sleep(farewell)
+        await self.halt()
+        self.around.shelf.remove_replica(self.name)
+        remove_log(self.log_path)
+
+    async def halt(self) -> None:
+        """End its process and give its cards back, but keep its record: it will run again."""
+        self.ending = True
+        if self.life:
+            self.life.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.life
+        if self.process:
+            await stop_process(self.process, self.around.options.drain_seconds)
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.around.office.release(self.name)
+
+    def change(self, state: ReplicaState, reason: str = "") -> None:
+        """Take on a state, and say so when it is another."""
+        if (state, reason) != (self.state, self.reason):
+            fields = {"replica": self.name, "state": state.value, "reason": reason}
+            log.info("a replica has changed", extra={"fields": fields})
+            self.state, self.reason = state, reason
+            self.around.on_change()
+
+    # Its life
+
+    async def live(self) -> None:
+        """Run its process again and again, with growing pauses, until cancelled."""
+        await self.wait_for_room()
+        while True:
+            try:
+                await self.take_cards()
+                await self.run()
+            except (Refused, Died, OSError) as why:
+                self.change(ReplicaState.FAILED, str(why))
+            await asyncio.sleep(self.find_delay())
+            self.restarts += 1
+
+    async def wait_for_room(self) -> None:
+        """Wait for ever when the machine itself is too small."""
+        too_large = explain_too_large(self.record.workload.amounts, find_node({}, {}))
+        if too_large:
+            self.change(ReplicaState.WAITING, too_large)
+            await asyncio.Event().wait()
+
+    async def take_cards(self) -> None:
+        """Wait until as many cards are free as it asks for; it keeps them over restarts."""
+        amounts = self.record.workload.amounts
+        if not amounts.accelerators or self.grant:
+            return
+        self.change(ReplicaState.WAITING, f"waits for {amounts.accelerators} {amounts.resource}")
+        self.grant = await self.around.office.claim(
+            self.name, amounts.resource, amounts.accelerators, self.record.order, replaces=self.replaces
+        )
+
+    async def run(self) -> None:
+        """Start the process and follow it to its end; raise Died."""
+        await self.start_process()
+        assert self.process is not None
+        watcher = asyncio.get_running_loop().create_task(self.watch())
+        try:
+            code = await self.process.wait()
+        finally:
+            watcher.cancel()
+        kill_group(self.process.pid)  # what it may have left of its own children
+        killed = "" if watcher.cancelled() or not watcher.done() else watcher.result()
+        raise Died(killed or explain_exit(code, self.log_path))
+
+    async def start_process(self) -> None:
+        """Start the process on its ports, or on new ones when another program has taken them."""
+        self.change(ReplicaState.STARTING)
+        self.record = dataclasses.replace(self.record, ports=self.around.find_ports(self.record))
+        command = find_command(
+            self.around.options.serve, self.record, self.find_model(), (self.around.options.blobs, self.make_scratch())
+        )
+        environ = find_environ(self.around.options.environ, self.record, self.grant)
+        self.process = await start_process(command, environ, self.log_path)
+        self.started, self.ready_since, self.device = self.around.clock.now(), None, ""
+        ticks = find_start_ticks(self.process.pid)
+        self.record = dataclasses.replace(self.record, pid=self.process.pid, start_ticks=ticks)
+        self.around.shelf.write_replica(self.record)
+
+    def find_model(self) -> Path | None:
+        """Return the model's file; None for a tester. Died when it is not stored here."""
+        model = self.record.workload.model
+        if model is None:
+            return None
+        path = self.around.options.find_blob(model.digest)
+        if path is None:
+            raise Died(f"the model file {model.digest} is not stored here")
+        return path
+
+    def make_scratch(self) -> Path:
+        """Make a tester's own folder, empty; a service has none."""
+        if self.record.workload.kind is Kind.TESTER:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+            self.scratch.mkdir(parents=True, mode=0o700)
+        return self.scratch
+
+    def find_delay(self) -> float:
+        """Return the seconds to pause before the next start; after a healthy while the shortest."""
+        healthy = self.ready_since is not None and (self.around.clock.monotonic() - self.ready_since >= HEALTHY_SECONDS)
+        delay = BACKOFF_FIRST if healthy else self.delay
+        self.delay = min(delay * 2, BACKOFF_MOST)
+        return delay
+
+    # Its probes
+
+    async def watch(self) -> str:
+        """Follow readiness; kill a process that does not start or no longer answers, and return why."""
+        begun, misses = self.around.clock.monotonic(), 0
+        while True:
+            if await find_ready(self.around.client, self.record):
+                misses = 0
+                await self.greet()
+            else:
+                misses += 1
+                self.change(ReplicaState.STARTING, "does not answer its readiness probe" if self.ready_since else "")
+            if self.ready_since is None and self.around.clock.monotonic() - begun > START_SECONDS:
+                return self.kill(f"was not ready after {START_SECONDS:g} s")
+            if self.ready_since is not None and misses > MISSES_MOST:
+                return self.kill(f"did not answer {misses} readiness probes")
+            await asyncio.sleep(PROBE_READY if self.state is ReplicaState.READY else PROBE_STARTING)
+
+    async def greet(self) -> None:
+        """Take note that it is ready, and where it computes."""
+        if self.ready_since is None:
+            self.device = await find_device(self.around.client, self.record)
+            self.ready_since = self.around.clock.monotonic()
+        self.change(ReplicaState.READY)
+
+    def kill(self, reason: str) -> str:
+        """Kill the process group and return the reason."""
+        assert self.process is not None
+        log.warning("killing a replica", extra={"fields": {"replica": self.name, "reason": reason}})
+        kill_group(self.process.pid)
+        return reason

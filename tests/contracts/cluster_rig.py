@@ -1,0 +1,90 @@
+"""What the Cluster suite runs on: one rig an implementation, each with the same handful of words."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from airgate_web.domain.amounts import Amounts
+from airgate_web.domain.workload import Kind, ModelFile, Observation, ReplicaState, Workload, WorkloadFacts
+from airgate_web.ports import Cluster
+from tests.fakes.model_files import make_onnx
+
+RESOURCE = "qualcomm.com/qaic"
+SECRET = "a-secret-of-32-bytes-for-the-gate"
+DEADLINE = 90.0  # seconds; never reached when all is well
+
+
+class Rig(Protocol):
+    """One implementation, ready to use, with `cards` simulated cards and these files stored by digest."""
+
+    cluster: Cluster
+    cards: int
+    image: str
+
+    def call(self, workload: WorkloadFacts, secret: str) -> int:
+        """Ask the model's metadata at one of the workload's addresses; the HTTP status, 0 when nobody answers."""
+
+    def crash(self, replica: str) -> None:
+        """Kill the replica's process, as a fault in it would."""
+
+    def close(self) -> None:
+        """End it and leave nothing."""
+
+
+FILES = {f"sha256:{hashlib.sha256(make_onnx(n)).hexdigest()}": make_onnx(n) for n in (2.0, 3.0)}
+FIRST, SECOND = FILES
+
+
+def make_service(rig: Rig, name: str, *, digest: str = FIRST, cards: int = 0, replicas: int = 1) -> Workload:
+    """Return the wish for a small ONNX service."""
+    return Workload(
+        name=name,
+        kind=Kind.SERVICE,
+        owner=f"qc/{name}",
+        image=rig.image,
+        amounts=Amounts(cpu_millis=200, memory_mib=512, accelerators=cards, resource=RESOURCE if cards else ""),
+        replicas=replicas,
+        gate_secret=SECRET,
+        model=ModelFile("times", 1, "onnx", "times.onnx", digest, len(FILES[digest])),
+    )
+
+
+def observe_until(rig: Rig, holds: Callable[[Observation], bool], what: str) -> Observation:
+    """Observe until it holds; fail, with what was last seen, when it does not in time."""
+    end = time.monotonic() + DEADLINE
+    while True:
+        seen = rig.cluster.observe()
+        if holds(seen):
+            return seen
+        assert time.monotonic() < end, f"not seen in {DEADLINE:g} s: {what}; last {seen}"
+        rig.cluster.wait(0.5)
+
+
+def find_facts(seen: Observation, name: str) -> WorkloadFacts | None:
+    """Return what is said of one workload, or None."""
+    return next((facts for facts in seen.workloads if facts.name == name), None)
+
+
+def find_states(seen: Observation, name: str) -> list[ReplicaState]:
+    """Return the states of a workload's replicas, those that are ending left out."""
+    facts = find_facts(seen, name)
+    return [each.state for each in facts.replicas if each.state is not ReplicaState.STOPPED] if facts else []
+
+
+def wait_ready(rig: Rig, name: str, replicas: int = 1) -> WorkloadFacts:
+    """Wait until a workload has exactly so many replicas, all Ready, and none ending."""
+
+    def is_so(seen: Observation) -> bool:
+        facts = find_facts(seen, name)
+        states = [replica.state for replica in facts.replicas] if facts else []
+        return states == [ReplicaState.READY] * replicas
+
+    facts = find_facts(observe_until(rig, is_so, f"{name} with {replicas} ready"), name)
+    assert facts is not None
+    return facts
+
+
+def wait_gone(rig: Rig, name: str) -> None:
+    """Wait until nothing of a workload is left."""
+    observe_until(rig, lambda seen: find_facts(seen, name) is None, f"{name} gone")

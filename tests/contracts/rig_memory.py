@@ -1,0 +1,23 @@
+"""The Cluster suite on the fake."""
+
+from airgate_web.domain.workload import WorkloadFacts
+from tests.fakes.cluster_memory import MemoryCluster
+
+
+class MemoryRig:
+    """Four cards, nothing real."""
+
+    cards = 4
+    image = ""
+
+    def __init__(self) -> None:
+        self.cluster = MemoryCluster(self.cards)
+
+    def call(self, workload: WorkloadFacts, secret: str) -> int:
+        return self.cluster.find_answer(workload.addresses[0], secret) if workload.addresses else 0
+
+    def crash(self, replica: str) -> None:
+        self.cluster.crash(replica)
+
+    def close(self) -> None:
+        pass

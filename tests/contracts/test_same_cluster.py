@@ -1,0 +1,204 @@
+"""One suite for every Cluster: the fake, local processes, and Kubernetes."""
+
+import dataclasses
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from airgate_web.domain.plan import ApplyWorkload, RemoveWorkload, plan_actions
+from airgate_web.domain.workload import ReplicaState, Workload, find_replica_digest, find_spec_digest
+from tests.contracts.cluster_rig import (
+    RESOURCE,
+    SECOND,
+    SECRET,
+    Rig,
+    find_facts,
+    find_states,
+    make_service,
+    observe_until,
+    wait_gone,
+    wait_ready,
+)
+from tests.contracts.rig_local import LocalRig
+from tests.contracts.rig_memory import MemoryRig
+
+RIGS = {"memory": MemoryRig, "local": LocalRig}
+
+
+@pytest.fixture(scope="module", params=list(RIGS))
+def whole_rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    """One rig for all tests of an implementation."""
+    rig = RIGS[request.param]()
+    yield rig
+    rig.close()
+
+
+@pytest.fixture
+def rig(whole_rig: Rig) -> Iterator[Rig]:
+    """The rig, and nothing on it before and after the test."""
+    yield whole_rig
+    names = [facts.name for facts in whole_rig.cluster.observe().workloads]
+    for name in names:
+        whole_rig.cluster.apply(RemoveWorkload(name))
+    for name in names:
+        wait_gone(whole_rig, name)
+
+
+def begin(rig: Rig, wish: Workload) -> Workload:
+    """Apply a wish and return it."""
+    rig.cluster.apply(ApplyWorkload(wish))
+    return wish
+
+
+def test_a_service_becomes_ready_and_answers_who_knows_its_secret(rig: Rig) -> None:
+    """A deployed model answers through the gateway alone."""
+    wish = begin(rig, make_service(rig, "d-answer"))
+    facts = wait_ready(rig, wish.name)
+    assert facts.spec_digest == find_spec_digest(wish)
+    assert facts.replicas[0].spec_digest == find_replica_digest(wish)
+    assert facts.replicas[0].device == "CPU"
+    assert rig.call(facts, SECRET) == 200
+    assert rig.call(facts, "") in (401, 403)
+    assert rig.call(facts, "wrong") in (401, 403)
+
+
+def test_applying_twice_is_applying_once(rig: Rig) -> None:
+    """Two reconcilers, or one that starts anew, double nothing."""
+    wish = begin(rig, make_service(rig, "d-twice"))
+    begin(rig, wish)
+    first = wait_ready(rig, wish.name)
+    begin(rig, wish)
+    second = wait_ready(rig, wish.name)
+    assert [each.name for each in first.replicas] == [each.name for each in second.replicas]
+    assert plan_actions([wish], rig.cluster.observe()) == ()
+
+
+def test_replicas_go_up_and_down_and_the_others_stay(rig: Rig) -> None:
+    """Scaling restarts nothing that is to stay."""
+    wish = begin(rig, make_service(rig, "d-scale"))
+    one = wait_ready(rig, wish.name)
+    begin(rig, dataclasses.replace(wish, replicas=3))
+    three = wait_ready(rig, wish.name, 3)
+    assert {each.name for each in one.replicas} < {each.name for each in three.replicas}
+    begin(rig, wish)
+    again = wait_ready(rig, wish.name)
+    assert again.replicas[0].restarts == 0
+    assert again.replicas[0].name in {each.name for each in three.replicas}
+
+
+def test_no_replicas_is_a_wish_too(rig: Rig) -> None:
+    """A deployment that is scaled to none keeps its place and holds nothing."""
+    wish = begin(rig, make_service(rig, "d-none", cards=1))
+    wait_ready(rig, wish.name)
+    begin(rig, dataclasses.replace(wish, replicas=0))
+    seen = observe_until(rig, lambda seen: not find_states(seen, wish.name) and not seen.holders, "no replica")
+    assert find_facts(seen, wish.name) is not None
+
+
+def test_a_change_rolls_without_a_failed_request(rig: Rig) -> None:
+    """A new version of a model replaces the old one under load, and no caller notices."""
+    wish = begin(rig, make_service(rig, "d-roll"))
+    before = wait_ready(rig, wish.name)
+    changed = dataclasses.replace(make_service(rig, "d-roll", digest=SECOND))
+    answers: list[int] = []
+    over = threading.Event()
+
+    def call_on() -> None:
+        while not over.is_set():
+            facts = find_facts(rig.cluster.observe(), wish.name)
+            answers.append(rig.call(facts, SECRET) if facts else 0)
+
+    caller = threading.Thread(target=call_on)
+    caller.start()
+    begin(rig, changed)
+    digest = find_replica_digest(changed)
+    observe_until(
+        rig,
+        lambda seen: (
+            (facts := find_facts(seen, wish.name)) is not None
+            and [(each.spec_digest, each.state) for each in facts.replicas] == [(digest, ReplicaState.READY)]
+        ),
+        "the change alone",
+    )
+    over.set()
+    caller.join()
+    assert set(answers) == {200}
+    assert before.replicas[0].name != wait_ready(rig, wish.name).replicas[0].name
+
+
+def test_removing_leaves_nothing(rig: Rig) -> None:
+    """What is deleted is gone: no replica, no address, no card held."""
+    wish = begin(rig, make_service(rig, "d-remove", cards=1))
+    replica = wait_ready(rig, wish.name).replicas[0].name
+    for _ in range(2):
+        rig.cluster.apply(RemoveWorkload(wish.name))
+    wait_gone(rig, wish.name)
+    assert rig.cluster.observe().holders == ()
+    assert rig.cluster.read_logs(replica, 10) == ""
+
+
+def test_cards_are_granted_whole_and_named(rig: Rig) -> None:
+    """Who asks for two cards holds two, and the appliance can say which and who."""
+    wish = begin(rig, make_service(rig, "d-cards", cards=2))
+    facts = wait_ready(rig, wish.name)
+    seen = rig.cluster.observe()
+    assert len(set(facts.replicas[0].devices)) == 2
+    assert set(facts.replicas[0].devices) <= {device.id for device in seen.devices}
+    assert [(holder.owner, holder.count, holder.resource) for holder in seen.holders] == [("qc/d-cards", 2, RESOURCE)]
+    assert seen.nodes[0].capacity[RESOURCE] == seen.nodes[0].allocatable[RESOURCE] == rig.cards
+
+
+def test_who_asks_for_more_than_is_free_waits_until_it_is(rig: Rig) -> None:
+    """A deployment that finds no card waits by itself and starts by itself."""
+    first = begin(rig, make_service(rig, "d-first", cards=3))
+    wait_ready(rig, first.name)
+    second = begin(rig, make_service(rig, "d-second", cards=2))
+    seen = observe_until(rig, lambda seen: find_states(seen, second.name) == [ReplicaState.WAITING], "it waits")
+    assert [(holder.owner, holder.count) for holder in seen.holders] == [("qc/d-first", 3)]
+    rig.cluster.apply(RemoveWorkload(first.name))
+    assert len(wait_ready(rig, second.name).replicas[0].devices) == 2
+
+
+def test_a_change_of_a_service_that_holds_every_card_still_rolls(rig: Rig) -> None:
+    """When cards do not suffice for old and new at once, the old one makes room."""
+    wish = begin(rig, make_service(rig, "d-full", cards=2, replicas=2))
+    wait_ready(rig, wish.name, 2)
+    changed = begin(rig, make_service(rig, "d-full", digest=SECOND, cards=2, replicas=2))
+    digest = find_replica_digest(changed)
+    observe_until(
+        rig,
+        lambda seen: (
+            (facts := find_facts(seen, wish.name)) is not None
+            and [(each.spec_digest, each.state) for each in facts.replicas] == [(digest, ReplicaState.READY)] * 2
+        ),
+        "both changed",
+    )
+
+
+def test_a_crashed_replica_starts_again_with_its_cards(rig: Rig) -> None:
+    """A fault in a model costs seconds, not a call at night."""
+    wish = begin(rig, make_service(rig, "d-crash", cards=1))
+    before = wait_ready(rig, wish.name).replicas[0]
+    rig.crash(before.name)
+    seen = observe_until(
+        rig,
+        lambda seen: (
+            (facts := find_facts(seen, wish.name)) is not None
+            and [(each.state, each.restarts) for each in facts.replicas] == [(ReplicaState.READY, 1)]
+        ),
+        "ready again",
+    )
+    after = find_facts(seen, wish.name)
+    assert after is not None
+    assert (after.replicas[0].name, after.replicas[0].devices) == (before.name, before.devices)
+    assert rig.call(after, SECRET) == 200
+
+
+def test_logs_are_the_last_lines_that_a_replica_wrote(rig: Rig) -> None:
+    """Whoever looks for a fault reads what the runtime said."""
+    wish = begin(rig, make_service(rig, "d-logs"))
+    replica = wait_ready(rig, wish.name).replicas[0].name
+    assert rig.cluster.read_logs(replica, 50)
+    assert len(rig.cluster.read_logs(replica, 1).splitlines()) == 1
+    assert rig.cluster.read_logs("nobody-1", 50) == ""
