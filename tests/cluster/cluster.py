@@ -1,0 +1,160 @@
+"""A cluster: nodes on which the real snapd has installed the microk8s snap of this room."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import CompletedProcess
+
+from tests.cluster.artefacts import Artefacts, find_artefacts
+from tests.cluster.command import run
+from tests.cluster.network import remove_network_if_unused
+from tests.cluster.node import LABEL_RECIPE, Node, list_nodes
+from tests.cluster.store import compute_key, find_store
+from tests.cluster.wait import wait_until
+
+NAME = "airgate-test"
+READY_LIMIT_S = 180
+
+# Where a node sees the files of the store.
+SNAPS = "/opt/airgate-test/snaps"
+IMAGES = "/opt/airgate-test/images"
+
+# MicroK8s's own default is none of these; RBAC first, because it restarts the API server.
+ADDONS = ("rbac", "dns:/etc/resolv.conf", "hostpath-storage", "metrics-server")
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """One control plane and its workers, by name. The kubeconfig works from this machine."""
+
+    name: str
+    nodes: tuple[Node, ...]
+    kubeconfig: Path
+    artefacts: Artefacts
+
+    @classmethod
+    def start(
+        cls, name: str = NAME, *, nodes: int = 1, egress: bool = True, addons: Sequence[str] = ADDONS
+    ) -> "Cluster":
+        """Bring up the cluster of this name and return it when its nodes are Ready and its addons roll.
+
+        Does only what is missing: a running cluster answers within seconds, a stopped one is started, one of an
+        older recipe is made anew. The first node, NAME-1, is the control plane, the others are workers.
+        """
+        artefacts = find_artefacts()
+        made = [_start_node(f"{name}-{number}", artefacts, egress) for number in range(1, nodes + 1)]
+        cluster = cls(name, tuple(made), find_kubeconfig(name), artefacts)
+        cluster._install(addons)
+        return cluster
+
+    @classmethod
+    def find(cls, name: str = NAME) -> "Cluster | None":
+        """Return the cluster of this name as it is, or None where it has no node."""
+        nodes = tuple(list_nodes(f"{name}-"))
+        return cls(name, nodes, find_kubeconfig(name), find_artefacts()) if nodes else None
+
+    @property
+    def control(self) -> Node:
+        """Return the node with the control plane."""
+        return self.nodes[0]
+
+    def remove(self) -> None:
+        """Remove every node with its disk, and the kubeconfig."""
+        for node in self.nodes:
+            node.remove()
+        self.kubeconfig.unlink(missing_ok=True)
+        remove_network_if_unused()
+
+    def kubectl(self, *argv: str, source: bytes | Path = b"", check: bool = True) -> CompletedProcess[str]:
+        """Run kubectl on this machine against the cluster."""
+        where = ("--kubeconfig", self.kubeconfig)
+        return run(self.artefacts.kubectl, *where, *argv, source=source, check=check)
+
+    def helm(self, *argv: str, check: bool = True) -> CompletedProcess[str]:
+        """Run helm on this machine against the cluster."""
+        return run(self.artefacts.helm, "--kubeconfig", self.kubeconfig, *argv, check=check)
+
+    def apply(self, *manifests: dict[str, object]) -> None:
+        """Apply manifests, given as Python dictionaries."""
+        documents = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
+        self.kubectl("apply", "-f", "-", source=json.dumps(documents).encode())
+
+    def load(self, *archives: Path) -> None:
+        """Import OCI or docker archives into containerd on every node, and pin their images there."""
+        for node in self.nodes:
+            for archive in archives:
+                load_archive(node, archive)
+
+    def label(self, node: Node, **labels: str) -> None:
+        """Set labels of a node; `__` stands for `/` in a key, as in airgate.io__control="true"."""
+        words = [f"{key.replace('__', '/')}={value}" for key, value in labels.items()]
+        self.kubectl("label", "--overwrite", "node", node.name, *words)
+
+    def wait_ready(self) -> None:
+        """Return when every node is Ready; raise TooLate otherwise."""
+        names = [f"node/{node.name}" for node in self.nodes]
+        ask = ("wait", "--for=condition=Ready", "--timeout=2s", *names)
+        wait_until("Ready nodes", lambda: self.kubectl(*ask, check=False).returncode == 0, READY_LIMIT_S)
+
+    def _install(self, addons: Sequence[str]) -> None:
+        for node in self.nodes:
+            install_snaps(node, self.artefacts)
+        write_kubeconfig(self.control, self.kubeconfig)
+        self.wait_ready()
+        for addon in addons:
+            self.control.exec("/snap/bin/microk8s.enable", addon)
+        for kind in ("deployment", "daemonset"):
+            for found in self.kubectl("-n", "kube-system", "get", kind, "-o", "name").stdout.split():
+                self.kubectl("-n", "kube-system", "rollout", "status", "--timeout=180s", found)
+
+
+def install_snaps(node: Node, artefacts: Artefacts) -> None:
+    """Install the three snaps by the node's snapd and import the images, unless they are there."""
+    for name in artefacts.snaps:
+        if node.exec("test", "-e", f"/snap/{name}/current", check=False).returncode:
+            extra = ["--classic"] if name == "microk8s" else []
+            node.exec("snap", "install", "--dangerous", *extra, f"{SNAPS}/{name}.snap")
+    node.exec("/snap/bin/microk8s.status", "--wait-ready", "--timeout", str(READY_LIMIT_S), limit_s=READY_LIMIT_S + 20)
+    have = node.exec("/snap/bin/microk8s.ctr", "image", "list", "-q").stdout.split()
+    for reference, archive in artefacts.images.items():
+        if reference not in have:
+            load_archive(node, archive)
+
+
+def load_archive(node: Node, archive: Path) -> list[str]:
+    """Import an archive into a node's containerd, pin its images against the kubelet's cleaning, return their names."""
+    ctr = "/snap/bin/microk8s.ctr"
+    before = set(node.exec(ctr, "image", "list", "-q").stdout.split())
+    node.exec(ctr, "image", "import", "--platform", "linux/amd64", "-", source=archive)
+    added = sorted(set(node.exec(ctr, "image", "list", "-q").stdout.split()) - before)
+    for name in added:
+        node.exec(ctr, "image", "label", name, "io.cri-containerd.pinned=pinned")
+    return added
+
+
+def write_kubeconfig(node: Node, target: Path) -> Path:
+    """Write the administrator's kubeconfig of a node's cluster, for use from this machine (mode 0600)."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.touch(mode=0o600)
+    target.write_text(node.exec("/snap/bin/microk8s.config").stdout)
+    return target
+
+
+def find_kubeconfig(name: str) -> Path:
+    """Return where the kubeconfig of a cluster is, or will be."""
+    return find_store().root / "clusters" / name / "kubeconfig"
+
+
+def _start_node(name: str, artefacts: Artefacts, egress: bool) -> Node:
+    recipe = compute_key(artefacts.node_image, str(artefacts.snaps["microk8s"]), str(egress))
+    node = Node.find(name)
+    if node is not None and node.read_label(LABEL_RECIPE) != recipe:
+        node.remove()
+        node = None
+    if node is None:
+        snaps, images = (next(iter(paths.values())).parent for paths in (artefacts.snaps, artefacts.images))
+        mounts = {snaps: SNAPS, images: IMAGES}
+        return Node.bare(name, egress=egress, mounts=mounts, labels={LABEL_RECIPE: recipe})
+    node.start()
+    return node
