@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> int:
     if mode == "garbage":
         print("QID \x00\x7f\n\tStatus\nQID 99999999999\n\tPCI Address:??\n<<<")
         return 0
-    _print_rows(facts["socs"], _wanted_qid(arguments), no_serial=mode == "missing-serial")
+    print(write_rows(facts["socs"], _wanted_qid(arguments), no_serial=mode == "missing-serial"), end="")
     return 0
 
 
@@ -61,13 +61,16 @@ def _wanted_qid(arguments: list[str]) -> int | None:
     return int(arguments[arguments.index("-d") + 1]) if "-d" in arguments else None
 
 
-def _print_rows(socs: list[dict[str, object]], qid: int | None, no_serial: bool) -> None:
+def write_rows(socs: list[dict[str, object]], qid: int | None = None, no_serial: bool = False) -> str:
+    """Return the rows of all SoCs, or of one; a SoC that is not Ready prints no serial and no SKU."""
+    text = ""
     for soc in sorted(socs, key=lambda s: int(str(s["qid"]))):
         if soc.get("lost") or qid not in (None, soc["qid"]):
             continue
-        print(ROW.format(**soc), end="")
+        text += ROW.format(**soc)
         if soc["status"] == "Ready":
-            print(ROW_READY.format(**{**soc, "serial": "" if no_serial else soc["serial"]}), end="")
+            text += ROW_READY.format(**{**soc, "serial": "" if no_serial else soc["serial"]})
+    return text
 
 
 if __name__ == "__main__":

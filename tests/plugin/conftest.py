@@ -1,5 +1,6 @@
 """A simulated host, a folder for sockets, a replayed kubelet, and the plugin itself running in this process."""
 
+import logging
 import shutil
 import tempfile
 import time
@@ -18,6 +19,15 @@ from tests.plugin.replayed_kubelet import ReplayedKubelet
 
 StartPlugin = Callable[..., App]
 QUICK = {"period": "0.1", "qaic_util_period": "0.2", "http": "127.0.0.1:0", "log_level": "debug"}
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """The command line sends all logs to a stream that ends with its test; put back what was there."""
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
 
 
 @pytest.fixture

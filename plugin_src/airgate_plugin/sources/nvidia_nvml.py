@@ -45,23 +45,26 @@ class NvidiaNvml:
         return self._nvml
 
     def _look_at(self, nvml: ModuleType, index: int) -> Sighting | None:
-        """Return one GPU; None for one that fell off the bus: NVML counts it still, but has no handle for it."""
+        """Return one GPU; None for one that fell off the bus, which NVML still counts but cannot name."""
         try:
             handle = nvml.nvmlDeviceGetHandleByIndex(index)
+            pci = nvml.nvmlDeviceGetPciInfo(handle)
+            address = PciAddress(f"{pci.domain:04x}:{pci.bus:02x}:{pci.device:02x}.0")
+            return Sighting(
+                vendor=Vendor.NVIDIA,
+                address=address,
+                id=DeviceId(nvml.nvmlDeviceGetUUID(handle)),
+                nodes=self._find_nodes(nvml.nvmlDeviceGetMinorNumber(handle)),
+                numa=self._find_numa(address),
+                status=_read_status(nvml, handle),
+                sku=nvml.nvmlDeviceGetName(handle),
+            )
         except (nvml.NVMLError_GpuIsLost, nvml.NVMLError_NotFound, nvml.NVMLError_Unknown):
             return None
-        pci = nvml.nvmlDeviceGetPciInfo(handle)
-        address = PciAddress(f"{pci.domain:04x}:{pci.bus:02x}:{pci.device:02x}.0")
+
+    def _find_numa(self, address: PciAddress) -> int | None:
         numa = self._host.read_number(f"/sys/bus/pci/devices/{address}/numa_node")
-        return Sighting(
-            vendor=Vendor.NVIDIA,
-            address=address,
-            id=DeviceId(nvml.nvmlDeviceGetUUID(handle)),
-            nodes=self._find_nodes(nvml.nvmlDeviceGetMinorNumber(handle)),
-            numa=numa if numa is not None and numa >= 0 else None,
-            status=_read_status(nvml, handle),
-            sku=nvml.nvmlDeviceGetName(handle),
-        )
+        return numa if numa is not None and numa >= 0 else None
 
     def _find_nodes(self, minor: int) -> tuple[str, ...]:
         control = (node for node in CONTROL_NODES if self._host.find_path(node).exists())

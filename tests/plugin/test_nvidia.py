@@ -1,0 +1,104 @@
+"""NVIDIA GPUs through nvidia-ml-py and a simulated NVML library. No GPU answers here."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airgate_kit.names import RESOURCE_GPU, RESOURCE_QAIC
+from tests.plugin.replayed_kubelet import ReplayedKubelet
+
+SOURCE = Path(__file__).with_name("simulated_nvml.c")
+UUID = "GPU-00000000-0000-0000-0000-00000000000"
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a freshly compiled libnvidia-ml.so.1."""
+    if not shutil.which("cc"):
+        pytest.skip("needs a C compiler (cc) to make the simulated NVML")
+    folder = tmp_path_factory.mktemp("nvml")
+    subprocess.run(["cc", "-shared", "-fPIC", "-Wall", "-o", folder / "libnvidia-ml.so.1", SOURCE], check=True)
+    return folder
+
+
+@pytest.fixture
+def environment(library: Path, tmp_path: Path) -> dict[str, str]:
+    """An environment in which NVML finds four simulated GPUs, each with its own state."""
+    (tmp_path / "gpus").write_text("ok\nlost\nfallen\nmig\n")
+    return {**os.environ, "LD_LIBRARY_PATH": str(library), "SIMULATED_NVML": str(tmp_path / "gpus")}
+
+
+@pytest.fixture
+def gpu_host(host: Path) -> Path:
+    """The simulated Qualcomm host, with NVIDIA's device nodes beside."""
+    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
+        (host / "dev" / name).touch()
+    return host
+
+
+def run_doctor(host: Path, environment: dict[str, str], *flags: str) -> dict[str, object]:
+    """Return what `doctor --json` says."""
+    command = [sys.executable, "-m", "airgate_plugin", "doctor", "--json", "--host-root", str(host), *flags]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    described: dict[str, object] = json.loads(done.stdout)
+    return described
+
+
+def test_each_gpu_has_its_reason(gpu_host: Path, environment: dict[str, str]) -> None:
+    """A well, a lost and a split GPU are told apart; one that fell off before the start is not offered."""
+    devices = run_doctor(gpu_host, environment, "--nvidia")["devices"]
+    gpus = [each for each in devices if each["vendor"] == "nvidia"]
+    assert [(each["id"], each["reason"]) for each in gpus] == [
+        (f"{UUID}0", "ok"),
+        (f"{UUID}1", "gpu-lost"),
+        (f"{UUID}3", "mig-enabled"),
+    ]
+    assert gpus[0]["nodes"] == ["/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm"]
+    assert {each["resource"] for each in gpus} == {RESOURCE_GPU}
+
+
+def test_gpus_are_offered_only_where_asked(gpu_host: Path, environment: dict[str, str]) -> None:
+    """Beside NVIDIA's own operator the plugin stays away from NVIDIA's resource."""
+    assert run_doctor(gpu_host, environment)["resources"] == {RESOURCE_QAIC: 8}
+
+
+def test_without_nvidias_library_the_reason_is_named(gpu_host: Path) -> None:
+    """A node without NVIDIA's driver has no GPU, and the Qualcomm cards are as they were."""
+    described = run_doctor(gpu_host, {**os.environ, "LD_LIBRARY_PATH": ""}, "--nvidia")
+    trouble = next(each["trouble"] for each in described["sources"] if each["source"] == "nvml")
+    assert "NVML does not answer" in trouble
+    assert described["resources"] == {RESOURCE_QAIC: 8}
+
+
+@pytest.fixture
+def running(gpu_host: Path, folder: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """The plugin as a process of its own: nvidia-ml-py loads one library for the life of a process."""
+    flags = ["--host-root", str(gpu_host), "--kubelet-dir", str(folder), "--nvidia", "--http", "127.0.0.1:0"]
+    command = [sys.executable, "-m", "airgate_plugin", "run", *flags, "--period", "0.1"]
+    process = subprocess.Popen(command, env=environment)
+    yield process
+    process.terminate()
+    assert process.wait(20) == 0
+
+
+def test_a_gpu_is_granted_dies_and_heals(
+    kubelet: ReplayedKubelet, running: subprocess.Popen[bytes], environment: dict[str, str]
+) -> None:
+    """Over the real protocol: grant by UUID and nodes, Unhealthy when it falls off the bus, Healthy after."""
+    states = Path(environment["SIMULATED_NVML"])
+    devices = kubelet.wait_list(RESOURCE_GPU, lambda found: len(found) == 3)
+    assert devices[f"{UUID}0"].health == "Healthy"
+    (answer,) = kubelet.allocate(RESOURCE_GPU, [f"{UUID}0"]).container_responses
+    assert dict(answer.envs) == {"NVIDIA_VISIBLE_DEVICES": f"{UUID}0"}
+    assert [each.host_path for each in answer.devices] == ["/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm"]
+    states.write_text("fallen\nok\nok\nok\n")
+    kubelet.wait_list(RESOURCE_GPU, lambda found: found[f"{UUID}0"].health == "Unhealthy" and len(found) == 4)
+    states.write_text("ok\nok\nok\nok\n")
+    kubelet.wait_list(RESOURCE_GPU, lambda found: all(each.health == "Healthy" for each in found.values()))
+    assert running.poll() is None
