@@ -3,8 +3,6 @@
 import base64
 import hashlib
 import json
-import os
-from pathlib import Path
 
 import jwt
 from cryptography.hazmat.primitives import serialization
@@ -70,40 +68,22 @@ def write_base64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def open_tokens(path: Path, clock: Clock) -> JwtTokens:
-    """Return tokens signed with the key in a PEM file; make the key (mode 0600) when there is no such file.
-
-    Raises Invalid when the file is no RSA key.
-    """
-    if not path.exists():
-        make_key(path)
+def read_key(pem: bytes) -> rsa.RSAPrivateKey:
+    """Return the key in a PEM text; Invalid when it is no RSA private key."""
     try:
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        key = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError):
         key = None
     if not isinstance(key, rsa.RSAPrivateKey):
         raise Invalid(
-            f"{path} is not an RSA private key in PEM.",
+            "The signing key is not an RSA private key in PEM.",
             "Give another file (--signing-key-file), or remove it to have one made.",
         )
-    return JwtTokens(key, clock)
+    return key
 
 
-def make_key(path: Path) -> None:
-    """Write a new key beside `path` and link it there: of two that start at once, both use the first one's."""
-    pem = rsa.generate_private_key(EXPONENT, KEY_BITS).private_bytes(
+def make_key() -> bytes:
+    """Return a new RSA private key in PEM."""
+    return rsa.generate_private_key(EXPONENT, KEY_BITS).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(beside, path)
-    except FileExistsError:
-        pass  # somebody else was first
-    finally:
-        beside.unlink()

@@ -19,6 +19,14 @@ def find_tester_secret(internal_token: str, runtime: str) -> str:
     return hmac.new(internal_token.encode(), f"tester:{runtime}".encode(), hashlib.sha256).hexdigest()
 
 
+def find_blob_secret(internal_token: str, digest: str) -> str:
+    """Return what opens one model file, and nothing else, at /internal/blobs (64 hex digits).
+
+    An init container or a tester is given this instead of the internal token, which would open everything.
+    """
+    return hmac.new(internal_token.encode(), f"blob:{digest}".encode(), hashlib.sha256).hexdigest()
+
+
 def find_password_mark(password_hash: str) -> str:
     """Return what a session remembers of the password it began with: a changed password ends it."""
     return hashlib.sha256(password_hash.encode()).hexdigest()[:MARK_DIGITS]

@@ -30,18 +30,24 @@ def publish_model(
     source: the file in chunks, read once. runtime: slug of the environment that inspects it, the first when empty.
     Raises Invalid, TooLarge, BadModel or Unavailable; a refused file leaves nothing behind.
     """
-    find_project(desk, route)
-    read_route("Model name", name)
-    filename, description = read_filename(filename), read_text("Description", description)
-    inspector = find_runtime(desk, runtime).slug
+    with desk.meter.counting("upload"):
+        find_project(desk, route)
+        read_route("Model name", name)
+        words = (route, name, read_filename(filename), read_text("Description", description))
+        version = keep_version(desk, user, words, source, find_runtime(desk, runtime).slug)
+    desk.note(user, "publish", f"model {route}/{name}", f"version {version.version}, {version.digest}")
+    return version
+
+
+def keep_version(
+    desk: Desk, user: User, words: tuple[str, str, str, str], source: Iterator[bytes], runtime: str
+) -> ModelVersion:
+    """Keep the file, have it inspected, keep the version; what a refusal leaves unused is removed."""
     digest, size = desk.blobs.put(source, desk.upload_limit)
     with desk.uploads.hold(digest, partial(remove_unused, desk, digest)):
-        require_file(desk, filename, digest, size)
-        found = desk.tester.inspect(inspector, digest, filename)
-        version = make_version(desk, user, (route, name, filename, description), (digest, size), found)
-        version = desk.store.add_version(version)
-    desk.note(user, "publish", f"model {route}/{name}", f"version {version.version}, {digest}")
-    return version
+        require_file(desk, words[2], digest, size)
+        found = desk.tester.inspect(runtime, digest, words[2])
+        return desk.store.add_version(make_version(desk, user, words, (digest, size), found))
 
 
 def require_file(desk: Desk, filename: str, digest: str, size: int) -> None:

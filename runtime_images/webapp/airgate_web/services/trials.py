@@ -24,8 +24,9 @@ def run_trial(
     args: what would stand under "args" in a call of its deployment, for example {"X": [{"width": 5.1}]}. A model that
     fails is a TrialRun with ok False; NotFound, Invalid or Unavailable otherwise.
     """
-    found = find_version(desk, route, model, version)
-    chosen = find_fitting_runtime(desk, found, runtime)
-    run = desk.tester.test(chosen.slug, found, function, args)
+    with desk.meter.counting("trial"):
+        found = find_version(desk, route, model, version)
+        chosen = find_fitting_runtime(desk, found, runtime)
+        run = desk.tester.test(chosen.slug, found, function, args)
     desk.note(user, "test", f"model {route}/{model}", f"version {found.version}, {'ok' if run.ok else 'failed'}")
     return run

@@ -1,8 +1,10 @@
 """People: signing in, staying signed in, changing a password."""
 
 import datetime
+from collections.abc import Callable
+from contextlib import suppress
 
-from airgate_web.domain.errors import Forbidden, Invalid, TooMany, Unauthenticated
+from airgate_web.domain.errors import Conflict, Forbidden, Invalid, TooMany, Unauthenticated
 from airgate_web.domain.secrets import AUDIENCE_CONSOLE, find_password_mark, make_session_claims
 from airgate_web.domain.user import Role, User
 from airgate_web.services.desk import Desk
@@ -65,3 +67,12 @@ def require_admin(user: User) -> None:
     """Raise Forbidden unless `user` is an admin."""
     if user.role is not Role.ADMIN:
         raise Forbidden("Only an admin may do this.", "Ask one.")
+
+
+def add_first_user(desk: Desk, read_first: Callable[[], str]) -> None:
+    """Make the user "admin" when there is nobody yet. read_first: returns the password, asked only then."""
+    if desk.store.list_users():
+        return
+    user = User(FIRST_USER, Role.ADMIN, make_hash(read_first()), desk.clock.now())
+    with suppress(Conflict):  # another replica was a moment faster, with the same password
+        desk.store.add_user(user)

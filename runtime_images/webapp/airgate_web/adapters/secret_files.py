@@ -1,0 +1,42 @@
+"""Secrets in files: read when they are there, made (mode 0600) when they are not."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from airgate_web.domain.errors import Invalid
+
+
+def keep_secret(path: Path, make: Callable[[], bytes]) -> bytes:
+    """Return what `path` holds; when there is no such file, write what `make` returns first.
+
+    Of several processes that start at once, all come to the same secret. Raises Invalid when the file cannot be read
+    or written, or is empty.
+    """
+    try:
+        if not path.exists():
+            write_once(path, make())
+        secret = path.read_bytes().strip()
+    except OSError as error:
+        raise Invalid(
+            f"The secret file {path} cannot be used: {error.strerror}.", "Check its owner and mode."
+        ) from None
+    if not secret:
+        raise Invalid(f"The secret file {path} is empty.", "Write the secret into it, or remove it to have one made.")
+    return secret
+
+
+def write_once(path: Path, secret: bytes) -> None:
+    """Write a secret beside `path` and link it there; when somebody was first, theirs stays."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(secret)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(beside, path)
+    except FileExistsError:
+        pass
+    finally:
+        beside.unlink()

@@ -1,0 +1,26 @@
+"""Calls between the appliance's own processes: model files for runtimes and testers.
+
+A file opens with the internal token, or with the secret of this one file (`domain.secrets.find_blob_secret`), which is
+all that a runtime's init container has to be given.
+"""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse
+
+from airgate_web.api.access import AtDesk, Bearer, require_secret
+from airgate_web.domain.errors import NotFound
+from airgate_web.domain.secrets import find_blob_secret
+
+router = APIRouter(prefix="/internal", include_in_schema=False)
+
+
+@router.get("/blobs/{sha256}")
+def read_blob(sha256: str, request: Request, desk: AtDesk, given: Bearer) -> FileResponse:
+    """Send a model file, by the 64 hex digits of its digest."""
+    digest = f"sha256:{sha256}"
+    token: str = request.app.state.internal_token
+    require_secret(given, token, find_blob_secret(token, digest))
+    path = desk.blobs.find(digest)
+    if path is None:
+        raise NotFound(f"There is no model file {digest}.")
+    return FileResponse(path, media_type="application/octet-stream")

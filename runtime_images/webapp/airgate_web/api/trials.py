@@ -1,0 +1,25 @@
+"""Testing a version: a sample to start with, and one call."""
+
+from fastapi import APIRouter
+
+from airgate_web.api.access import Asking, AtDesk
+from airgate_web.api.shapes import SampleAnswer, TrialAnswer, TrialBody
+from airgate_web.domain.scaffold import make_sample, make_tensors
+from airgate_web.services.models import find_version
+from airgate_web.services.trials import run_trial
+
+router = APIRouter(prefix="/projects/{route}/models/{model}/versions/{version}")
+
+
+@router.get("/sample")
+def read_sample(route: str, model: str, version: str, desk: AtDesk, _user: Asking) -> SampleAnswer:
+    """Bodies that this version takes, made from its signature."""
+    signature = find_version(desk, route, model, version).signature
+    return SampleAnswer(predict=make_sample(signature), infer=make_tensors(signature))
+
+
+@router.post("/test")
+def test_version(route: str, model: str, version: str, body: TrialBody, desk: AtDesk, user: Asking) -> TrialAnswer:
+    """Load this version in the sandbox, call it once and let go of it."""
+    run = run_trial(desk, user, route, model, version, body.args, body.function, body.runtime)
+    return TrialAnswer.model_validate(run)

@@ -1,0 +1,144 @@
+"""The command `airgate-web`: the only file that reads arguments and the environment.
+
+Each setting is a flag, else a variable, else its default; README.md has the table.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from airgate_kit import logs
+from airgate_web.app import run_web
+from airgate_web.backstage import run_reconcile, run_supervise
+from airgate_web.config import UPLOAD_LIMIT_MIB, ReconcileConfig, SuperviseConfig, WebConfig
+from airgate_web.domain.errors import Refusal
+
+INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")  # what model processes see of ours
+USAGE = 2  # exit code of a setting that cannot be
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 failed, 2 a setting or the surroundings do not fit."""
+    parser = argparse.ArgumentParser(prog="airgate-web", description="The webapp of Airgate.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_web(commands)
+    add_reconcile(commands)
+    add_supervise(commands)
+    given = parser.parse_args(arguments)
+    try:
+        return int(given.run(given))
+    except Refusal as refusal:
+        print(f"airgate-web: {refusal.sentence} {refusal.hint}".rstrip(), file=sys.stderr)
+        return USAGE
+
+
+def add_web(commands: Any) -> None:
+    """Add `web`: pages and API."""
+    parser = commands.add_parser("web", help="serve the pages and the API")
+    add_common(parser)
+    add_setting(parser, "--host", "AIRGATE_WEB_HOST", "127.0.0.1", "address to listen on")
+    add_setting(parser, "--port", "AIRGATE_WEB_PORT", "8000", "port to listen on", int)
+    add_setting(
+        parser,
+        "--upload-limit-mib",
+        "AIRGATE_UPLOAD_LIMIT_MIB",
+        str(UPLOAD_LIMIT_MIB),
+        "MiB that one model file may have",
+        int,
+    )
+    add_setting(parser, "--serving-image", "AIRGATE_SERVING_IMAGE", "", "image of the default runtime")
+    add_setting(
+        parser, "--first-password-file", "AIRGATE_FIRST_PASSWORD_FILE", None, "password of the first user", Path
+    )
+    add_setting(parser, "--signing-key-file", "AIRGATE_SIGNING_KEY_FILE", None, "RSA key that signs tokens", Path)
+    parser.set_defaults(run=lambda given: run_web(read_web(given)))
+
+
+def read_web(given: argparse.Namespace) -> WebConfig:
+    """Return the settings of `web`."""
+    return WebConfig(
+        home=given.home,
+        host=given.host,
+        port=given.port,
+        database_url=read_database(given),
+        upload_limit_mib=given.upload_limit_mib,
+        serving_image=given.serving_image,
+        first_password_file=given.first_password_file,
+        signing_key_file=given.signing_key_file,
+        internal_token_file=given.internal_token_file,
+        log_level=given.log_level,
+    )
+
+
+def add_reconcile(commands: Any) -> None:
+    """Add `reconcile`: from wishes to facts."""
+    parser = commands.add_parser("reconcile", help="make the cluster as the users wish, and write down what is so")
+    add_common(parser)
+    add_setting(parser, "--health-host", "AIRGATE_RECONCILER_HEALTH_HOST", "127.0.0.1", "address of the probes")
+    add_setting(parser, "--health-port", "AIRGATE_RECONCILER_HEALTH_PORT", "8001", "port of the probes", int)
+    parser.set_defaults(run=lambda given: run_reconcile(read_reconcile(given)))
+
+
+def read_reconcile(given: argparse.Namespace) -> ReconcileConfig:
+    """Return the settings of `reconcile`."""
+    return ReconcileConfig(
+        home=given.home,
+        database_url=read_database(given),
+        internal_token_file=given.internal_token_file,
+        health_host=given.health_host,
+        health_port=given.health_port,
+        log_level=given.log_level,
+    )
+
+
+def add_supervise(commands: Any) -> None:
+    """Add `supervise`: parents the model processes of this machine."""
+    parser = commands.add_parser("supervise", help="run models as processes of this machine, without Kubernetes")
+    home = str(Path("~/.local/share/airgate").expanduser())
+    serve = str(Path(sys.executable).with_name("airgate-serve"))
+    add_setting(parser, "--home", "AIRGATE_HOME", home, "folder for model files, sockets and logs", Path)
+    add_setting(parser, "--serve", "AIRGATE_SERVE", serve, "the serving runtime's program", Path)
+    add_setting(parser, "--log-level", "AIRGATE_LOG_LEVEL", "info", "how much to log", choices=logs.LEVELS)
+    parser.set_defaults(run=lambda given: run_supervise(read_supervise(given)))
+
+
+def read_supervise(given: argparse.Namespace) -> SuperviseConfig:
+    """Return the settings of `supervise`."""
+    environ = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return SuperviseConfig(home=given.home, serve=given.serve, environ=environ, log_level=given.log_level)
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Add what every command knows: the home folder, the database, the internal token, the log level."""
+    home = str(Path("~/.local/share/airgate").expanduser())
+    add_setting(parser, "--home", "AIRGATE_HOME", home, "folder for database, keys and model files", Path)
+    add_setting(parser, "--database-url", "AIRGATE_DATABASE_URL", "", "database; SQLite in the home folder when empty")
+    add_setting(parser, "--database-url-file", "AIRGATE_DATABASE_URL_FILE", None, "file with the database's URL", Path)
+    add_setting(
+        parser, "--internal-token-file", "AIRGATE_INTERNAL_TOKEN_FILE", None, "token between our processes", Path
+    )
+    add_setting(parser, "--log-level", "AIRGATE_LOG_LEVEL", "info", "how much to log", choices=logs.LEVELS)
+
+
+def read_database(given: argparse.Namespace) -> str:
+    """Return the database's URL: from its file, where a password does not show in the list of processes, or given."""
+    if given.database_url_file is None:
+        return str(given.database_url)
+    return str(given.database_url_file.read_text().strip())
+
+
+def add_setting(
+    parser: argparse.ArgumentParser,
+    flag: str,
+    variable: str,
+    default: str | None,
+    what: str,
+    kind: Any = str,
+    **more: Any,
+) -> None:
+    """Add one setting: a flag whose default is a variable's value, or `default`."""
+    value = os.environ.get(variable) or default
+    parser.add_argument(flag, type=kind, default=value, help=f"{what} (or {variable}; default: {default})", **more)

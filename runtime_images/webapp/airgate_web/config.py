@@ -1,0 +1,80 @@
+"""What the web process is told: where it keeps things, where it listens, what it allows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from airgate_kit.names import PORT_RECONCILER_HEALTH
+from airgate_web.domain.errors import Invalid
+
+MIB = 1024 * 1024
+UPLOAD_LIMIT_MIB = 2048
+SQLITE, BLOBS = "store.db", "blobs"  # in the home folder
+
+
+@dataclass(frozen=True, slots=True)
+class WebConfig:
+    """Settings of `airgate-web web`; the table in README.md says what each means.
+
+    upload_limit_mib: MiB of one model file. serving_image: of the default runtime; not used by local processes.
+    """
+
+    home: Path
+    host: str = "127.0.0.1"
+    port: int = 8000
+    database_url: str = ""
+    upload_limit_mib: int = UPLOAD_LIMIT_MIB
+    serving_image: str = ""
+    first_password_file: Path | None = None
+    signing_key_file: Path | None = None
+    internal_token_file: Path | None = None
+    log_level: str = "info"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be, in a sentence that names the setting."""
+        if not 0 <= self.port <= 65535:
+            raise Invalid(f"The port {self.port} is out of range.", "Write 1 to 65535 (--port).")
+        if self.upload_limit_mib < 1:
+            raise Invalid("The upload limit is less than 1 MiB.", "Write MiB (AIRGATE_UPLOAD_LIMIT_MIB).")
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileConfig:
+    """Settings of `airgate-web reconcile`. health_host and health_port: of /livez, /readyz and /metrics."""
+
+    home: Path
+    database_url: str = ""
+    internal_token_file: Path | None = None
+    health_host: str = "127.0.0.1"
+    health_port: int = PORT_RECONCILER_HEALTH
+    log_level: str = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class SuperviseConfig:
+    """Settings of `airgate-web supervise`. serve: the program airgate-serve. environ: what model processes inherit."""
+
+    home: Path
+    serve: Path
+    environ: Mapping[str, str] = field(repr=False)
+    log_level: str = "info"
+
+
+def find_database(home: Path, url: str) -> str:
+    """Return the database's URL: the one given, else SQLite in the home folder."""
+    return url or f"sqlite:///{home.absolute() / SQLITE}"
+
+
+def find_key(config: WebConfig) -> Path:
+    """Return the file of the key that signs tokens."""
+    return config.signing_key_file or config.home / "keys" / "signing.pem"
+
+
+def find_internal_token(home: Path, given: Path | None) -> Path:
+    """Return the file of the token between our own processes; the reconciler and the agent read the same."""
+    return given or home / "keys" / "internal-token"
+
+
+def find_first_password(config: WebConfig) -> Path:
+    """Return the file of the first user's password."""
+    return config.first_password_file or config.home / "first-password"
