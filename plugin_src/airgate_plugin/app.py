@@ -25,7 +25,7 @@ log = logging.getLogger("airgate_plugin")
 FOLLOW_SECONDS = 5.0
 
 
-def build_rounds(settings: Settings) -> tuple[Round, ...]:
+def build_rounds(settings: Settings, clock: Clock) -> tuple[Round, ...]:
     """Return the sources that the settings ask for, each with its period. Raises HostUnreadable without /sys."""
     host = HostFiles(settings.host_root)
     if not host.find_path("/sys").is_dir():
@@ -33,7 +33,7 @@ def build_rounds(settings: Settings) -> tuple[Round, ...]:
             f"{settings.host_root} holds no host: there is no {host.find_path('/sys')}",
             "mount the host's /sys there, or set --host-root",
         )
-    util = QaicUtil(host, settings.qaic_util, settings.qaic_util_timeout)
+    util = QaicUtil(host, settings.qaic_util, settings.qaic_util_timeout, clock)
     rounds = [Round(QaicSysfs(host), settings.period), Round(util, settings.qaic_util_period)]
     if settings.nvidia:
         rounds.append(Round(NvidiaNvml(host), settings.period))
@@ -42,7 +42,7 @@ def build_rounds(settings: Settings) -> tuple[Round, ...]:
 
 def look_once(settings: Settings, clock: Clock) -> tuple[Snapshot, list[Observation]]:
     """Return what is there now, as the running plugin would see it at its start, and each source's own look."""
-    looks = [each.source.look() for each in build_rounds(settings)]
+    looks = [each.source.look() for each in build_rounds(settings, clock)]
     rules = Rules(settings.sku_resources, settings.qids)
     devices = merge_observations(looks, (), rules, clock.monotonic())
     gid = next((look.qaic_gid for look in looks if look.qaic_gid is not None), None)
@@ -66,7 +66,7 @@ class App:
         self._clock = clock
         self._registrars: dict[str, Registrar] = {}
         self._over = threading.Event()
-        rounds = build_rounds(settings)
+        rounds = build_rounds(settings, clock)
         inventory = Inventory()
         rules = Rules(settings.sku_resources, settings.qids)
         watch = Watch(rounds, inventory, rules, clock)

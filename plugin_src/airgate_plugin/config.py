@@ -19,6 +19,7 @@ from airgate_plugin.model import PciAddress, Qid
 ENV_PREFIX = "AIRGATE_PLUGIN_"
 ENV_SKU_RESOURCES = "QAIC_SKU_BASED_RESOURCE_ENABLED"  # the name that Qualcomm's own plugin uses
 
+TOOLS = "/opt/qti-aic/tools"  # where the Platform SDK puts its programs
 YES = frozenset({"1", "true", "yes", "on"})
 NO = frozenset({"0", "false", "no", "off", ""})
 SOCKET_PATH_MAX = 107  # bytes, the kernel's limit
@@ -33,7 +34,7 @@ class Settings:
     host_root: Path = Path("/")
     host_prefix: str = ""
     kubelet_dir: Path = Path("/var/lib/kubelet/device-plugins")
-    qaic_util: str = "/opt/qti-aic/tools/qaic-util"
+    qaic_util: str = f"{TOOLS}/qaic-util"
     qaic_util_timeout: float = 5.0
     qaic_util_period: float = 5.0
     period: float = 1.0
@@ -131,7 +132,7 @@ SETTINGS = (
     Setting("host_root", read_folder, "Where the host's /sys, /dev, /etc and /opt lie for this process", "/"),
     Setting("host_prefix", read_prefix, "Where that tree lies on the host itself; not / only for a simulated one", "/"),
     Setting("kubelet_dir", read_kubelet_dir, "The kubelet's folder of sockets", "/var/lib/kubelet/device-plugins"),
-    Setting("qaic_util", read_program, "Qualcomm's query program on the host", "/opt/qti-aic/tools/qaic-util"),
+    Setting("qaic_util", read_program, "Qualcomm's query program, or a file with its output", f"{TOOLS}/qaic-util"),
     Setting("qaic_util_timeout", read_seconds, "Seconds after which a query is ended", "5"),
     Setting("qaic_util_period", read_seconds, "Seconds between two queries", "5"),
     Setting("period", read_seconds, "Seconds between two looks at sysfs and NVML", "1"),

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airgate_kit.clock import SystemClock
 from airgate_plugin.model import NodeState
 from airgate_plugin.sources.hostfs import HostFiles
 from airgate_plugin.sources.qaic_sysfs import QaicSysfs
@@ -105,6 +106,19 @@ def test_no_output_breaks_the_parser(text: str) -> None:
     assert all(each.qid is not None for each in look.sightings)
 
 
+def test_saved_output_is_read_while_it_is_fresh(host: Path) -> None:
+    """A file that a timer on the host writes stands in for the program, until it is a minute old."""
+    saved = host / "run/qaic.txt"
+    saved.parent.mkdir()
+    saved.write_text(OTHER_RELEASE)
+    util = QaicUtil(HostFiles(host), "/run/qaic.txt", timeout=5, clock=SystemClock())
+    assert len(util.look().sightings) == 2
+    os.utime(saved, (1, 1))
+    look = util.look()
+    assert look.sightings == ()
+    assert "is the host's timer running?" in (look.trouble or "")
+
+
 @pytest.mark.parametrize(
     ("mode", "words"),
     [("hang", "gave no answer in 0.3 s"), ("fail", "failed to open device"), ("garbage", "make no sense")],
@@ -112,15 +126,15 @@ def test_no_output_breaks_the_parser(text: str) -> None:
 def test_a_sick_program_is_a_trouble_in_words(host: Path, mode: str, words: str) -> None:
     """Each way in which the query can fail has its own sentence."""
     apply_util_mode(host, mode)
-    trouble = QaicUtil(HostFiles(host), UTIL, timeout=0.3 if mode == "hang" else 10).look().trouble
+    trouble = QaicUtil(HostFiles(host), UTIL, timeout=0.3 if mode == "hang" else 10, clock=SystemClock()).look().trouble
     assert trouble
     assert words in trouble
 
 
 def test_a_program_that_cannot_be_run_is_a_trouble_in_words(host: Path) -> None:
     """A file that is no program, and no file at all, are told apart."""
-    util = QaicUtil(HostFiles(host), UTIL, timeout=5)
-    (host / UTIL.lstrip("/")).write_bytes(b"\x7fELF of another machine")
+    util = QaicUtil(HostFiles(host), UTIL, timeout=5, clock=SystemClock())
+    (host / UTIL.lstrip("/")).write_bytes(b"\x7fELF of another machine")  # still executable
     assert "failed" in (util.look().trouble or "")
     (host / UTIL.lstrip("/")).unlink()
     assert "is not there" in (util.look().trouble or "")
