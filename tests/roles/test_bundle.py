@@ -1,0 +1,316 @@
+"""A bundle is built the same twice, and nothing but a whole one from the right sender gets onto a node."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.airgate_layout import Tools, Wanted, add_image
+from ansible.module_utils.airgate_manifest import BundleRefused, describe_files, render_manifest
+from ansible.module_utils.airgate_signature import sign_manifest
+from ansible.module_utils.airgate_staging import Room, Trust, stage_bundle
+
+from tests.roles.conftest import Played, make_key, make_parts
+
+Play = Callable[..., Played]
+
+
+@pytest.fixture
+def build(tmp_path: Path, play: Play, keys: Callable[[str], Path], release_file: Callable[..., Path]) -> Play:
+    """Build a bundle with bundle_build.yml into a folder of a given name."""
+    key = keys("sender")
+
+    def run(name: str = "bundle", *arguments: str, **changes: object) -> Played:
+        return play(
+            "bundle_build.yml",
+            *arguments,
+            airgate_release_file=str(release_file(**changes)),
+            airgate_bundle_build_base=str(tmp_path / "parts"),
+            airgate_bundle_build_folder=str(tmp_path / name),
+            airgate_bundle_private_key=str(key),
+        )
+
+    return run
+
+
+@pytest.fixture
+def stage(tmp_path: Path, play: Play) -> Play:
+    """Put a bundle onto this machine with the bundle role, into folders of the test."""
+    playbook = tmp_path / "stage.yml"
+    playbook.write_text("- {hosts: localhost, connection: local, gather_facts: false, roles: [bundle]}\n")
+
+    def run(name: str = "bundle", *arguments: str, signer: str = "sender", **variables: object) -> Played:
+        return play(
+            str(playbook),
+            *arguments,
+            airgate_bundle_source=str(tmp_path / name),
+            airgate_bundle_public_key=(tmp_path / f"{signer}.pub").read_text(),
+            airgate_bundle_folder=str(tmp_path / "node"),
+            airgate_bundle_record=str(tmp_path / "etc" / "release.json"),
+            **variables,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A good bundle, made once by the building module's own parts; sender.pub lies beside it."""
+    folder = tmp_path_factory.mktemp("good")
+    make_parts(folder / "parts")
+    make_key(folder / "sender")
+    bundle = folder / "bundle"
+    image = Wanted("airgate.local/small:1", "file", str(folder / "parts" / "small.tar"), "linux/amd64")
+    add_image(bundle / "images", image, Tools(str(folder)))
+    (bundle / "snaps").mkdir()
+    for name in ("hello.snap", "hello.assert"):
+        shutil.copyfile(folder / "parts" / name, bundle / "snaps" / name)
+    release = {"name": "airgate", "version": "1.2.3", "built": "2026-01-02"}
+    (bundle / "manifest.json").write_text(render_manifest(release, describe_files(bundle)))
+    sign_manifest(bundle, folder / "sender")
+    return bundle
+
+
+def blob_of(bundle: Path) -> Path:
+    """Return the biggest blob of a bundle's images."""
+    return max((bundle / "images" / "blobs").rglob("*"), key=lambda path: path.is_file() and path.stat().st_size)
+
+
+def test_a_bundle_is_built_staged_and_known_on_the_node(build: Play, stage: Play, tmp_path: Path) -> None:
+    """What inventory/release.yml names lies in the bundle by digest, and arrives on the node verified."""
+    built = build()
+    assert built.status == 0, built.output
+    manifest = json.loads((tmp_path / "bundle" / "manifest.json").read_text())
+    release = manifest["release"]
+    (image,) = release["images"]
+    assert release["snaps"][0]["assertion"] == "snaps/hello.assert"
+    assert release["apps"][0]["values"]["web"]["image"] == {
+        "registry": "airgate.local",
+        "repository": "small",
+        "digest": image["digest"],
+    }
+    assert {entry["path"] for entry in manifest["files"]} >= {"snaps/hello.snap", "charts/web-0.1.0.tgz"}
+    staged = stage()
+    assert staged.status == 0, staged.output
+    assert json.loads((tmp_path / "etc" / "release.json").read_text())["version"] == "1.2.3"
+    assert (tmp_path / "node" / "current" / "snaps" / "hello.snap").exists()
+    assert not (tmp_path / "node" / "incoming").exists()
+
+
+def test_the_same_inputs_give_the_same_manifest_and_a_second_run_changes_nothing(build: Play, tmp_path: Path) -> None:
+    """Two people who build a release can compare one digest."""
+    build("one")
+    build("two")
+    assert (tmp_path / "one" / "manifest.json").read_bytes() == (tmp_path / "two" / "manifest.json").read_bytes()
+    again = build("one")
+    assert again.recap["changed"] == 0, again.output
+
+
+def test_a_second_staging_changes_nothing_even_without_the_medium(build: Play, stage: Play, tmp_path: Path) -> None:
+    """The medium is needed once."""
+    build()
+    stage()
+    assert stage().recap["changed"] == 0
+    shutil.rmtree(tmp_path / "bundle")
+    again = stage()
+    assert (again.status, again.recap["changed"]) == (0, 0), again.output
+
+
+def test_check_mode_says_what_would_change_and_leaves_the_node_alone(build: Play, stage: Play, tmp_path: Path) -> None:
+    """A person can look before anything happens."""
+    build()
+    looked = stage("bundle", "--check")
+    assert looked.status == 0, looked.output
+    assert looked.recap["changed"] > 0
+    assert not (tmp_path / "node").exists()
+    assert not (tmp_path / "etc").exists()
+
+
+def test_a_bundle_of_the_controller_arrives_and_absent_takes_everything_away(
+    build: Play, stage: Play, tmp_path: Path
+) -> None:
+    """The medium can be plugged into the machine that runs Ansible, and what the role brought it takes away."""
+    build()
+    staged = stage(airgate_bundle_source_is_on="controller")
+    assert staged.status == 0, staged.output
+    assert (tmp_path / "node" / "current" / "manifest.json").exists()
+    assert stage(airgate_bundle_source_is_on="controller").recap["changed"] == 0
+    assert stage(airgate_bundle_state="absent").status == 0
+    assert not (tmp_path / "node").exists()
+    assert not (tmp_path / "etc" / "release.json").exists()
+
+
+def flip_a_byte(bundle: Path) -> str:
+    """Alter one bit of a layer."""
+    blob = blob_of(bundle)
+    content = bytearray(blob.read_bytes())
+    content[len(content) // 2] ^= 1
+    blob.write_bytes(bytes(content))
+    return f"{blob.relative_to(bundle)} is not what was signed"
+
+
+def lose_a_file(bundle: Path) -> str:
+    """Remove a signed file."""
+    (bundle / "snaps" / "hello.assert").unlink()
+    return "snaps/hello.assert is missing"
+
+
+def add_a_file(bundle: Path) -> str:
+    """Add a file that nobody signed."""
+    (bundle / "snaps" / "extra.snap").write_text("more")
+    return "snaps/extra.snap is in the folder but not in the signed manifest"
+
+
+def cut_a_file(bundle: Path) -> str:
+    """Cut the last byte off a layer."""
+    blob = blob_of(bundle)
+    blob.write_bytes(blob.read_bytes()[:-1])
+    return f"{blob.relative_to(bundle)} has "
+
+
+def link_a_file(bundle: Path) -> str:
+    """Put a link where a file was."""
+    (bundle / "snaps" / "hello.snap").unlink()
+    (bundle / "snaps" / "hello.snap").symlink_to("/etc/hostname")
+    return "hello.snap is not a plain file"
+
+
+def change_the_manifest(bundle: Path) -> str:
+    """Alter what was signed."""
+    text = (bundle / "manifest.json").read_text()
+    (bundle / "manifest.json").write_text(text.replace('"1.2.3"', '"1.2.4"'))
+    return "manifest.json.sig was not made over manifest.json by the key in airgate_bundle_public_key"
+
+
+def lose_the_signature(bundle: Path) -> str:
+    """Remove the signature."""
+    (bundle / "manifest.json.sig").unlink()
+    return "manifest.json.sig is missing"
+
+
+def lose_the_manifest(bundle: Path) -> str:
+    """Remove the manifest."""
+    (bundle / "manifest.json").unlink()
+    return "manifest.json is not in"
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        flip_a_byte,
+        lose_a_file,
+        add_a_file,
+        cut_a_file,
+        link_a_file,
+        change_the_manifest,
+        lose_the_signature,
+        lose_the_manifest,
+    ],
+)
+def test_a_harmed_bundle_is_refused_in_one_sentence_and_leaves_nothing(
+    harm: Callable[[Path], str], good: Path, tmp_path: Path
+) -> None:
+    """One flipped byte anywhere, and the node is as it was; the sentence names the file."""
+    bundle = tmp_path / "harmed"
+    shutil.copytree(good, bundle)
+    sentence = harm(bundle)
+    trust = Trust((good.parent / "sender.pub").read_text(), tmp_path / "release.json")
+    with pytest.raises(BundleRefused, match=re.escape(f"The bundle is refused: {sentence}")) as refused:
+        stage_bundle(bundle, Room(tmp_path / "node"), trust, shutil.copyfile)
+    assert str(refused.value).count("\n") == 0
+    assert not list((tmp_path / "node").glob("*"))
+
+
+def test_a_refusal_ends_the_playbook_with_that_sentence(build: Play, stage: Play, tmp_path: Path) -> None:
+    """The person at the keyboard sees the sentence and no trace of Python."""
+    build()
+    sentence = flip_a_byte(tmp_path / "bundle")
+    refused = stage()
+    assert refused.status != 0
+    assert f"The bundle is refused: {sentence}" in " ".join(refused.output.split())
+    assert "Traceback" not in refused.output
+    assert not list((tmp_path / "node").glob("*"))
+    assert not (tmp_path / "etc").exists()
+
+
+def test_an_interrupted_copy_goes_on_where_it_stopped(good: Path, tmp_path: Path) -> None:
+    """What was copied before a power cut is not copied again, and half a file does not count."""
+    room = Room(tmp_path / "node")
+    room.incoming.mkdir(parents=True)
+    (room.incoming / "half.part").write_text("half")
+    shutil.copytree(good / "snaps", room.incoming / "snaps")
+    copied: list[str] = []
+
+    def copy(source: Path, target: Path) -> None:
+        copied.append(source.name)
+        shutil.copyfile(source, target)
+
+    stage_bundle(good, room, Trust((good.parent / "sender.pub").read_text(), None), copy)
+    assert "hello.snap" not in copied
+    assert "manifest.json" in copied
+    assert not (room.current / "half.part").exists()
+
+
+def test_a_bundle_of_another_sender_is_refused(
+    build: Play, stage: Play, keys: Callable[[str], Path], play: Play, tmp_path: Path
+) -> None:
+    """The key that counts came another way; the bundle's own word does not."""
+    build()
+    keys("stranger")
+    assert "by the key in airgate_bundle_public_key" in stage(signer="stranger").output
+    looked = play(
+        "bundle_verify.yml",
+        airgate_bundle_source=str(tmp_path / "bundle"),
+        airgate_bundle_public_key=(tmp_path / "stranger.pub").read_text(),
+    )
+    assert looked.status != 0
+    assert "The bundle is refused" in looked.output
+
+
+def test_an_older_release_is_refused_unless_going_back_is_wanted(build: Play, stage: Play) -> None:
+    """Nobody puts yesterday's holes back by yesterday's medium."""
+    build("new", version="1.10.0")
+    build("old", version="1.9.0")
+    assert stage("new").status == 0
+    refused = stage("old")
+    assert refused.status != 0
+    assert "is of release 1.9.0, older than the installed 1.10.0" in " ".join(refused.output.split())
+    assert stage("old", airgate_bundle_allow_older=True).status == 0
+
+
+def test_an_image_of_another_digest_than_the_tested_one_does_not_get_into_a_bundle(build: Play) -> None:
+    """A release is one tested combination."""
+    image = {"name": "airgate.local/small:1", "from": {"file": "small.tar"}, "digest": "sha256:" + "0" * 64}
+    refused = build(images=[image])
+    assert refused.status != 0
+    assert "where the release says sha256:000" in refused.output
+
+
+def test_a_missing_source_is_named(build: Play) -> None:
+    """The sentence says which file to make."""
+    refused = build(wheels=["none.whl"])
+    assert refused.status != 0
+    assert "none.whl is not there; make it, or correct its source in inventory/release.yml." in refused.output
+
+
+def test_what_a_release_no_longer_names_leaves_the_bundle(build: Play, tmp_path: Path) -> None:
+    """Building into the same folder again gives the same as building into an empty one."""
+    build()
+    build("bundle", wheels=[], images=[], apps=[])
+    files = {path.name for path in (tmp_path / "bundle").rglob("*") if path.is_file()}
+    assert files == {
+        "index.json", "oci-layout", "hello.snap", "hello.assert", "web-0.1.0.tgz", "manifest.json", "manifest.json.sig",
+    }  # fmt: skip
+
+
+def test_a_chart_brings_the_charts_it_refers_to(build: Play, tmp_path: Path) -> None:
+    """Helm finds a library chart inside the archive and asks no repository."""
+    build()
+    with tarfile.open(tmp_path / "bundle" / "charts" / "web-0.1.0.tgz") as archive:
+        names = set(archive.getnames())
+    assert names == {"web/Chart.yaml", "web/templates/one.yaml", "web/charts/lib/Chart.yaml"}
