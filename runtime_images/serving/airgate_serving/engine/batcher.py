@@ -1,0 +1,178 @@
+"""Zero-wait batching inside the event loop: what is there is run together, and nobody waits for more to come.
+
+A request puts its tensors and a future into a list; the first one asks the loop for a flush at its next turn. The
+flush puts together what has come by then, runs the model once and hands out the slices. A model of microseconds runs
+in the loop itself; a longer one in a thread, so that the loop can go on reading.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from airgate_serving.engine.meter import Meter
+from airgate_serving.errors import DeadlinePassed
+from airgate_serving.tensors import Tensors
+
+LOOP_SECONDS = 0.001  # a run expected to be shorter than this stays in the loop
+SMOOTHING = 0.1  # weight of the newest run in the expected duration
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A request in the queue. `rows` is the size of the first dimension when rows can be put together.
+
+    It runs `alone` after a batch with it in it has failed, so that only the request at fault is refused.
+    """
+
+    inputs: Tensors
+    rows: int
+    since: float
+    answer: asyncio.Future[Tensors]
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRules:
+    """How to batch: `seconds` is the expected duration of one run, None for unknown; `most_rows` bounds a batch."""
+
+    batchable: bool
+    seconds: float | None
+    most_rows: int = 256
+    deadline: float = 30.0
+
+
+class Batcher:
+    """The queue before one model. Lives on the loop's thread."""
+
+    def __init__(
+        self,
+        run: Callable[[Tensors], Tensors],
+        rules: BatchRules,
+        meter: Meter,
+        monotonic: Callable[[], float],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        """Queue for `run` by `rules`; durations go to `meter`."""
+        self._run, self._rules, self._meter, self._monotonic, self._loop = run, rules, meter, monotonic, loop
+        self._queue: list[Waiting] = []
+        self._scheduled = False
+        self._expected = LOOP_SECONDS if rules.seconds is None else rules.seconds
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._observe_queue = meter.stages["queue"].observe
+
+    def submit(self, inputs: Tensors) -> asyncio.Future[Tensors]:
+        """Queue a request and return the future of its outputs."""
+        answer = self._loop.create_future()
+        rows = next(iter(inputs.values())).shape[0] if self._rules.batchable else 1
+        self._queue.append(Waiting(inputs, rows, self._monotonic(), answer))
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._flush)
+        return answer
+
+    def close(self) -> None:
+        """End the thread; what is queued has been answered by then."""
+        self._pool.shutdown(wait=True)
+
+    def _flush(self) -> None:
+        """Take what fits together from the queue and run it, here or in the thread."""
+        now = self._monotonic()
+        batch = self._take_batch(now)
+        if not batch:
+            self._schedule_next()
+        elif self._expected < LOOP_SECONDS:
+            self._finish(batch, now, _try(self._run, _join(batch)))
+        else:
+            future = self._loop.run_in_executor(self._pool, _try, self._run, _join(batch))
+            future.add_done_callback(lambda done: self._finish(batch, now, done.result()))
+
+    def _take_batch(self, now: float) -> list[Waiting]:
+        queue, rows, place = self._queue, 0, 0
+        taken: list[Waiting] = []
+        for place, waiting in enumerate(queue, 1):
+            if not self._is_due(waiting, now):
+                continue
+            if taken and not self._fits(taken[0], waiting, rows):
+                place -= 1
+                break
+            taken.append(waiting)
+            rows += waiting.rows
+        self._queue = queue[place:]
+        return taken
+
+    def _is_due(self, waiting: Waiting, now: float) -> bool:
+        """Return whether someone still waits for this; one that has waited too long is told so."""
+        if waiting.answer.done():
+            return False
+        waited = now - waiting.since
+        self._observe_queue(waited)
+        if waited <= self._rules.deadline:
+            return True
+        waiting.answer.set_exception(
+            DeadlinePassed(f"The request waited {waited:.1f} s; its deadline is {self._rules.deadline:g} s.")
+        )
+        return False
+
+    def _fits(self, first: Waiting, waiting: Waiting, rows: int) -> bool:
+        """Return whether a request can join a batch: same shapes but for the rows, and not too many of those."""
+        if not self._rules.batchable or first.alone or waiting.alone or rows + waiting.rows > self._rules.most_rows:
+            return False
+        return all(array.shape[1:] == waiting.inputs[name].shape[1:] for name, array in first.inputs.items())
+
+    def _finish(self, batch: list[Waiting], begin: float, result: "Tensors | Exception") -> None:
+        """Hand the outputs, or the error, to everyone in the batch; then go on with the queue."""
+        seconds = self._monotonic() - begin
+        self._expected += SMOOTHING * (seconds - self._expected)
+        self._meter.count_batch(sum(waiting.rows for waiting in batch), seconds)
+        if isinstance(result, Exception) and len(batch) > 1:
+            self._queue = [_set_apart(waiting) for waiting in batch] + self._queue
+        else:
+            _hand_out(batch, result)
+        self._schedule_next()
+
+    def _schedule_next(self) -> None:
+        self._scheduled = bool(self._queue)
+        if self._scheduled:
+            self._loop.call_soon(self._flush)
+
+
+def _try(run: Callable[[Tensors], Tensors], inputs: Tensors) -> Tensors | Exception:
+    try:
+        return run(inputs)
+    except Exception as error:  # noqa: BLE001 - carried to whoever waits for the answer
+        return error
+
+
+def _set_apart(waiting: Waiting) -> Waiting:
+    waiting.alone = True
+    return waiting
+
+
+def _join(batch: Sequence[Waiting]) -> Tensors:
+    """Return the inputs of all requests, one below the other."""
+    if len(batch) == 1:
+        return batch[0].inputs
+    return {name: np.concatenate([waiting.inputs[name] for waiting in batch]) for name in batch[0].inputs}
+
+
+def _hand_out(batch: Sequence[Waiting], result: Tensors | Exception) -> None:
+    """Give everyone their rows. A client that went away has a future that is done already."""
+    start = 0
+    for waiting in batch:
+        end = start + waiting.rows
+        if not waiting.answer.done():
+            _answer(waiting.answer, result, slice(start, end) if len(batch) > 1 else None)
+        start = end
+
+
+def _answer(answer: "asyncio.Future[Any]", result: Tensors | Exception, rows: slice | None) -> None:
+    if isinstance(result, Exception):
+        answer.set_exception(result)
+    elif rows is None:
+        answer.set_result(result)
+    else:
+        answer.set_result({name: array[rows] for name, array in result.items()})

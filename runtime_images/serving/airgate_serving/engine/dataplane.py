@@ -1,0 +1,64 @@
+"""One object behind every door: what is served, whether it is ready, and the way in."""
+
+from dataclasses import dataclass
+
+from airgate_serving.engine.admission import Admission, State
+from airgate_serving.engine.batcher import Batcher
+from airgate_serving.engine.meter import Meter
+from airgate_serving.errors import NotReady
+from airgate_serving.formats.interface import ModelInfo
+from airgate_serving.tensors import Tensors
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """The name under which a file is served. `granted` says which cards this process was given, or nothing."""
+
+    name: str
+    version: str
+    digest: str
+    granted: str = ""
+
+
+class DataPlane:
+    """Takes tensors to the model that is loaded, once it is."""
+
+    def __init__(self, model: ServedModel, admission: Admission, meter: Meter) -> None:
+        """Serve `model` when `attach` has brought it."""
+        self.model = model
+        self.admission = admission
+        self.meter = meter
+        self._info: ModelInfo | None = None
+        self._batcher: Batcher | None = None
+
+    def attach(self, info: ModelInfo, batcher: Batcher) -> None:
+        """Bring the loaded model and become ready, unless a drain has begun."""
+        self._info, self._batcher = info, batcher
+        if self.admission.state is State.STARTING:
+            self.admission.state = State.READY
+
+    @property
+    def info(self) -> ModelInfo:
+        """Return what is known of the model. Raises NotReady before it is loaded."""
+        if self._info is None:
+            raise NotReady("The model is still being loaded.", "Wait for /v2/health/ready.")
+        return self._info
+
+    def is_ready(self) -> bool:
+        """Return whether requests should be sent here."""
+        return self.admission.state is State.READY
+
+    async def infer(self, inputs: Tensors) -> Tensors:
+        """Return the outputs. Raises NotReady, Busy, DeadlinePassed, ModelRefused or ModelFailed."""
+        admission = self.admission
+        admission.enter()
+        try:
+            assert self._batcher is not None
+            return await self._batcher.submit(inputs)
+        finally:
+            admission.leave()
+
+    def close(self) -> None:
+        """End the model's thread."""
+        if self._batcher:
+            self._batcher.close()

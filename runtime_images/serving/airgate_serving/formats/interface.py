@@ -1,0 +1,44 @@
+"""What a model is to the rest of the runtime."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from airgate_serving.tensors import Signature, Tensors
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """How a model may use the machine: `threads` for one run; `nvidia` when a card of that make was granted."""
+
+    threads: int = 1
+    nvidia: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """A library a file was made with; an empty version is an unknown one."""
+
+    name: str
+    in_file: str
+    installed: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What is known of a loaded model besides how to run it."""
+
+    signature: Signature
+    platform: str  # as Open Inference names it, for example onnxruntime_onnx
+    engine: str  # as a person names it, for example ONNX Runtime
+    device: str  # CPU or GPU: where it really computes
+    libraries: tuple[Library, ...] = ()
+    functions: tuple[str, ...] = field(default=("predict",))
+
+
+class Runner(Protocol):
+    """A loaded model. Calls may come from any one thread at a time."""
+
+    info: ModelInfo
+
+    def run(self, inputs: Tensors) -> Tensors:
+        """Return the outputs by name. Raises ModelRefused for values the model does not take, else ModelFailed."""

@@ -1,0 +1,133 @@
+"""ONNX models, by ONNX Runtime."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from airgate_serving.errors import BadModelFile, ModelFailed, ModelRefused
+from airgate_serving.formats.interface import Library, LoadOptions, ModelInfo
+from airgate_serving.formats.onnx_file import OnnxHeader, read_header
+from airgate_serving.formats.onnx_outputs import choose_converters, describe_outputs
+from airgate_serving.formats.onnx_types import find_onnx_datatype, read_shape
+from airgate_serving.tensors import DATATYPES, Array, Signature, Tensors, TensorSpec, make_sample
+
+PROVIDER_CPU = "CPUExecutionProvider"
+PROVIDERS_NVIDIA = ("TensorrtExecutionProvider", "CUDAExecutionProvider")
+LOG_FATAL = 4  # ONNX Runtime's own log level; what is less comes to us as an exception
+
+
+def load(path: Path, options: LoadOptions) -> "OnnxRunner":
+    """Return the model in `path`, on the best device that is there. Raises BadModelFile with one sentence."""
+    import onnxruntime
+
+    onnxruntime.set_default_logger_severity(LOG_FATAL)
+    onnxruntime.disable_telemetry_events()
+    header = read_header(path)
+    providers = choose_providers(onnxruntime.get_available_providers(), options.nvidia)
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), sess_options=_make_session_options(options.threads), providers=providers
+        )
+    except Exception as error:
+        raise BadModelFile(f"ONNX Runtime cannot open the model: {_first_line(error)}", HINT_OPEN) from error
+    return OnnxRunner(session, _find_libraries(header, onnxruntime.__version__))
+
+
+HINT_OPEN = "Check it with onnx.checker on the machine that made it, or export it for an older opset."
+
+
+def choose_providers(available: Sequence[str], nvidia: bool) -> list[str]:
+    """Return the execution providers to try, best first: NVIDIA's when a card was granted, then the CPU."""
+    wanted = [name for name in PROVIDERS_NVIDIA if nvidia and name in available]
+    return [*wanted, PROVIDER_CPU]
+
+
+def _make_session_options(threads: int) -> Any:
+    """Return options sized for the container: ONNX Runtime itself would take the host's cores."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = LOG_FATAL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # spinning eats the CPU limit
+    return options
+
+
+def _find_libraries(header: OnnxHeader, installed: str) -> tuple[Library, ...]:
+    made_by = (Library(header.producer, header.producer_version, ""),) if header.producer else ()
+    return (*made_by, Library("onnxruntime", "", installed))
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return text[0][:300] if text else type(error).__name__
+
+
+class OnnxRunner:
+    """A session with its names looked up once."""
+
+    def __init__(self, session: Any, libraries: tuple[Library, ...]) -> None:
+        """Read the signature and try a sample, to learn what maps and sequences come out."""
+        self._run: Callable[[list[str], Tensors], list[Any]] = session.run
+        self._names = [output.name for output in session.get_outputs()]
+        inputs = tuple(_describe_input(node) for node in session.get_inputs())
+        self._converters = choose_converters(session.get_outputs())
+        trial = self._try_sample(inputs)
+        outputs, task = describe_outputs(session.get_outputs(), trial)
+        self._refusals = _find_refusals()
+        self.info = ModelInfo(
+            Signature(inputs, outputs, task),
+            platform="onnxruntime_onnx",
+            engine="ONNX Runtime",
+            device="CPU" if session.get_providers()[0] == PROVIDER_CPU else "GPU",
+            libraries=libraries,
+        )
+
+    def run(self, inputs: Tensors) -> Tensors:
+        """Return the outputs by name. Raises ModelRefused or ModelFailed."""
+        try:
+            answers = self._run(self._names, inputs)
+        except self._refusals as error:
+            raise ModelRefused(f"The model refused the values: {_first_line(error)}") from error
+        except Exception as error:
+            raise ModelFailed(f"The model failed: {_first_line(error)}") from error
+        if not self._converters:
+            return dict(zip(self._names, answers, strict=True))
+        return {name: self._convert(name, value) for name, value in zip(self._names, answers, strict=True)}
+
+    def _convert(self, name: str, value: Any) -> Array:
+        converter = self._converters.get(name)
+        return converter(value) if converter else value
+
+    def _try_sample(self, inputs: tuple[TensorSpec, ...]) -> dict[str, Any]:
+        """Return what a sample gives, raw, or nothing when the model does not take the sample."""
+        tensors = {spec.name: _make_array(spec) for spec in inputs}
+        try:
+            return dict(zip(self._names, self._run(self._names, tensors), strict=True))
+        except Exception:  # noqa: BLE001 - a sample of zeros need not fit; the signature then says less
+            return {}
+
+
+def _describe_input(node: Any) -> TensorSpec:
+    datatype = find_onnx_datatype(node.type)
+    if not datatype:
+        raise BadModelFile(
+            f"The input {node.name!r} is of type {node.type}, which has no counterpart in Open Inference.",
+            "Export the model with tensor inputs of numbers or text.",
+        )
+    shape = read_shape(node.shape)
+    return TensorSpec(node.name, datatype, shape, make_sample(datatype, shape))
+
+
+def _make_array(spec: TensorSpec) -> Array:
+    return np.array(spec.sample, dtype=DATATYPES[spec.datatype])
+
+
+def _find_refusals() -> tuple[type[Exception], ...]:
+    """Return the exceptions by which ONNX Runtime says that the values, not the model, are wrong."""
+    from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
+
+    return (InvalidArgument, ValueError, TypeError)

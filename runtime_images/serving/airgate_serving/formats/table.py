@@ -1,0 +1,108 @@
+"""Which file serves which format, and which format a file is of. The name of a file proves nothing; its bytes do."""
+
+import bz2
+import importlib
+import lzma
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, cast
+
+from airgate_serving.errors import BadModelFile
+from airgate_serving.formats.interface import LoadOptions, Runner
+
+HEAD = 4096  # bytes that tell the formats apart; compressed ones need some to begin
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format: the module that loads it and whether its files may carry code."""
+
+    name: str
+    module: str
+    carries_code: bool
+
+
+class Loader(Protocol):
+    """What every format's module offers."""
+
+    def load(self, path: Path, options: LoadOptions) -> Runner:
+        """Return the model in `path`. Raises BadModelFile."""
+
+
+FORMATS = {
+    "onnx": Format("onnx", "airgate_serving.formats.onnx", carries_code=False),
+    "sklearn": Format("sklearn", "airgate_serving.formats.sklearn", carries_code=True),
+}
+
+
+def load(path: Path, format_name: str, options: LoadOptions) -> Runner:
+    """Open the file as the given format. Raises BadModelFile with one sentence."""
+    module = cast(Loader, importlib.import_module(find_format(format_name).module))
+    return module.load(path, options)
+
+
+def find_format(name: str) -> Format:
+    """Return the format of that name. Raises BadModelFile naming the ones there are."""
+    if name not in FORMATS:
+        raise BadModelFile(f"The format {name!r} is unknown here.", f"Use one of {', '.join(FORMATS)}.")
+    return FORMATS[name]
+
+
+def guess_format(path: Path) -> str:
+    """Return the format's name by the file's first bytes. Raises BadModelFile for an empty or unknown file."""
+    head = read_head(path)
+    if not head:
+        raise BadModelFile("The file is empty.", "Upload the model file itself; it has 0 bytes.")
+    if looks_pickled(head) or looks_pickled(_decompress_head(head)):
+        return "sklearn"
+    if looks_like_onnx(head):
+        return "onnx"
+    raise BadModelFile(
+        "The file is of no format that this runtime can serve.",
+        "Upload an ONNX model, or a scikit-learn model saved by pickle or joblib.",
+    )
+
+
+def read_head(path: Path) -> bytes:
+    """Return the first bytes of a file."""
+    with path.open("rb") as file:
+        return file.read(HEAD)
+
+
+def looks_pickled(head: bytes) -> bool:
+    """Return whether these bytes begin a pickle of protocol 2 or later."""
+    return len(head) > 1 and head[0] == 0x80 and 2 <= head[1] <= 5
+
+
+def looks_like_onnx(head: bytes) -> bool:
+    """Return whether these bytes begin an ONNX ModelProto: field 1 (ir_version), a small number, then a known field."""
+    return len(head) > 2 and head[0] == 0x08 and 1 <= head[1] < 64 and head[2] >> 3 in _ONNX_FIELDS
+
+
+_ONNX_FIELDS = {2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26}
+
+
+def _decompress_head(head: bytes) -> bytes:
+    """Return the first decompressed bytes where joblib compressed the file, else nothing."""
+    for magic, make in _COMPRESSIONS.items():
+        if head.startswith(magic):
+            try:
+                return make(head)
+            except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError):
+                return b""
+    return b""
+
+
+def _inflate(head: bytes, wbits: int) -> bytes:
+    return zlib.decompressobj(wbits).decompress(head, 2)
+
+
+_COMPRESSIONS: dict[bytes, Callable[[bytes], bytes]] = {
+    b"\x78": lambda head: _inflate(head, zlib.MAX_WBITS),
+    b"\x1f\x8b": lambda head: _inflate(head, zlib.MAX_WBITS | 16),
+    b"BZh": lambda head: bz2.BZ2Decompressor().decompress(head, 2),
+    b"\xfd7zXZ": lambda head: lzma.LZMADecompressor().decompress(head, 2),
+    b"\x5d\x00": lambda head: lzma.LZMADecompressor().decompress(head, 2),
+}

@@ -1,0 +1,33 @@
+"""The other port: /livez, /readyz and /metrics, without a gate and never busy."""
+
+from collections.abc import Callable
+
+from airgate_serving.engine.dataplane import DataPlane
+from airgate_serving.errors import UnknownPath
+from airgate_serving.rest.failures import Answer, write_json
+from airgate_serving.rest.server import Request
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class ProbesDoor:
+    """Answers the kubelet and Prometheus."""
+
+    def __init__(self, plane: DataPlane, render_metrics: Callable[[], bytes]) -> None:
+        """Tell of `plane`; metrics come from `render_metrics`."""
+        self._plane = plane
+        self._render = render_metrics
+
+    async def __call__(self, request: Request) -> Answer:
+        """Answer one of the three paths. Raises UnknownPath for others."""
+        if request.path == "/livez":
+            return write_json({"live": True})
+        if request.path == "/readyz":
+            return self._tell_ready()
+        if request.path == "/metrics":
+            return Answer(200, self._render(), METRICS_TYPE)
+        raise UnknownPath(f"There is nothing at {request.path[:200]}.", "Use /livez, /readyz or /metrics.")
+
+    def _tell_ready(self) -> Answer:
+        ready = self._plane.is_ready()
+        return write_json({"ready": ready, "state": self._plane.admission.state}, 200 if ready else 503)

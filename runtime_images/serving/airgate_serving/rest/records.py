@@ -1,0 +1,43 @@
+"""The records/split contract: POST /predict."""
+
+from collections.abc import Callable
+
+from airgate_serving.codecs.records import decode_records, encode_result
+from airgate_serving.engine.dataplane import DataPlane
+from airgate_serving.errors import ServingError
+from airgate_serving.rest.failures import STATUS, Answer
+from airgate_serving.rest.server import Request
+
+DOOR = "records"
+FUNCTION = "predict"
+
+
+class RecordsDoor:
+    """The handler of /predict."""
+
+    def __init__(self, plane: DataPlane, monotonic: Callable[[], float]) -> None:
+        """Answer for `plane`; codec times are taken by `monotonic`."""
+        self._plane = plane
+        self._monotonic = monotonic
+        self._observe_codec = plane.meter.stages["codec"].observe
+
+    async def predict(self, request: Request) -> Answer:
+        """Answer `{"result": ...}` in the orientation of the request."""
+        try:
+            body = await self._predict(request.body)
+        except ServingError as error:
+            self._plane.meter.count_request(DOOR, FUNCTION, STATUS.get(error.code, 500))
+            raise
+        self._plane.meter.count_request(DOOR, FUNCTION, 200)
+        return Answer(200, body)
+
+    async def _predict(self, body: bytes) -> bytes:
+        monotonic = self._monotonic
+        begin = monotonic()
+        tensors, table = decode_records(body, self._plane.info.signature)
+        decoded = monotonic()
+        outputs = await self._plane.infer(tensors)
+        inferred = monotonic()
+        answer = encode_result(outputs, table)
+        self._observe_codec(decoded - begin + monotonic() - inferred)
+        return answer

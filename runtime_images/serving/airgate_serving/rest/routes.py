@@ -1,0 +1,62 @@
+"""The page of contents: every path of the serving port, and a sentence for every other."""
+
+from urllib.parse import unquote
+
+from airgate_serving.engine.dataplane import DataPlane
+from airgate_serving.errors import ServingError, UnknownFunction, UnknownModel, UnknownPath, WrongVerb
+from airgate_serving.rest.failures import Answer
+from airgate_serving.rest.records import RecordsDoor
+from airgate_serving.rest.server import Handler, Request
+from airgate_serving.rest.v2 import V2Door
+
+
+def build_routes(plane: DataPlane, v2: V2Door, records: RecordsDoor) -> dict[tuple[str, str], Handler]:
+    """Return the handler of every verb and path."""
+    routes: dict[tuple[str, str], Handler] = {
+        ("GET", "/v2"): v2.describe_server,
+        ("GET", "/v2/"): v2.describe_server,
+        ("GET", "/v2/health/live"): v2.tell_live,
+        ("GET", "/v2/health/ready"): v2.tell_ready,
+        ("POST", "/predict"): records.predict,
+    }
+    model = f"/v2/models/{plane.model.name}"
+    for prefix in (model, f"{model}/versions/{plane.model.version}"):
+        routes["GET", prefix] = v2.describe_model
+        routes["GET", f"{prefix}/ready"] = v2.tell_ready
+        routes["POST", f"{prefix}/infer"] = v2.infer
+    return routes
+
+
+class Router:
+    """Takes a request to its handler."""
+
+    def __init__(self, plane: DataPlane, routes: dict[tuple[str, str], Handler]) -> None:
+        """Route by `routes`; `plane` is asked what else could have been meant."""
+        self._plane = plane
+        self._routes = routes
+
+    async def __call__(self, request: Request) -> Answer:
+        """Answer the request. Raises the error that explains a path or verb that does not exist."""
+        handler = self._routes.get((request.verb, request.path))
+        if handler is None:
+            raise self._explain_missing(request.verb, unquote(request.path))
+        return await handler(request)
+
+    def _explain_missing(self, verb: str, path: str) -> ServingError:
+        verbs = sorted({known for known, place in self._routes if place == path})
+        if verbs:
+            return WrongVerb(f"{verb} is not possible at {path[:200]}.", f"Use {' or '.join(verbs)}.")
+        if path.startswith("/v2/models/"):
+            model = self._plane.model
+            return UnknownModel(
+                f"There is nothing at {path[:200]}.", f"The model here is {model.name}, version {model.version}."
+            )
+        if verb == "POST" and path.count("/") == 1 and len(path) > 1:
+            return self._explain_function(path[1:])
+        return UnknownPath(f"There is nothing at {path[:200]}.", "Ask GET /v2 what this server can do.")
+
+    def _explain_function(self, function: str) -> ServingError:
+        known = ", ".join(self._plane.info.functions)
+        return UnknownFunction(
+            f"The model {self._plane.model.name} has no function {function[:60]!r}.", f"It has {known}."
+        )

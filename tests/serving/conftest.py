@@ -1,0 +1,38 @@
+"""Models made on the spot, and real servers on free ports."""
+
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.serving import models
+from tests.serving.server import RunningServer, start_server
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder with every model of the suite, made once."""
+    return models.write_all(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="module")
+def mlp_server(model_folder: Path) -> Iterator[RunningServer]:
+    """A small ONNX network, served."""
+    with start_server(model_folder / "mlp.onnx", name="mlp") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def iris_server(model_folder: Path) -> Iterator[RunningServer]:
+    """A scikit-learn classifier with named columns, served."""
+    with start_server(model_folder / "iris.pkl", name="iris") as server:
+        yield server
+
+
+@pytest.fixture
+def not_a_model(tmp_path: Path) -> Path:
+    """A pickle of a dictionary."""
+    path = tmp_path / "shopping.pkl"
+    path.write_bytes(pickle.dumps({"apples": 3}))
+    return path

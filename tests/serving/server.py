@@ -1,0 +1,122 @@
+"""Starts a real `airgate-serve` on free ports, and speaks to it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+START_SECONDS = 60.0
+PORTS = re.compile(r"^Listening: (.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server process and how to reach it."""
+
+    process: "subprocess.Popen[str]"
+    ports: dict[str, int]
+    output: list[str]  # lines of stdout so far
+
+    def url(self, path: str, door: str = "http") -> str:
+        """Return an address on one of the server's ports."""
+        return f"http://127.0.0.1:{self.ports[door]}{path}"
+
+    def get(self, path: str, door: str = "http") -> httpx.Response:
+        """Ask."""
+        return httpx.get(self.url(path, door), timeout=20)
+
+    def post(self, path: str, body: Any, headers: dict[str, str] | None = None) -> httpx.Response:
+        """Send JSON, or bytes as they are."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return httpx.post(self.url(path), content=content, headers=headers, timeout=20)
+
+    def stop(self) -> int:
+        """Ask the process to end, as Kubernetes does, and return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=30)
+
+
+def run_command(*arguments: str, env: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+    """Run `airgate-serve` to its end."""
+    command = [sys.executable, "-m", "airgate_serving", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=100, env={**os.environ, **(env or {})})
+
+
+@contextmanager
+def start_process(*arguments: str, env: dict[str, str] | None = None) -> Iterator[RunningServer]:
+    """Run `airgate-serve` with these arguments until the block ends; its ports are known by then."""
+    command = [sys.executable, "-m", "airgate_serving", *arguments]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}
+    )
+    output: list[str] = []
+    errors: list[str] = []
+    readers = [_follow(process.stdout, output), _follow(process.stderr, errors)]
+    try:
+        yield RunningServer(process, _wait_ports(process, output, errors), output)
+    finally:
+        _end(process)
+        for reader in readers:
+            reader.join()
+
+
+@contextmanager
+def start_server(file: Path, *more: str, name: str = "m", env: dict[str, str] | None = None) -> Iterator[RunningServer]:
+    """Serve a model file on free ports until the block ends; the model is ready by then."""
+    ports = ("--http-port", "0", "--admin-port", "0", "--grpc-port", "0")
+    with start_process(str(file), "--name", name, "--threads", "1", *ports, *more, env=env) as server:
+        wait_for(lambda: server.get("/readyz", "admin").status_code == 200)
+        yield server
+
+
+def wait_for(condition: Any, seconds: float = START_SECONDS) -> None:
+    """Wait until the condition holds. Raises TimeoutError."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError("the condition never came true")
+        time.sleep(0.02)
+
+
+def _follow(stream: Any, lines: list[str]) -> threading.Thread:
+    def read() -> None:
+        with stream:
+            for line in iter(stream.readline, ""):
+                lines.append(line)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    return thread
+
+
+def _wait_ports(process: Any, output: list[str], errors: list[str]) -> dict[str, int]:
+    def has_said() -> bool:
+        assert process.poll() is None, "".join(errors)
+        return bool(PORTS.search("".join(output)))
+
+    wait_for(has_said)
+    said = PORTS.search("".join(output))
+    assert said
+    words = said.group(1).split()
+    return {door: int(address.rsplit(":", 1)[1]) for door, address in zip(words[::2], words[1::2], strict=True)}
+
+
+def _end(process: Any) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

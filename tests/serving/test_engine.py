@@ -1,0 +1,145 @@
+"""Batching, admission, warm-up and thread counts, on models and folders of the test's own."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from airgate_serving.engine.admission import Admission, State
+from airgate_serving.engine.batcher import Batcher, BatchRules
+from airgate_serving.engine.meter import BOUNDS, Histogram, Meter
+from airgate_serving.engine.threads import count_threads, read_cpu_limit
+from airgate_serving.engine.warmup import warm_up
+from airgate_serving.errors import Busy, DeadlinePassed, ModelRefused, NotReady
+from airgate_serving.formats.interface import LoadOptions
+from airgate_serving.formats.table import load
+from airgate_serving.tensors import Tensors
+
+QUICK, SLOW = 0.00001, 1.0  # expected seconds of a run: in the loop, in the thread
+
+
+class Doubler:
+    """A model that doubles, and remembers how many rows each run had. Rows of 666 are refused."""
+
+    def __init__(self) -> None:
+        self.runs: list[int] = []
+
+    def __call__(self, inputs: Tensors) -> Tensors:
+        self.runs.append(len(inputs["x"]))
+        if (inputs["x"] == 666).any():
+            raise ModelRefused("666 is refused.")
+        return {"y": inputs["x"] * 2}  # type: ignore[operator]
+
+
+def make_batcher(model: Any, clock: Any = time.monotonic, **rules: Any) -> Batcher:
+    """Return a batcher in the running loop."""
+    settled = BatchRules(**{"batchable": True, "seconds": QUICK, **rules})
+    return Batcher(model, settled, Meter(), clock, asyncio.get_running_loop())
+
+
+def row(value: float) -> Tensors:
+    """Return one row of one number."""
+    return {"x": np.array([[value]])}
+
+
+@pytest.mark.parametrize("seconds", [QUICK, SLOW])
+async def test_what_is_there_runs_together_and_each_gets_its_own_rows(seconds: float) -> None:
+    """A hundred callers at once cost the model a few runs, and nobody gets another's answer."""
+    model = Doubler()
+    batcher = make_batcher(model, seconds=seconds)
+    answers = await asyncio.gather(*(batcher.submit(row(value)) for value in range(100)))
+    assert [float(answer["y"][0, 0]) for answer in answers] == [2.0 * value for value in range(100)]
+    assert len(model.runs) == 1 and sum(model.runs) == 100
+    batcher.close()
+
+
+async def test_a_lone_request_never_waits_for_company() -> None:
+    """With one caller there is one run a request, at the next turn of the loop."""
+    model = Doubler()
+    batcher = make_batcher(model)
+    for value in range(3):
+        await batcher.submit(row(value))
+    assert model.runs == [1, 1, 1]
+    batcher.close()
+
+
+async def test_only_the_request_at_fault_is_refused() -> None:
+    """A batch that fails is run again one by one: the neighbours of a bad request get their answers."""
+    model = Doubler()
+    batcher = make_batcher(model)
+    answers = await asyncio.gather(*(batcher.submit(row(value)) for value in (1, 666, 2)), return_exceptions=True)
+    assert isinstance(answers[1], ModelRefused)
+    assert [float(answers[place]["y"][0, 0]) for place in (0, 2)] == [2.0, 4.0]  # type: ignore[index]
+    batcher.close()
+
+
+async def test_a_batch_has_a_bound_and_one_shape() -> None:
+    """Rows that do not fit together, or are too many, run one batch after the other."""
+    model = Doubler()
+    batcher = make_batcher(model, most_rows=2)
+    wide = {"x": np.zeros((1, 3))}
+    await asyncio.gather(*(batcher.submit(inputs) for inputs in (row(1), row(2), row(3), wide)))
+    assert model.runs == [2, 1, 1]
+    batcher.close()
+
+
+async def test_a_request_that_waited_too_long_is_told_so() -> None:
+    """A caller hears 504 at the deadline instead of an answer nobody waits for."""
+    seconds = iter([0.0, 100.0, 100.0, 100.0])
+    batcher = make_batcher(Doubler(), clock=lambda: next(seconds), deadline=1.0)
+    with pytest.raises(DeadlinePassed, match="deadline"):
+        await batcher.submit(row(1))
+    batcher.close()
+
+
+async def test_admission_refuses_over_the_bound_and_before_the_model_is_there() -> None:
+    """The queue cannot grow without end, and nothing is promised too early."""
+    admission = Admission(bound=1)
+    with pytest.raises(NotReady):
+        admission.enter()
+    admission.state = State.READY
+    admission.enter()
+    with pytest.raises(Busy):
+        admission.enter()
+    admission.begin_drain()
+    assert not await admission.wait_idle(0)
+    admission.leave()
+    assert await admission.wait_idle(1)
+
+
+@pytest.mark.parametrize(("file", "batchable"), [("mlp.onnx", True), ("mean_of_rows.onnx", False), ("iris.pkl", True)])
+def test_rows_are_batched_only_where_a_trial_proved_them_independent(model_folder, file, batchable) -> None:
+    """A model that looks across rows never mixes two callers, though its shapes would allow it."""
+    runner = load(model_folder / file, "onnx" if file.endswith("onnx") else "sklearn", LoadOptions())
+    assert warm_up(runner, time.monotonic).batchable is batchable
+
+
+@pytest.mark.parametrize(
+    ("files", "limit"),
+    [
+        ({"sys/fs/cgroup/cpu.max": "max 100000"}, None),
+        ({"sys/fs/cgroup/cpu.max": "150000 100000"}, 1.5),
+        ({"proc/self/cgroup": "0::/pod/me\n", "sys/fs/cgroup/pod/cpu.max": "50000 100000"}, 0.5),
+        ({"sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1", "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000"}, None),
+        ({"sys/fs/cgroup/cpu/cpu.cfs_quota_us": "400000", "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000"}, 4.0),
+        ({}, None),
+    ],
+)
+def test_threads_come_from_the_containers_limit(tmp_path: Path, files: dict[str, str], limit: float | None) -> None:
+    """Half a core is half a core under both kinds of cgroup, whatever the host has."""
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert read_cpu_limit(tmp_path) == limit
+    assert count_threads(tmp_path) >= 1
+
+
+def test_a_histogram_counts_every_duration_once() -> None:
+    """Buckets add up, the longest durations included."""
+    histogram = Histogram()
+    for seconds in (0.0, BOUNDS[0], 99.0):
+        histogram.observe(seconds)
+    assert sum(histogram.counts) == 3 and histogram.counts[-1] == 1
