@@ -1,0 +1,103 @@
+"""Home: how much there is, what is free, and what was worked on last."""
+
+from dataclasses import dataclass
+
+from airgate_web.domain.workload import ReplicaState
+from airgate_web.services.deployments import list_deployments
+from airgate_web.services.desk import Desk
+from airgate_web.services.overview import Gauge, find_overview
+from airgate_web.ui.frame import frame, show_head
+from airgate_web.ui.live import LivePlace
+from airgate_web.ui.parts import box, make_link, show_attention, show_html, show_stat
+from airgate_web.ui.projects import ProjectSight, find_projects, show_projects
+from airgate_web.ui.visit import Visit
+
+RECENT = 5  # projects
+GIB = 1024  # MiB
+
+
+@dataclass(frozen=True, slots=True)
+class HomeSight:
+    """What Home shows. troubles: (sentence, owner) of what is Failed or Waiting."""
+
+    projects: tuple[ProjectSight, ...]
+    models: int
+    deployments: int
+    ready: int
+    gauges: tuple[Gauge, ...]
+    cpu: tuple[int, int]
+    memory: tuple[int, int]
+    nodes: int
+    ready_nodes: int
+    troubles: tuple[tuple[str, str], ...]
+
+
+async def draw_home(visit: Visit) -> None:
+    """Draw Home."""
+    sight = await visit.ask(find_home, visit.desk)
+    with frame(visit, "Home", (("Home", ""),)):
+        show_head("Home")
+        LivePlace(visit, sight, lambda: find_home(visit.desk), show_home)
+
+
+def find_home(desk: Desk) -> HomeSight:
+    """Return what Home shows now."""
+    overview = find_overview(desk)
+    return HomeSight(
+        projects=tuple(sorted(find_projects(desk), key=lambda one: one.created, reverse=True)),
+        models=overview.models,
+        deployments=sum(overview.deployments.values()),
+        ready=overview.deployments.get(ReplicaState.READY.value, 0),
+        gauges=overview.gauges,
+        cpu=overview.cpu,
+        memory=overview.memory,
+        nodes=len(overview.nodes),
+        ready_nodes=sum(node.ready for node in overview.nodes),
+        troubles=find_troubles(desk),
+    )
+
+
+def find_troubles(desk: Desk) -> tuple[tuple[str, str], ...]:
+    """Return why each deployment that failed or waits does so, with whose it is."""
+    stuck = (ReplicaState.FAILED, ReplicaState.WAITING)
+    return tuple(
+        (view.sentence, view.deployment.owner) for view in list_deployments(desk) if view.status and view.state in stuck
+    )
+
+
+def show_home(sight: HomeSight) -> None:
+    """Draw what needs attention, then figures, then projects."""
+    for sentence, owner in sight.troubles:
+        route, name = owner.split("/", 1)
+        show_attention(f"{name}: {sentence}", make_link("Open it", f"/projects/{route}/deployments/{name}"))
+    with box("tiles"):
+        show_stat("Projects", str(len(sight.projects)), "", "/projects")
+        show_stat("Models", str(sight.models))
+        show_stat("Deployments", str(sight.deployments), f"{sight.ready} ready" if sight.deployments else "")
+        show_stat("Nodes", str(sight.nodes), f"{sight.ready_nodes} ready" if sight.nodes else "", "/nodes")
+    with box("tiles"):
+        for gauge in sight.gauges:
+            show_gauge(gauge)
+        show_share("CPU", sight.cpu, 1000, "cores")
+        show_share("Memory", sight.memory, GIB, "GiB")
+    show_projects(sight.projects[:RECENT], "Recent projects")
+
+
+def show_gauge(gauge: Gauge) -> None:
+    """Draw how many cards of a kind are free."""
+    sick = gauge.total - gauge.healthy
+    note = f"{sick} unhealthy" if sick else "all healthy"
+    show_stat(gauge.resource, f"{gauge.free} of {gauge.total} free", note, "/accelerators")
+
+
+def show_share(label: str, share: tuple[int, int], unit: int, word: str) -> None:
+    """Draw how much of the nodes the deployments ask for, once a node was seen."""
+    asked, total = share
+    if not total:
+        return
+    percent = min(100.0, 100.0 * asked / total)
+    with box("card stat"):
+        show_html(
+            f'<span class="mute">{label} asked for</span><b>{asked / unit:g} of {total / unit:.4g} {word}</b>'
+            f'<div class="meter" style="margin-top:6px"><i style="width:{percent:.1f}%"></i></div>'
+        )

@@ -1,0 +1,151 @@
+"""A stage for the pages: the real pages and services over fakes, filled with a small site that has four cards."""
+
+import datetime
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from airgate_kit.clock import SystemClock
+from airgate_web.adapters.tokens_jwt import JwtTokens
+from airgate_web.domain.amounts import Amounts
+from airgate_web.domain.deployment import DeploymentStatus
+from airgate_web.domain.model import Signature, TensorSpec
+from airgate_web.domain.workload import DeviceFacts, Holder, ModelFile, Observation, Replica, ReplicaState
+from airgate_web.services.desk import Desk
+from airgate_web.services.passwords import make_hash
+from airgate_web.services.runtimes import DEFAULT_SLUG, put_default_runtimes
+from airgate_web.ui import About, add_pages
+from tests.fakes.blobs_memory import MemoryBlobs
+from tests.fakes.desk import KEY
+from tests.fakes.samples import make_deployment, make_node, make_project, make_user, make_version
+from tests.fakes.store_memory import MemoryStore
+from tests.fakes.tester_fake import FakeTester
+
+PASSWORD = "four words are good"
+LIMIT = 1_000_000  # bytes of an upload
+QAIC = "qualcomm.com/qaic"
+IRIS = Signature(
+    inputs=tuple(
+        TensorSpec(name, "FP32", (-1, 1), sample=[[value]])
+        for name, value in (("sepal_length", 5.1), ("sepal_width", 3.5), ("petal_length", 1.4), ("petal_width", 0.2))
+    ),
+    outputs=(TensorSpec("label", "INT64", (-1,)), TensorSpec("probabilities", "FP32", (-1, 3))),
+)
+IMAGE = Signature(
+    inputs=(TensorSpec("image", "FP32", (-1, 64), sample=[[0.0] * 64]),),
+    outputs=(TensorSpec("label", "INT64", (-1,)), TensorSpec("probabilities", "FP32", (-1, 10))),
+)
+
+
+def make_site(folder: Path) -> Desk:
+    """Return a desk with a user "ada", two projects, two models and three deployments on one node."""
+    clock = SystemClock()
+    blobs = MemoryBlobs(folder, clock)
+    desk = Desk(MemoryStore(), blobs, FakeTester(blobs), JwtTokens(KEY, clock), clock, LIMIT, os.urandom)
+    desk.store.add_user(make_user(password_hash=make_hash(PASSWORD), created=clock.now()))
+    put_default_runtimes(desk, "registry/serving@sha256:0")
+    fill_projects(desk, clock.now())
+    fill_deployments(desk, clock.now())
+    return desk
+
+
+def fill_projects(desk: Desk, now: datetime.datetime) -> None:
+    """Add the projects and their models."""
+    day = datetime.timedelta(days=1)
+    desk.store.add_project(
+        make_project("quality-control", name="Quality control", description="Line 3, camera 2", created=now - 9 * day)
+    )
+    desk.store.add_project(make_project("botany", name="Botany", created=now - day))
+    for age in (8, 6, 3, 1):
+        desk.store.add_version(
+            make_version(
+                "quality-control", signature=IMAGE, size=48_120, created=now - age * day, filename="digits.onnx"
+            )
+        )
+    desk.store.add_version(
+        make_version("quality-control", "iris", format="sklearn", signature=IRIS, size=3200, created=now - day)
+    )
+
+
+def fill_deployments(desk: Desk, now: datetime.datetime) -> None:
+    """Add one deployment that is ready, one that waits for a card, and what the node looks like."""
+    hours = datetime.timedelta(hours=1)
+    live = add_deployment(desk, "digits-live", 2, created=now - 70 * hours)
+    second = add_deployment(desk, "digits-second", 1, created=now - hours / 10)
+    replicas = tuple(
+        Replica(
+            f"d-quality-control-digits-live-{n}",
+            ReplicaState.READY,
+            "d",
+            "edge-1",
+            (f"qaic{n}",),
+            "",
+            n,
+            now - 70 * hours,
+            "CPU",
+        )
+        for n in (0, 1)
+    )
+    notice = "It computes on the CPU although it holds a card: this runtime has no provider for qualcomm.com/qaic."
+    desk.store.write_status(live, DeploymentStatus(ReplicaState.READY, 1, 2, 2, "", notice, replicas, updated=now))
+    why = (
+        "Asks 2 qualcomm.com/qaic, 1 of 4 free: 2 held by quality-control/digits-live, "
+        "1 unhealthy (qaic3: link degraded x8 to x4)."
+    )
+    waiting = (Replica("d-quality-control-digits-second-0", ReplicaState.WAITING, "d", started=now - hours / 10),)
+    desk.store.write_status(second, DeploymentStatus(ReplicaState.WAITING, 1, 0, 1, why, "", waiting, updated=now))
+    desk.store.write_observation(make_observation(now), now)
+
+
+def add_deployment(desk: Desk, name: str, replicas: int, **changes: Any) -> int:
+    """Add a deployment of digits and return its id."""
+    version = desk.store.find_version("quality-control", "digits", 4)
+    assert version is not None
+    file = ModelFile("digits", 4, "onnx", version.filename, version.digest, version.size)
+    amounts = Amounts(1000, 1024, replicas, QAIC)
+    fields = {"model": file, "runtime": DEFAULT_SLUG, "amounts": amounts, "replicas": replicas} | changes
+    return desk.store.add_deployment(make_deployment("quality-control", name, **fields)).id
+
+
+def make_observation(now: datetime.datetime) -> Observation:
+    """Return one node with four cards, two of them held and one sick."""
+    holders = tuple(
+        Holder(QAIC, 1, "quality-control/digits-live", f"d-quality-control-digits-live-{n}", "edge-1", now)
+        for n in (0, 1)
+    )
+    sick = {3: "link degraded x8 to x4"}
+    devices = tuple(DeviceFacts(f"qaic{n}", QAIC, "edge-1", n not in sick, sick.get(n, "")) for n in range(4))
+    node = make_node("edge-1", allocatable={QAIC: 3})
+    return Observation(nodes=(node,), holders=holders, devices=devices)
+
+
+def make_app(desk: Desk) -> FastAPI:
+    """Return the pages, with the API beside them."""
+    app = FastAPI(openapi_url=None)
+    hint = "First time here? The name is ada; the password lies in ~/.local/share/airgate/first-password."
+    add_pages(app, desk, About("0.1.0", lambda: hint))
+    return app
+
+
+@contextmanager
+def serve(app: FastAPI) -> Iterator[str]:
+    """Serve an app on a free port of loopback in a thread and yield its address."""
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="on"))
+    thread = threading.Thread(target=server.run, name="pages")
+    thread.start()
+    started = threading.Event()
+    while not server.started and thread.is_alive():
+        started.wait(0.02)
+    try:
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        assert not thread.is_alive()
