@@ -1,9 +1,11 @@
 """Amounts: how much of a node something asks for. Cards come whole; cores and memory do not."""
 
+import re
 from dataclasses import dataclass
 
 from airgate_web.domain.errors import Invalid
 
+RESOURCE = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 MILLIS_A_CORE = 1000
 MIB_A_GIB = 1024
 CPU_MIN, CPU_MAX = 0.1, 256.0  # cores
@@ -34,6 +36,11 @@ def read_amounts(cpu: object, memory: object, accelerators: object, resource: st
             "Accelerators are asked for without saying of which kind.",
             "Choose one, for example qualcomm.com/qaic.",
         )
+    if count and not RESOURCE.fullmatch(resource):
+        raise Invalid(
+            f"'{resource}' is not the name of an accelerator.",
+            "Choose one, for example qualcomm.com/qaic.",
+        )
     return Amounts(
         cpu_millis=round(read_number("CPU", cpu, CPU_MIN, CPU_MAX, "cores") * MILLIS_A_CORE),
         memory_mib=round(read_number("Memory", memory, MEMORY_MIN, MEMORY_MAX, "GiB") * MIB_A_GIB),
@@ -55,8 +62,11 @@ def read_number(what: str, value: object, low: float, high: float, unit: str) ->
 
 def read_whole(what: str, value: object, low: int, high: int) -> int:
     """Return `value` as a whole number within [low, high]; raise Invalid. 2.0 is whole, 1.5 and "two" are not."""
-    number = read_number(what, value, float("-inf"), float("inf"), "")
-    if number != number // 1:
+    try:
+        number = float(str(value))
+    except ValueError:
+        raise Invalid(f"{what} '{value}' is not a number.", f"Write {low} to {high}.") from None
+    if not number.is_integer():
         raise Invalid(
             f"{what} must be a whole number, {number:g} is not: a card cannot be shared."
             if what == "Accelerators"

@@ -50,15 +50,18 @@ def explain_too_small(amounts: Amounts, nodes: tuple[NodeFacts, ...]) -> str:
 
 def explain_no_card(amounts: Amounts, nodes: tuple[NodeFacts, ...], observed: Observation) -> str:
     """Return a sentence when no node has as many free cards as one replica asks for; it names who holds them."""
-    resource = amounts.resource
-    if not amounts.accelerators or max(find_free(node, resource, observed) for node in nodes) >= amounts.accelerators:
+    asked, resource = amounts.accelerators, amounts.resource
+    if not asked or max(find_free(node, resource, observed) for node in nodes) >= asked:
         return ""
     capacity = sum(node.capacity.get(resource, 0) for node in nodes)
     if not capacity:
-        return f"Asks {amounts.accelerators} {resource}, and no node has any: check the cards, or deploy without."
+        return f"Asks {asked} {resource}, and no node has any: check the cards, or deploy without."
+    most = max(node.capacity.get(resource, 0) for node in nodes)
+    if asked > most:
+        return f"Asks {asked} {resource} on one node, the largest has {most}: ask for less."
     free = sum(find_free(node, resource, observed) for node in nodes)
-    rest = explain_holders(resource, nodes, observed)
-    return f"Asks {amounts.accelerators} {resource}, {free} of {capacity} free{rest}."
+    spread = ", not enough on any one node" if free >= asked else ""
+    return f"Asks {asked} {resource}, {free} of {capacity} free{spread}{explain_holders(resource, nodes, observed)}."
 
 
 def find_free(node: NodeFacts, resource: str, observed: Observation) -> int:
@@ -70,8 +73,9 @@ def find_free(node: NodeFacts, resource: str, observed: Observation) -> int:
 def explain_holders(resource: str, nodes: tuple[NodeFacts, ...], observed: Observation) -> str:
     """Return ": 2 held by a/b, 1 by c/d, 1 unhealthy (qaic3: …)" or "" when nobody holds any and all are well."""
     held: Counter[str] = Counter()
+    names = {node.name for node in nodes}
     for holder in observed.holders:
-        if holder.resource == resource:
+        if holder.resource == resource and holder.node in names:
             held[holder.owner] += holder.count
     parts = [f"{count} held by {owner}" for owner, count in sorted(held.items(), key=lambda item: (-item[1], item[0]))]
     sick = sum(node.capacity.get(resource, 0) - node.allocatable.get(resource, 0) for node in nodes)

@@ -1,0 +1,84 @@
+"""Puts the two processes together that nobody sees: the reconciler, and the trial's supervisor."""
+
+from airgate_kit import logs
+from airgate_kit.clock import Clock, SystemClock
+from airgate_web.adapters.blobs_folder import FolderBlobs
+from airgate_web.adapters.cluster_local.backend import LocalCluster
+from airgate_web.adapters.cluster_local.main import run_supervisor
+from airgate_web.adapters.cluster_local.places import Options, Places
+from airgate_web.adapters.store_sql import SqlStore, open_store
+from airgate_web.config import BLOBS, ReconcileConfig, SuperviseConfig, find_database, find_internal_token
+from airgate_web.domain.errors import Invalid, Unavailable
+from airgate_web.ports import Cluster
+from airgate_web.reconcile.main import run_reconciler
+
+PAUSE_SECONDS = 1.0  # between two tries to reach the store at start
+log = logs.get("airgate_web.backstage")
+
+
+def run_supervise(config: SuperviseConfig) -> int:
+    """Run the supervisor until a signal comes. Raises a Refusal when it cannot start."""
+    logs.setup(config.log_level)
+    home, clock = config.home.absolute(), SystemClock()
+    options = Options(
+        home=home,
+        serve=(str(config.serve),),
+        blobs=home / BLOBS,
+        find_blob=FolderBlobs(home / BLOBS, clock).find,
+        environ=config.environ,
+    )
+    try:
+        run_supervisor(options, clock)
+    except ValueError as why:
+        raise Invalid(str(why), "Set --home or AIRGATE_HOME.") from None
+    return 0
+
+
+def run_reconcile(config: ReconcileConfig) -> int:
+    """Run the reconciler until a signal comes. Raises a Refusal when it cannot start."""
+    logs.setup(config.log_level)
+    clock = SystemClock()
+    token = read_internal_token(config)
+    store = open_store_patiently(find_database(config.home, config.database_url), clock)
+    blobs = FolderBlobs(config.home / BLOBS, clock)
+    try:
+        run_reconciler(store, open_cluster(config), blobs, token, clock, (config.health_host, config.health_port))
+    except OSError as why:
+        raise Invalid(
+            f"Cannot listen on {config.health_host} port {config.health_port}: {why.strerror}.",
+            "Choose another port (--health-port, AIRGATE_RECONCILER_HEALTH_PORT).",
+        ) from None
+    finally:
+        store.close()
+    return 0
+
+
+def read_internal_token(config: ReconcileConfig) -> str:
+    """Return the token between our own processes; Unavailable when the web process has not made it yet."""
+    path = find_internal_token(config.home, config.internal_token_file)
+    try:
+        return path.read_text().strip()
+    except OSError as why:
+        raise Unavailable(
+            f"The internal token cannot be read from {path}: {why.strerror}.",
+            "Start `airgate-web web` once, or name the file (--internal-token-file, AIRGATE_INTERNAL_TOKEN_FILE).",
+        ) from None
+
+
+def open_store_patiently(url: str, clock: Clock) -> SqlStore:
+    """Open the store, however long its server takes to come; says once why it waits."""
+    said = ""
+    while True:
+        try:
+            return open_store(url)
+        except Exception as why:  # noqa: BLE001 -- whatever a database driver raises
+            reason = f"{type(why).__name__}: {why}"
+            if reason != said:
+                log.warning("the store cannot be opened, will try again", extra={"fields": {"why": reason}})
+            said = reason
+            clock.sleep(PAUSE_SECONDS)
+
+
+def open_cluster(config: ReconcileConfig) -> Cluster:
+    """Return the cluster that the settings name."""
+    return LocalCluster(Places(config.home.absolute()).socket)

@@ -1,0 +1,270 @@
+"""From wishes to facts, on the fakes."""
+
+import dataclasses
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from airgate_web.domain.deployment import Deployment, DeploymentStatus, find_workload
+from airgate_web.domain.errors import Invalid, Unavailable
+from airgate_web.domain.plan import Action, ApplyWorkload
+from airgate_web.domain.runtime import RuntimeKind, find_tester_name
+from airgate_web.domain.secrets import find_tester_secret
+from airgate_web.domain.workload import Observation, ReplicaState
+from airgate_web.reconcile.garbage import IDLE_SECONDS, PERIOD_SECONDS, Garbage
+from airgate_web.reconcile.loop import Loop
+from airgate_web.reconcile.meter import STALE_SECONDS, STUCK_SECONDS, Meter
+from airgate_web.reconcile.round import Reconciler
+from tests.fakes.blobs_memory import MemoryBlobs
+from tests.fakes.clock_hand import HandClock
+from tests.fakes.cluster_memory import MemoryCluster
+from tests.fakes.samples import NOON, make_deployment, make_project, make_runtime
+from tests.fakes.store_memory import MemoryStore
+
+QAIC = "qualcomm.com/qaic"
+DEADLINE = 30.0  # seconds; never reached when all is well
+
+
+class MoodyCluster(MemoryCluster):
+    """A cluster that can be away, and that can refuse one workload."""
+
+    def __init__(self) -> None:
+        super().__init__(cards=4)
+        self.away = False
+        self.refused = ""
+        self.applied: list[Action] = []
+
+    def observe(self) -> Observation:
+        """Observe, unless it is away."""
+        if self.away:
+            raise Unavailable("The cluster does not answer.")
+        return super().observe()
+
+    def apply(self, action: Action) -> None:
+        """Apply, unless it is refused."""
+        self.applied.append(action)
+        if isinstance(action, ApplyWorkload) and action.workload.owner == self.refused:
+            raise Invalid("The quota is used up.")
+        super().apply(action)
+
+
+class Scene:
+    """A store with a project, a moody cluster, a reconciler, and a clock in the test's hand."""
+
+    def __init__(self) -> None:
+        self.store, self.cluster, self.clock = MemoryStore(), MoodyCluster(), HandClock()
+        self.store.add_project(make_project())
+        self.meter = Meter(self.clock)
+        self.reconciler = self.make_reconciler()
+
+    def make_reconciler(self) -> Reconciler:
+        """Return one more reconciler over the same store and cluster."""
+        return Reconciler(self.store, self.cluster, "token", self.clock, self.meter)
+
+    def deploy(self, name: str = "live", **changes: object) -> Deployment:
+        """Wish for a deployment."""
+        return self.store.add_deployment(make_deployment(name=name, **changes))
+
+    def read(self, deployment: Deployment) -> DeploymentStatus:
+        """Return what is known of a deployment."""
+        status = self.store.find_status(deployment.id)
+        assert status is not None
+        return status
+
+
+@pytest.fixture
+def scene() -> Scene:
+    """A scene of its own for each test."""
+    return Scene()
+
+
+def test_a_deployment_becomes_ready_and_says_where_it_answers(scene: Scene) -> None:
+    """Deploy is one click; the rest happens."""
+    wish = scene.deploy()
+    scene.reconciler.run_round()
+    scene.reconciler.run_round()
+    status = scene.read(wish)
+    assert (status.state, status.ready, status.wanted, status.sentence) == (ReplicaState.READY, 2, 2, "")
+    assert len(status.addresses) == 2
+    found = scene.store.find_observation()
+    assert found is not None
+    assert {holder.owner for holder in found[0].holders} == {"qc/live"}
+
+
+def test_who_waits_for_cards_is_told_who_holds_them(scene: Scene) -> None:
+    """Every Pending says who holds what it waits for."""
+    scene.deploy("first")
+    scene.reconciler.run_round()
+    waiting = scene.deploy("second", replicas=3)
+    scene.reconciler.run_round()
+    status = scene.read(waiting)
+    assert status.state is ReplicaState.WAITING
+    assert status.ready == 2
+    assert status.sentence == f"Asks 1 {QAIC}, 0 of 4 free: 2 held by qc/first, 2 held by qc/second."
+
+
+def test_a_card_that_is_held_and_not_used_is_noticed(scene: Scene) -> None:
+    """A runtime that computes on the CPU beside its card must not go unseen."""
+    wish = scene.deploy()
+    scene.reconciler.run_round()
+    notice = scene.read(wish).notice
+    assert notice.startswith(f"Holds 1 {QAIC} but computes on the CPU: this runtime has no ")
+    without = scene.deploy("plain", amounts=dataclasses.replace(wish.amounts, accelerators=0, resource=""))
+    scene.reconciler.run_round()
+    assert scene.read(without).notice == ""
+
+
+def test_every_environment_has_its_warm_tester_and_a_worker_has_none(scene: Scene) -> None:
+    """A test begins at once, with a secret that the web process knows without being told."""
+    scene.store.put_runtime(make_runtime("python"))
+    scene.store.put_runtime(make_runtime("batch", kind=RuntimeKind.WORKER))
+    scene.reconciler.run_round()
+    [action] = scene.cluster.applied
+    assert isinstance(action, ApplyWorkload)
+    assert action.workload.name == find_tester_name("python")
+    assert action.workload.gate_secret == find_tester_secret("token", "python")
+
+
+def test_a_deleted_deployment_leaves_the_cluster(scene: Scene) -> None:
+    """Delete means gone, and its cards are free."""
+    scene.deploy()
+    scene.reconciler.run_round()
+    scene.store.remove_deployment("qc", "live", NOON)
+    scene.reconciler.run_round()
+    seen = scene.cluster.observe()
+    assert (seen.workloads, seen.holders) == ((), ())
+
+
+def test_a_second_look_writes_and_does_nothing(scene: Scene) -> None:
+    """An idle appliance is idle: no action, no new fact."""
+    scene.deploy()
+    for _ in range(2):
+        scene.reconciler.run_round()
+    facts, actions = scene.store.find_fact_number(), len(scene.cluster.applied)
+    for _ in range(3):
+        scene.clock.turn(1)
+        scene.reconciler.run_round()
+    assert (scene.store.find_fact_number(), len(scene.cluster.applied)) == (facts, actions)
+
+
+def test_a_refused_deployment_says_why_waits_longer_each_time_and_holds_nobody_up(scene: Scene) -> None:
+    """One bad deployment is its owner's trouble alone."""
+    scene.cluster.refused = "qc/bad"
+    bad, good = scene.deploy("bad"), scene.deploy("good")
+    scene.reconciler.run_round()
+    assert scene.read(good).state is ReplicaState.READY
+    assert scene.read(bad).state is ReplicaState.FAILED
+    assert scene.read(bad).sentence == "The cluster does not take it: The quota is used up."
+    tries = []
+    for _ in range(8):
+        scene.clock.turn(1)
+        before = len(scene.cluster.applied)
+        scene.reconciler.run_round()
+        tries.append(len(scene.cluster.applied) - before)
+    assert tries == [1, 0, 1, 0, 0, 0, 1, 0]
+    scene.cluster.refused = ""
+    scene.clock.turn(60)
+    scene.reconciler.run_round()
+    assert scene.read(bad).state is ReplicaState.READY
+
+
+def test_two_reconcilers_double_nothing(scene: Scene) -> None:
+    """A rolling update of the webapp has two for a moment."""
+    scene.deploy()
+    scene.store.put_runtime(make_runtime("python"))
+    other = scene.make_reconciler()
+    for _ in range(2):
+        scene.reconciler.run_round()
+        other.run_round()
+    seen = scene.cluster.observe()
+    assert sorted(len(facts.replicas) for facts in seen.workloads) == [1, 2]
+    assert len(scene.cluster.applied) == 2
+
+
+def test_a_scaled_down_deployment_is_stopped(scene: Scene) -> None:
+    """None wanted, none there: Stopped, and said so."""
+    wish = scene.deploy(replicas=0)
+    scene.reconciler.run_round()
+    status = scene.read(wish)
+    assert (status.state, status.sentence) == (ReplicaState.STOPPED, "Scaled to 0 replicas.")
+
+
+def test_a_changed_deployment_is_not_ready_by_what_answered_before(scene: Scene) -> None:
+    """Ready means this generation."""
+    wish = scene.deploy()
+    scene.reconciler.run_round()
+    changed = scene.store.change_deployment(dataclasses.replace(wish, gate_secret="t" * 32, replicas=4))
+    scene.reconciler.run_round()
+    status = scene.read(changed)
+    assert (status.generation, status.wanted) == (2, 4)
+    workload = find_workload(changed)
+    assert {facts.name for facts in scene.cluster.observe().workloads} == {workload.name}
+
+
+def test_files_that_nobody_names_are_removed_after_a_while(scene: Scene, tmp_path: Path) -> None:
+    """A broken upload does not fill the disk for ever, and a named model stays."""
+    blobs = MemoryBlobs(tmp_path, scene.clock)
+    garbage = Garbage(scene.store, blobs, scene.clock)
+    lost, _ = blobs.put(iter([b"nobody"]), 100)
+    kept, _ = blobs.put(iter([b"somebody"]), 100)
+    wish = scene.deploy()
+    scene.store.change_deployment(dataclasses.replace(wish, model=dataclasses.replace(wish.model, digest=kept)))
+    assert garbage.collect() == frozenset()
+    scene.clock.turn(IDLE_SECONDS + PERIOD_SECONDS)
+    assert garbage.collect() == {lost}
+    assert blobs.list() == {kept}
+
+
+def test_the_loop_outlives_a_cluster_that_is_away(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """An outage is one line in the log, and over when it is over."""
+    loop = Loop(scene.store, scene.cluster, None, "token", scene.clock, scene.meter)
+    wish = scene.deploy()
+    scene.cluster.away = True
+    with caplog.at_level("INFO", "airgate_web.reconcile.loop"):
+        assert [loop.run_round() for _ in range(3)] == [False] * 3
+        assert not scene.meter.is_ready()
+        scene.cluster.away = False
+        assert loop.run_round()
+    assert [record.getMessage() for record in caplog.records] == [
+        "cannot reconcile, will try again",
+        "reconciling again",
+    ]
+    assert scene.read(wish).state is ReplicaState.READY
+    assert scene.meter.is_ready()
+
+
+def test_the_loop_acts_on_a_wish_without_being_told(scene: Scene) -> None:
+    """A click is felt within a moment; the loop ends when it is asked to."""
+    loop = Loop(scene.store, scene.cluster, None, "token", scene.clock, scene.meter)
+    thread = threading.Thread(target=loop.run)
+    thread.start()
+    wish = scene.deploy()
+    end = time.monotonic() + DEADLINE
+    while (status := scene.store.find_status(wish.id)) is None or status.state is not ReplicaState.READY:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    loop.stop()
+    thread.join(DEADLINE)
+    assert not thread.is_alive()
+
+
+def test_the_probes_say_whether_the_loop_turns_and_whether_its_rounds_are_good(scene: Scene) -> None:
+    """A stuck reconciler is started anew; one whose database is away is not."""
+    scene.meter.count_round(good=True)
+    assert scene.meter.is_alive() and scene.meter.is_ready()
+    scene.clock.turn(STALE_SECONDS)
+    scene.meter.count_round(good=False)
+    assert scene.meter.is_alive() and not scene.meter.is_ready()
+    scene.clock.turn(STUCK_SECONDS)
+    assert not scene.meter.is_alive()
+
+
+def test_what_it_did_is_counted(scene: Scene) -> None:
+    """An operator sees actions and states as metrics."""
+    scene.deploy()
+    scene.reconciler.run_round()
+    text = scene.meter.write_metrics().decode()
+    assert 'airgate_reconciler_actions_total{action="ApplyWorkload",outcome="applied"} 1.0' in text
+    assert 'airgate_deployments{state="Ready"} 1.0' in text
