@@ -43,7 +43,9 @@ def start_trial(settings: Settings, binaries: Path, clock: Clock, nvidia: bool, 
 
 
 def simulate_cards(settings: Settings, binaries: Path) -> None:
-    """Write the tree that the device plugin reads its cards from; cards that are there stay as they are."""
+    """Write the tree that the device plugin reads its cards from; as many as there were stay as they are."""
+    if settings.home.cards.exists() and settings.home.cards.read_text() == str(settings.cards):
+        return
     command = [
         str(binaries / "airgate-simulate-qaic"),
         "--root",
@@ -54,3 +56,4 @@ def simulate_cards(settings: Settings, binaries: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise TrialError("no_cards", f"The simulated cards could not be made: {done.stderr.strip()}")
+    settings.home.cards.write_text(str(settings.cards))

@@ -56,6 +56,11 @@ class Home:
         return self.root / "first-password"
 
     @property
+    def cards(self) -> Path:
+        """How many cards the tree of simulated ones was written with."""
+        return self.root / "simulated-cards"
+
+    @property
     def samples_done(self) -> Path:
         """There once the sample project was made, so that a deleted one stays deleted."""
         return self.root / "samples-done"

@@ -50,9 +50,10 @@ def find_programs(settings: Settings, binaries: Path, nvidia: bool) -> tuple[Pro
 
 def find_plugin(home: Home, binaries: Path, cards: int, nvidia: bool) -> tuple[str, ...]:
     """Return the device plugin's command: over the tree of simulated cards, or over this machine."""
-    root = home.host if cards else Path("/")
-    command = (str(binaries / "airgate-plugin"), "run", "--host-root", str(root), "--kubelet-dir", str(home.kubelet))
-    return (*command, *(("--nvidia",) if nvidia else ()), "--http-port", "0")
+    root = str(home.host if cards else Path("/"))
+    command = (str(binaries / "airgate-plugin"), "run", "--host-root", root, "--host-prefix", root)
+    ports = ("--kubelet-dir", str(home.kubelet), "--http", "127.0.0.1:0")
+    return (*command, *ports, *(("--nvidia",) if nvidia else ()))
 
 
 def render_configuration(home: Home, programs: tuple[Program, ...], environment: Mapping[str, str]) -> str:

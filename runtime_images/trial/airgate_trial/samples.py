@@ -59,7 +59,9 @@ def train_digits() -> bytes:
     from sklearn.preprocessing import MaxAbsScaler
 
     images, labels = load_digits(return_X_y=True)
-    model = make_pipeline(MaxAbsScaler(), MLPClassifier((32,), max_iter=300, tol=1e-3, random_state=SEED)).fit(images, labels)
+    model = make_pipeline(MaxAbsScaler(), MLPClassifier((32,), max_iter=300, tol=1e-3, random_state=SEED)).fit(
+        images, labels
+    )
     types = [("pixels", FloatTensorType([None, 64]))]
     return bytes(to_onnx(model, initial_types=types, options={"zipmap": False}, target_opset=17).SerializeToString())
 

@@ -1,0 +1,154 @@
+"""The serving runtime beside MLServer and an echo, the same ONNX file in each, one server core, one client core.
+
+MLServer 1.7.1 runs with uvloop<0.22, because it crash-loops with a newer one; once with parallel workers off and once
+with its default worker, both as its documentation shows.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy
+
+from airgate_trial.samples import train_digits
+from tests.bench.figures import Figure, find_median
+from tests.bench.load import RUNS, Load, find_resident_mb, run_load, run_server
+from tests.bench.peers.environment import make_environment
+from tests.gateway.rig import find_free_port
+
+FOLDER = Path("build/bench/serving")
+BINARIES = Path(sys.executable).parent
+CONNECTIONS = (1, 32)
+BODY = json.dumps(
+    {"inputs": [{"name": "pixels", "shape": [1, 64], "datatype": "FP32", "data": [float(i % 17) for i in range(64)]}]}
+).encode()
+
+
+def find_figures() -> list[Figure]:
+    """Measure echo, ours and MLServer in turn; outputs are compared before anything is timed."""
+    model = write_model()
+    answers: dict[str, Any] = {}
+    loads: dict[str, dict[int, list[Load]]] = {}
+    memory: dict[str, float] = {}
+    for name, server in (("echo", run_echo()), ("ours", run_ours(model)), *find_mlservers(model)):
+        with server as (url, pid):
+            answers[name] = httpx.post(url, content=BODY, headers={"content-type": "application/json"}).json()
+            loads[name] = {count: [run_load(url, BODY, count) for _ in range(RUNS)] for count in CONNECTIONS}
+            memory[name] = find_resident_mb(pid)
+    compare_outputs(answers)
+    peers = [name for name in loads if name.startswith("MLServer")]
+    figures = [figure for count in CONNECTIONS for figure in find_load_figures(loads, peers, count)]
+    figures.append(
+        Figure("resident memory after load", "MB", memory["ours"], {p: memory[p] for p in peers}, goal="<= 110")
+    )
+    figures.append(
+        find_median("start to first answer", "s", [measure_start(model) for _ in range(RUNS)], goal="<= 0.6")
+    )
+    return figures
+
+
+def find_load_figures(loads: dict[str, dict[int, list[Load]]], peers: list[str], count: int) -> list[Figure]:
+    """Return rate, p50 and p99 at so many connections, each beside the peers and the echo."""
+
+    def median(name: str, what: str) -> float:
+        return find_median("", "", [getattr(load, what) for load in loads[name][count]]).ours
+
+    failed = sum(load.errors for load in loads["ours"][count])
+    assert not failed, f"{failed} requests failed"
+    label = f"Open Inference JSON, 64 floats, {count} connection{'s' if count > 1 else ''}"
+    return [
+        find_median(
+            f"{label}: {text}",
+            unit,
+            [getattr(load, what) for load in loads["ours"][count]],
+            peers={peer: median(peer, what) for peer in peers},
+            limit={"echo": median("echo", what)},
+            goal=goal if what == "rate" else "",
+        )
+        for what, text, unit in (("rate", "requests", "1/s"), ("p50", "p50", "ms"), ("p99", "p99", "ms"))
+        for goal in (">= 0.85 of echo, >= 8 x MLServer" if count > 1 else ">= 0.75 of echo",)
+    ]
+
+
+def write_model() -> Path:
+    """Write the MLP that every server runs and return its path."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    path = FOLDER / "digits.onnx"
+    path.write_bytes(train_digits())
+    return path.absolute()
+
+
+@contextmanager
+def run_echo() -> Iterator[tuple[str, int]]:
+    """Run the echo; yield its address and process id."""
+    port = find_free_port()
+    url = f"http://127.0.0.1:{port}/"
+    command = [str(BINARIES / "granian"), "--interface", "rsgi", "--port", str(port), "--no-ws", "--loop", "uvloop"]
+    with run_server("echo", [*command, "tests.bench.peers.echo:app"], url) as pid:
+        yield url, pid
+
+
+@contextmanager
+def run_ours(model: Path) -> Iterator[tuple[str, int]]:
+    """Run our runtime as a deployment runs it; yield the address of infer and the process id."""
+    port, grpc, admin = find_free_port(), find_free_port(), find_free_port()
+    command = [str(BINARIES / "airgate-serve"), str(model), "--name", "digits", "--version", "1", "--host", "127.0.0.1"]
+    ports = ["--http-port", str(port), "--grpc-port", str(grpc), "--admin-port", str(admin)]
+    with run_server("ours", [*command, *ports], f"http://127.0.0.1:{port}/v2/health/ready") as pid:
+        yield f"http://127.0.0.1:{port}/v2/models/digits/infer", pid
+
+
+def find_mlservers(model: Path) -> list[tuple[str, Any]]:
+    """Return MLServer without workers and with its default one."""
+    return [(f"MLServer, {n} workers", run_mlserver(model, n)) for n in (0, 1)]
+
+
+@contextmanager
+def run_mlserver(model: Path, workers: int) -> Iterator[tuple[str, int]]:
+    """Run MLServer; yield the address of infer and the process id."""
+    folder = FOLDER / f"mlserver-{workers}"
+    folder.mkdir(exist_ok=True)
+    port = find_free_port()
+    others = {"grpc_port": find_free_port(), "metrics_port": find_free_port()}
+    settings = {"host": "127.0.0.1", "http_port": port, "parallel_workers": workers, "debug": False, **others}
+    (folder / "settings.json").write_text(json.dumps(settings))
+    implementation = "tests.bench.peers.mlserver_onnx.OnnxModel"
+    parameters = {"uri": str(model), "version": "1"}
+    wish = {"name": "digits", "implementation": implementation, "parameters": parameters}
+    (folder / "model-settings.json").write_text(json.dumps(wish))
+    command = [str(make_environment() / "mlserver"), "start", str(folder)]
+    ready = f"http://127.0.0.1:{port}/v2/models/digits/ready"
+    with run_server(f"mlserver-{workers}", command, ready, PYTHONPATH=str(Path.cwd())) as pid:
+        wait_for_ok(ready)
+        yield f"http://127.0.0.1:{port}/v2/models/digits/infer", pid
+
+
+def wait_for_ok(url: str) -> None:
+    """Return when a GET answers 200."""
+    deadline = time.monotonic() + 60
+    while httpx.get(url).status_code != 200:
+        assert time.monotonic() < deadline, f"{url} is not ready"
+        time.sleep(0.1)
+
+
+def compare_outputs(answers: dict[str, Any]) -> None:
+    """Fail when two servers do not answer the same numbers."""
+    ours = {output["name"]: numpy.ravel(output["data"]) for output in answers["ours"]["outputs"]}
+    for name, answer in answers.items():
+        if name in ("echo", "ours"):
+            continue
+        for output in answer["outputs"]:
+            numpy.testing.assert_allclose(ours[output["name"]], numpy.ravel(output["data"]), rtol=1e-5, atol=1e-7)
+
+
+def measure_start(model: Path) -> float:
+    """Return seconds from the command to its first answer."""
+    begin = time.monotonic()
+    with run_ours(model) as (url, _):
+        httpx.post(url, content=BODY).raise_for_status()
+        return round(time.monotonic() - begin, 3)
