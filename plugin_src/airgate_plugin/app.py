@@ -23,6 +23,7 @@ from airgate_plugin.watch import Round, Watch
 log = logging.getLogger("airgate_plugin")
 
 FOLLOW_SECONDS = 5.0
+QAIC_UTIL_SPARE_SECONDS = 30.0  # beyond its own timeout
 
 
 def build_rounds(settings: Settings, clock: Clock) -> tuple[Round, ...]:
@@ -34,7 +35,8 @@ def build_rounds(settings: Settings, clock: Clock) -> tuple[Round, ...]:
             "mount the host's /sys there, or set --host-root",
         )
     util = QaicUtil(host, settings.qaic_util, settings.qaic_util_timeout, clock)
-    rounds = [Round(QaicSysfs(host), settings.period), Round(util, settings.qaic_util_period)]
+    patience = settings.qaic_util_timeout + QAIC_UTIL_SPARE_SECONDS
+    rounds = [Round(QaicSysfs(host), settings.period), Round(util, settings.qaic_util_period, patience)]
     if settings.nvidia:
         rounds.append(Round(NvidiaNvml(host), settings.period))
     return tuple(rounds)

@@ -32,6 +32,7 @@ class Reason(enum.StrEnum):
     INITIALIZING = "initializing"  # qaic-util says Initializing
     UNKNOWN_STATUS = "unknown-status"  # qaic-util says a word that we do not know
     UNLISTED = "unlisted"  # in sysfs, but qaic-util does not list it
+    NO_QID = "no-qid"  # its QID is not known, so no container could use it
     GPU_LOST = "gpu-lost"  # NVML says that it fell off the bus or needs a reset
     MIG_ENABLED = "mig-enabled"  # split into MIG devices, so it cannot be granted whole
 

@@ -24,10 +24,14 @@ DEAD_SECONDS = 30.0  # a loop that has not judged for so long is dead
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A source and the seconds between the end of one look and the next."""
+    """A source, the seconds between two looks, and the seconds after which a look is taken for hanging.
+
+    A program that hangs in the kernel cannot even be ended: its last answer must not be believed for ever.
+    """
 
     source: Source
     period: float
+    patience: float = 30.0
 
 
 class Watch:
@@ -39,7 +43,7 @@ class Watch:
         self._inventory = inventory
         self._rules = rules
         self._clock = clock
-        self._looks: dict[str, Observation] = {}
+        self._looks: dict[str, tuple[float, Observation]] = {}
         self._awake = threading.Event()
         self._over = threading.Event()
         self._started = clock.monotonic()
@@ -67,7 +71,8 @@ class Watch:
 
     def _look_forever(self, each: Round) -> None:
         while not self._over.is_set():
-            self._looks[each.source.name] = self._look(each.source)
+            observation = self._look(each.source)
+            self._looks[each.source.name] = self._clock.monotonic(), observation
             self._awake.set()
             self._over.wait(each.period)
 
@@ -89,22 +94,25 @@ class Watch:
         now = self._clock.monotonic()
         looked = len(self._looks) == len(self._rounds)
         if looked or now - self._started > FIRST_LOOK_SECONDS:
-            looks = list(self._looks.values())
+            looks = [self._find_look(each, now) for each in self._rounds]
             before = self._inventory.find_latest()
             devices = merge_observations(looks, before.devices, self._rules, now)
             gid = next((look.qaic_gid for look in looks if look.qaic_gid is not None), before.qaic_gid)
-            troubles = self._find_troubles(looks)
+            troubles = {look.source: look.trouble for look in looks if look.trouble}
             self._inventory.publish(devices, troubles, gid, looked=True)
             _log_changes(before.devices, devices)
             _log_troubles(before.troubles, troubles)
         self._judged = now
 
-    def _find_troubles(self, looks: Sequence[Observation]) -> dict[str, str]:
-        troubles = {look.source: look.trouble for look in looks if look.trouble}
-        for each in self._rounds:
-            if each.source.name not in self._looks:
-                troubles[each.source.name] = "has not answered since the start"
-        return troubles
+    def _find_look(self, each: Round, now: float) -> Observation:
+        """Return the latest look of a source, or the trouble that there is none or that it is too old."""
+        name = each.source.name
+        at, observation = self._looks.get(name, (self._started, None))
+        if observation is None:
+            return Observation(name, (), "has not answered since the start")
+        if now - at > each.period + each.patience:
+            return Observation(name, (), f"has not answered for {each.patience:g} s: a look hangs")
+        return observation
 
 
 def _log_changes(before: Sequence[Device], after: Sequence[Device]) -> None:

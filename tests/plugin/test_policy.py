@@ -20,7 +20,7 @@ from airgate_plugin.model import (
     Vendor,
 )
 from airgate_plugin.policy.grants import plan_grant, plan_grants
-from airgate_plugin.policy.health import GRACE_SECONDS, judge_health
+from airgate_plugin.policy.health import GRACE_SECONDS, Signs, judge_health
 from airgate_plugin.policy.merge import Rules, merge_observations, order_as_the_runtime
 from airgate_plugin.policy.naming import choose_card, choose_resource
 
@@ -112,6 +112,29 @@ def test_a_qid_that_moved_to_another_soc_is_forgotten() -> None:
     assert [each.qid for each in after] == [None, 0]
 
 
+def test_a_number_that_the_operator_gave_away_is_not_granted_twice() -> None:
+    """Where `qids` gives one SoC the number of another, the other is ill with a reason instead of doubled."""
+    both = look(seen("0000:01:00.0"), seen("0000:17:00.0"))
+    util = look(row("0000:01:00.0", 0), row("0000:17:00.0", 1), source="qaic-util")
+    rules = Rules(qids={PciAddress("0000:01:00.0"): Qid(1)})
+    first, second = merge_observations([both, util], (), rules, 0.0)
+    assert (first.qid, first.health.healthy) == (1, True)
+    assert (second.qid, second.health.reason) == (None, Reason.NO_QID)
+
+
+def test_a_late_soc_that_nobody_numbered_waits_until_it_is() -> None:
+    """While qaic-util fails, a card that is added is seen but not offered as well; then it heals."""
+    first = look(seen("0000:01:00.0"))
+    util = look(row("0000:01:00.0", 0), source="qaic-util")
+    before = merge_observations([first, util], (), Rules(), 0.0)
+    both = look(seen("0000:01:00.0"), seen("0000:17:00.0"))
+    during = merge_observations([both, look(source="qaic-util", trouble="hangs")], before, Rules(), 1.0)
+    assert [each.health.reason for each in during] == [Reason.OK, Reason.NO_QID]
+    told = look(row("0000:01:00.0", 0), row("0000:17:00.0", 1), source="qaic-util")
+    after = merge_observations([both, told], during, Rules(), 2.0)
+    assert all(each.health.healthy for each in after)
+
+
 def test_qaic_util_alone_makes_no_device() -> None:
     """Without sysfs there is no node to grant, so there is nothing to offer."""
     assert merge_observations([look(), look(row("0000:01:00.0", 0), source="qaic-util")], (), Rules(), 0.0) == ()
@@ -144,13 +167,13 @@ def test_the_four_numbers_stay_apart() -> None:
 )
 def test_signs_become_reasons(sighting: Sighting | None, listed: bool, reason: Reason) -> None:
     """Each sign has one reason, and a device that was never well has no grace."""
-    health = judge_health(sighting, None, 0.0, listed=listed)
+    health = judge_health(Signs(sighting, listed=listed), None, 0.0)
     assert (health.reason, health.healthy) == (reason, reason is Reason.OK)
     assert health.detail
 
 
 @pytest.mark.parametrize(
-    ("signs", "verdicts"),
+    ("story", "verdicts"),
     [
         ("+i+", "+++"),  # a subsystem restart within the grace is not told
         ("+i" + "i" * 15 + "+", "+" + "+" * 15 + "-+"),  # longer than 15 s it is, and it heals at once
@@ -160,14 +183,15 @@ def test_signs_become_reasons(sighting: Sighting | None, listed: bool, reason: R
         ("+b" + "b" * 15 + "+", "+" + "+" * 15 + "-+"),  # a source that cannot look is not believed for ever
     ],
 )
-def test_a_restart_has_fifteen_seconds_and_everything_heals(signs: str, verdicts: str) -> None:
+def test_a_restart_has_fifteen_seconds_and_everything_heals(story: str, verdicts: str) -> None:
     """One sign a second: + well, i initializing, x error, b blind. What recovers is offered again, always."""
     health: Health | None = None
     told = ""
-    for second, sign in enumerate(signs):
+    for second, sign in enumerate(story):
         word = {"+": "Ready", "i": "Initializing", "x": "Error"}.get(sign)
         sighting = replace(SEEN, status=word) if word else None
-        health = judge_health(sighting, health, float(second), blind="sysfs cannot be read" if sign == "b" else "")
+        signs = Signs(sighting, blind="sysfs cannot be read" if sign == "b" else "")
+        health = judge_health(signs, health, float(second))
         told += "+" if health.healthy else "-"
     assert told == verdicts
     assert GRACE_SECONDS == 15.0

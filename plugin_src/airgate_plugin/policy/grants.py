@@ -43,6 +43,6 @@ def _find_grantable(each: str, resource: str, devices: Mapping[str, Device]) -> 
         raise GrantRefused(f"{resource} has no device {each}", "run `airgate-plugin doctor` on the node")
     if not device.health.healthy:
         raise GrantRefused(f"device {each} is ill: {device.health.detail}", "its pod can go to another device")
-    if device.vendor is Vendor.QUALCOMM and device.qid is None:
+    if device.vendor is Vendor.QUALCOMM and device.qid is None:  # within a grace: told once, and now another's
         raise GrantRefused(f"the QID of device {each} is not known", "qaic-util must list it, or set `qids`")
     return device

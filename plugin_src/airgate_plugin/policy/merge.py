@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from airgate_plugin.model import Device, DeviceId, Health, NodeState, Observation, PciAddress, Qid, Sighting, Vendor
-from airgate_plugin.policy.health import judge_health
+from airgate_plugin.policy.health import Signs, judge_health
 from airgate_plugin.policy.naming import choose_card, choose_resource
 
 SYSFS = "sysfs"
@@ -36,27 +36,31 @@ def merge_observations(
     known = {device.address: device for device in before}
     told = find_told_qids(list(seen.values()), before, rules)
     computed = {} if told else compute_qids(list(seen.values()))
+    qids = {**computed, **told}
     listed = _find_listed(looks)
     devices = []
     for address in sorted({*seen, *known}):
         sighting, old = seen.get(address), known.get(address)
-        blind = _find_blindness(sighting or old, looks)
-        health = judge_health(sighting, old.health if old else None, now, blind, listed is None or address in listed)
+        is_listed = listed is None or address in listed
+        signs = Signs(sighting, _find_blindness(sighting or old, looks), is_listed, address in qids)
+        health = judge_health(signs, old.health if old else None, now)
         device = _describe(sighting or _remember(known[address]), old, health, rules)
-        qid = told.get(address, computed.get(address))
-        devices.append(replace(device, qid=qid, qid_computed=address in computed))
+        devices.append(replace(device, qid=qids.get(address), qid_computed=address in computed))
     return tuple(devices)
 
 
 def find_told_qids(seen: Sequence[Sighting], before: Sequence[Device], rules: Rules) -> dict[PciAddress, Qid]:
     """Return the QIDs that somebody told: the operator, else qaic-util now, else qaic-util before.
 
-    A number told before is forgotten when qaic-util gives it to another SoC now.
+    A number that a stronger voice gives to another SoC is nobody else's.
     """
-    now = {s.address: s.qid for s in seen if s.qid is not None} | dict(rules.qids)
-    taken = set(now.values())
+    now = {s.address: s.qid for s in seen if s.qid is not None}
     remembered = {d.address: d.qid for d in before if d.qid is not None and not d.qid_computed}
-    return {address: qid for address, qid in remembered.items() if qid not in taken} | now
+    told: dict[PciAddress, Qid] = dict(rules.qids)
+    for layer in (now, remembered):
+        taken = set(told.values())
+        told = {address: qid for address, qid in layer.items() if qid not in taken} | told
+    return told
 
 
 def compute_qids(seen: Sequence[Sighting]) -> dict[PciAddress, Qid]:

@@ -16,7 +16,7 @@ from airgate_plugin.model import Observation, PciAddress, Qid, Sighting, Vendor
 from airgate_plugin.sources.hostfs import HostFiles
 
 HEAD = re.compile(r"^\s*QID\s+(\d{1,4})\s*$", re.IGNORECASE)
-ADDRESS = re.compile(r"^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$")
+ADDRESS = re.compile(r"^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$")
 OUTPUT_MAX = 1_000_000  # characters; a hundred SoCs print 60,000
 FACTS = {  # key in lower case without blanks -> the name of the fact
     "fwversion": "firmware",
