@@ -3,8 +3,10 @@
 import logging
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 from airgate_kit.clock import Clock
+from airgate_kit.names import RESOURCE_GPU
 from airgate_plugin.config import Settings
 from airgate_plugin.errors import HostUnreadable
 from airgate_plugin.inventory import Inventory
@@ -38,7 +40,8 @@ def build_rounds(settings: Settings, clock: Clock) -> tuple[Round, ...]:
     patience = settings.qaic_util_timeout + QAIC_UTIL_SPARE_SECONDS
     rounds = [Round(QaicSysfs(host), settings.period), Round(util, settings.qaic_util_period, patience)]
     if settings.nvidia:
-        rounds.append(Round(NvidiaNvml(host), settings.period))
+        machine = HostFiles(Path("/")) if settings.host_prefix else host  # NVML knows nothing of simulated trees
+        rounds.append(Round(NvidiaNvml(machine), settings.period))
     return tuple(rounds)
 
 
@@ -125,7 +128,8 @@ class App:
 
     def _start_registrar(self, resource: str) -> None:
         settings = self._settings
-        registrar = Registrar(resource, settings.kubelet_dir, self._parts.inventory, settings.host_prefix, self._clock)
+        prefix = "" if resource == RESOURCE_GPU else settings.host_prefix
+        registrar = Registrar(resource, settings.kubelet_dir, self._parts.inventory, prefix, self._clock)
         registrar.start()
         self._registrars[resource] = registrar
 

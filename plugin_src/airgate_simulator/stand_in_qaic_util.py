@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""SIMULATED qaic-util: prints what the real one prints, from simulated.json at the top of its tree.
+"""SIMULATED qaic-util: prints what the real one prints, from simulated.json beside its folder.
 
 It stands alone (standard library only), because it is copied into trees and run from there.
 Usage: qaic-util -q [-d QID]
@@ -39,7 +39,7 @@ ROW_READY = """\tHW Version:0.2.0.0
 
 def main(arguments: list[str]) -> int:
     """Print the wanted rows; return the exit code that the real program would."""
-    facts = json.loads((Path(__file__).resolve().parents[3] / "simulated.json").read_text())
+    facts = json.loads((Path(__file__).resolve().parents[1] / "simulated.json").read_text())
     mode = facts["util"]["mode"]
     print("simulated: no Qualcomm card is behind this answer", file=sys.stderr)
     if "-q" not in arguments:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from airgate_simulator.plan import Soc
 
-FACTS_FILE = "simulated.json"  # what the stand-in for qaic-util reads, and where faults are written
+# What the stand-in for qaic-util reads, and where faults are written. Below /opt, because a container that is given
+# the tree's /sys, /dev and /opt must find it.
+FACTS_FILE = "opt/qti-aic/simulated.json"
 GROUP_QAIC = 995  # the simulated host's group id of `qaic`
 DEVICE_FILES = ("plain", "mknod")
 NULL_DEVICE = os.makedev(1, 3)  # mknod makes a second /dev/null: a real device node that any container may open
@@ -47,10 +49,11 @@ def read_facts(root: Path) -> dict[str, object]:
 
 def write_facts(root: Path, facts: dict[str, object]) -> None:
     """Replace the tree's facts in one step, so that a reader never sees half of them."""
-    root.mkdir(parents=True, exist_ok=True)
-    beside = root / f".{FACTS_FILE}.new"
+    path = root / FACTS_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".new")
     beside.write_text(json.dumps(facts, indent=2))
-    beside.replace(root / FACTS_FILE)
+    beside.replace(path)
 
 
 def write_soc(root: Path, soc: Soc) -> None:
@@ -132,8 +135,17 @@ def _write_util(root: Path) -> None:
 def _clear(root: Path) -> None:
     if root.is_dir() and any(root.iterdir()) and not (root / FACTS_FILE).exists():
         raise ValueError(f"{root} is not empty and was not simulated; name a new or an empty folder")
-    for name in ("sys", "dev", "etc", "opt"):
-        shutil.rmtree(root / name, ignore_errors=True)
+    for name in ("sys", "dev", "opt"):
+        _empty(root / name)
+
+
+def _empty(folder: Path) -> None:
+    """Remove what is in a folder but not the folder: a container may have it mounted."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _link(link: Path, target: str) -> None:

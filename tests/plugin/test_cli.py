@@ -195,3 +195,14 @@ def test_unknown_keys_are_listed_where_none_is_close() -> None:
     """A key that resembles nothing gets the whole list."""
     with pytest.raises(BadSettings, match="there are host_root"):
         build_settings([("file", {"zzz": "1"})])
+
+
+def test_a_mounted_tree_may_be_written_anew(tmp_path: Path) -> None:
+    """A container keeps the folders that it was given: they and /etc/group are filled anew, not replaced."""
+    root = tmp_path / "host"
+    mounted = [root / name for name in ("sys", "dev", "opt", "etc/group")]
+    assert simulate(["--root", str(root), "--cards", "2", "--sku", "std"]) == 0
+    before = [path.stat().st_ino for path in mounted]
+    assert simulate(["--root", str(root), "--cards", "1", "--sku", "ultra"]) == 0
+    assert [path.stat().st_ino for path in mounted] == before
+    assert len(list((root / "dev/accel").iterdir())) == 4

@@ -102,3 +102,23 @@ def test_a_gpu_is_granted_dies_and_heals(
     states.write_text("ok\nok\nok\nok\n")
     kubelet.wait_list(RESOURCE_GPU, lambda found: all(each.health == "Healthy" for each in found.values()))
     assert running.poll() is None
+
+
+def test_real_gpus_stand_beside_a_simulated_host(
+    host: Path, folder: Path, kubelet: ReplayedKubelet, environment: dict[str, str]
+) -> None:
+    """With `host_prefix` the Qualcomm nodes lie in the simulated tree, and the GPUs' nodes on the machine itself."""
+    flags = ["--host-root", str(host), "--host-prefix", str(host), "--kubelet-dir", str(folder), "--nvidia"]
+    command = [sys.executable, "-m", "airgate_plugin", "run", *flags, "--http", "127.0.0.1:0"]
+    process = subprocess.Popen(command, env=environment)
+    try:
+        kubelet.wait_list(RESOURCE_GPU, lambda found: len(found) == 3)
+        kubelet.wait_list(RESOURCE_QAIC, lambda found: len(found) == 8)
+        (gpu,) = kubelet.allocate(RESOURCE_GPU, [f"{UUID}0"]).container_responses
+        (soc,) = kubelet.allocate(RESOURCE_QAIC, ["0000:10:00.0"]).container_responses
+    finally:
+        process.terminate()
+        process.wait(20)
+    assert gpu.devices[0].host_path == "/dev/nvidia0"
+    assert soc.devices[0].host_path == f"{host}/dev/accel/accel0"
+    assert soc.devices[0].container_path == "/dev/accel/accel0"
