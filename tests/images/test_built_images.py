@@ -8,7 +8,6 @@ import pytest
 
 from airgate_kit import names
 from runtime_images import build_images
-from tests.images.base_image import find_base_image
 from tests.images.conftest import OUT, WHEELS
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
@@ -94,10 +93,10 @@ def test_the_index_says_what_the_archives_hold(built_images):
         assert entry["reference"] == f"airgate.local/{entry['name']}:{build_images.read_version()}"
 
 
-def test_the_same_sources_make_the_same_digest_and_an_unchanged_image_is_not_built(built_images, tmp_path):
+def test_the_same_sources_make_the_same_digest_and_an_unchanged_image_is_not_built(built_images, base, tmp_path):
     """A release can be built again and compared; a second build costs a second."""
-    again = build_images.build_images(find_base_image(), tmp_path, WHEELS, ("gateway",))
+    again = build_images.build_images(base, tmp_path, WHEELS, ("gateway",))
     assert again[1].digest == built_images["gateway"].digest
     written = (tmp_path / again[1].archive).stat().st_mtime_ns
-    assert build_images.build_images(find_base_image(), tmp_path, WHEELS, ("gateway",)) == again
+    assert build_images.build_images(base, tmp_path, WHEELS, ("gateway",)) == again
     assert (tmp_path / again[1].archive).stat().st_mtime_ns == written

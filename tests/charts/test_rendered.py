@@ -1,0 +1,280 @@
+"""What the charts make, for every file of values in ci/: each object is looked at."""
+
+import re
+
+import pytest
+
+from airgate_kit import names
+from tests.charts.charts import CHARTS, NAMESPACE, find_ci_values, find_pod_spec
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]  # helm is built for the test cluster
+ALL = find_ci_values()
+EVERY_CI = pytest.mark.parametrize(("chart", "path"), ALL, ids=[f"{chart}-{path.stem}" for chart, path in ALL])
+BY_DIGEST = re.compile(r"^[a-z0-9.-]+(:\d+)?/[a-z0-9._/-]+@sha256:[0-9a-f]{64}$")
+WITH_RIGHTS = {"reconciler"}  # the containers that have a token of the cluster
+TOKEN = "cluster-token"
+TWO_NAMESPACES = (
+    "/templates/(namespaces|networkpolicies|serviceaccounts|resourcequotas|limitranges|web/roles|web/rolebindings)"
+)
+RIGHTS = {
+    ("airgate-reconciler", None): {("", "nodes"): "read", ("", "pods"): "read"},
+    ("airgate-reconciler", "airgate-deploy"): {
+        ("apps", "deployments"): "write",
+        ("", "services"): "write",
+        ("", "secrets"): "write",
+        ("", "pods"): "read",
+        ("", "events"): "read",
+        ("", "pods/log"): "get",
+    },
+}
+RIGHTS["airgate-reconciler", "airgate-compute"] = RIGHTS["airgate-reconciler", "airgate-deploy"]
+VERBS = {
+    "get": ["get"],
+    "read": ["get", "list", "watch"],
+    "write": ["get", "list", "watch", "create", "update", "patch", "delete"],
+}
+
+
+@pytest.fixture
+def rendered(helm, chart, path):
+    """All objects of one file of values."""
+    return helm.render(chart, path)
+
+
+def find_containers(rendered):
+    """Return (object, pod, container) of all that run."""
+    pods = [(item, pod) for item in rendered if (pod := find_pod_spec(item))]
+    return [(item, pod, box) for item, pod in pods for box in [*pod["containers"], *pod.get("initContainers", [])]]
+
+
+@EVERY_CI
+def test_helm_has_nothing_to_say_against_it(helm, chart, path):
+    """`helm lint --strict` is content."""
+    done = helm.run("lint", "--strict", "--kube-version", "1.34.4", helm.find_packed(chart), "--values", path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@EVERY_CI
+def test_every_image_is_named_by_its_digest(rendered, chart, path):
+    """What was tested is what runs: a tag can be moved, a digest cannot."""
+    for _, _, box in find_containers(rendered):
+        assert BY_DIGEST.match(box["image"]), box["image"]
+        assert box["imagePullPolicy"] == "IfNotPresent"
+
+
+@EVERY_CI
+def test_every_container_is_restricted_but_the_plugin_s_user_and_folders(rendered, chart, path):
+    """Nothing of ours is more than it must be; the plugin alone is root and sees folders of the node."""
+    for item, pod, box in find_containers(rendered):
+        context = box["securityContext"]
+        assert context["readOnlyRootFilesystem"] is True
+        if not context.get("privileged"):
+            assert context["allowPrivilegeEscalation"] is False
+            assert context["capabilities"] == {"drop": ["ALL"]}
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        if item.name != "airgate-device-plugin":
+            assert pod["securityContext"]["runAsNonRoot"] is True
+            assert pod["securityContext"]["runAsUser"] == names.UID
+            assert not context.get("privileged")
+
+
+@EVERY_CI
+def test_the_plugin_is_privileged_only_when_asked(rendered, chart, path):
+    """Nobody gets all devices of a host by default."""
+    asked = "privileged: true" in path.read_text()
+    for item, _, box in find_containers(rendered):
+        assert bool(box["securityContext"].get("privileged")) == (asked and item.name == "airgate-device-plugin")
+
+
+@EVERY_CI
+def test_folders_of_the_node_are_seen_by_the_plugin_read_only(rendered, chart, path):
+    """The plugin writes in the kubelet's folder of sockets alone."""
+    for item, pod, box in find_containers(rendered):
+        of_host = {volume["name"] for volume in pod.get("volumes", ()) if "hostPath" in volume}
+        if item.name == "airgate-device-plugin":
+            writable = {mount["name"] for mount in box["volumeMounts"] if not mount.get("readOnly")}
+            assert of_host & writable == {"kubelet"}
+        else:
+            assert of_host <= {"routes"}, f"{item.name} mounts {of_host} of the node"
+
+
+@EVERY_CI
+def test_a_token_of_the_cluster_is_in_the_reconciler_s_container_alone(rendered, chart, path):
+    """Who breaks into the pages has no right in the cluster."""
+    for item, pod, box in find_containers(rendered):
+        assert pod["automountServiceAccountToken"] is False, item.name
+        mounted = {mount["name"] for mount in box["volumeMounts"]}
+        assert (TOKEN in mounted) == (box["name"] in WITH_RIGHTS)
+    for item in rendered:
+        if item.kind == "ServiceAccount":
+            assert item.object["automountServiceAccountToken"] is False
+
+
+@EVERY_CI
+def test_the_keys_that_sign_for_users_are_in_the_web_container_alone(rendered, chart, path):
+    """Reconciler and gateway hold the token between us, and no key to make tokens for others."""
+    for _, pod, box in find_containers(rendered):
+        volumes = {volume["name"]: volume for volume in pod.get("volumes", ())}
+        for mount in box["volumeMounts"]:
+            secret = volumes.get(mount["name"], {}).get("secret")
+            if secret and mount["mountPath"] == "/keys" and box["name"] != "web":
+                assert [item["key"] for item in secret["items"]] == ["internal-token"]
+
+
+@EVERY_CI
+def test_rights_are_those_that_are_used(rendered, chart, path):
+    """RBAC is no wider than what the reconciler does; a new right is a decision, made here too."""
+    for item in rendered:
+        if item.kind not in ("Role", "ClusterRole"):
+            continue
+        given = {
+            (group, resource): rule["verbs"]
+            for rule in item.object["rules"]
+            for group in rule["apiGroups"]
+            for resource in rule["resources"]
+        }
+        wanted = RIGHTS[item.name, item.object["metadata"].get("namespace")]
+        assert given == {key: VERBS[kind] for key, kind in wanted.items()}
+
+
+@EVERY_CI
+def test_every_object_says_whose_it_is_and_where_it_lies(rendered, chart, path):
+    """`kubectl get -l app.kubernetes.io/part-of=airgate` finds all of it."""
+    for item in rendered:
+        meta = item.object["metadata"]
+        assert meta["labels"]["app.kubernetes.io/part-of"] == "airgate"
+        if item.kind not in ("Namespace", "ClusterRole", "ClusterRoleBinding"):
+            assert meta["namespace"] in (NAMESPACE, names.NAMESPACE_DEPLOY, names.NAMESPACE_COMPUTE)
+
+
+@EVERY_CI
+def test_a_template_makes_one_object_or_one_in_each_namespace_of_runtimes(rendered, chart, path):
+    """Whoever looks for an object finds its file by the name."""
+    made: dict[str, list[str]] = {}
+    for item in rendered:
+        made.setdefault(item.template, []).append(item.kind)
+    for template, kinds in made.items():
+        many = re.search(TWO_NAMESPACES, template)
+        assert len(kinds) == (2 if many else 1), f"{template} makes {kinds}"
+        assert len(set(kinds)) == 1
+
+
+@EVERY_CI
+def test_requests_and_limits_of_memory_are_said(rendered, chart, path):
+    """A part that leaks is ended before the node is."""
+    for item, _, box in find_containers(rendered):
+        assert "memory" in box["resources"]["limits"], f"{item.name}/{box['name']}"
+        assert {"cpu", "memory"} <= set(box["resources"]["requests"])
+
+
+def find_one(rendered, kind, name, namespace=NAMESPACE):
+    """Return one object."""
+    found = [item.object for item in rendered if (item.kind, item.name) == (kind, name)]
+    return next(item for item in found if item["metadata"].get("namespace", namespace) == namespace)
+
+
+def render_ci(helm, chart, name):
+    """Return the objects of one file of values by its name."""
+    return helm.render(chart, CHARTS / chart / "ci" / f"{name}-values.yaml")
+
+
+def test_namespaces_of_runtimes_hold_pods_to_the_restricted_standard(helm):
+    """No model's pod can be more than restricted, whoever makes it."""
+    for item in render_ci(helm, "airgate-runtimes", "plain"):
+        if item.kind == "Namespace":
+            labels = item.object["metadata"]["labels"]
+            assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_traffic_of_runtimes_is_refused_but_for_what_is_named(helm):
+    """A model talks to nobody: in come the gateway or the webapp, out go the fetching of a model and DNS."""
+    rendered = render_ci(helm, "airgate-runtimes", "plain")
+    for namespace in (names.NAMESPACE_DEPLOY, names.NAMESPACE_COMPUTE):
+        deny = find_one(rendered, "NetworkPolicy", "deny", namespace)["spec"]
+        assert deny == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+        out = find_one(rendered, "NetworkPolicy", "fetch", namespace)["spec"]["egress"]
+        assert [[port["port"] for port in rule["ports"]] for rule in out] == [[53, 53], [names.PORT_WEB]]
+    (way,) = find_one(rendered, "NetworkPolicy", "predict", names.NAMESPACE_DEPLOY)["spec"]["ingress"]
+    assert find_component(way["from"]) == "gateway"
+    assert [port["port"] for port in way["ports"]] == [names.PORT_SERVE_HTTP, names.PORT_SERVE_GRPC]
+    (way,) = find_one(rendered, "NetworkPolicy", "test", names.NAMESPACE_COMPUTE)["spec"]["ingress"]
+    assert find_component(way["from"]) == "web"
+    assert [port["port"] for port in way["ports"]] == [names.PORT_SERVE_HTTP]
+
+
+def find_component(peers):
+    """Return the one component that a policy's rule lets in."""
+    (peer,) = peers
+    assert peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": NAMESPACE}
+    return peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"]
+
+
+def test_without_policies_there_are_none(helm):
+    """A site with its own policies switches ours off."""
+    for chart, name in (("airgate-runtimes", "every"), ("airgate-webapp", "host")):
+        assert "NetworkPolicy" not in {item.kind for item in render_ci(helm, chart, name)}
+
+
+def test_plain_http_is_opened_only_when_asked(helm):
+    """By default there is no door without TLS; when there is, the console stays away from it unless asked for too."""
+
+    def find_gateway(name):
+        spec = find_one(render_ci(helm, "airgate-webapp", name), "StatefulSet", "airgate-gateway")["spec"]
+        agent, envoy = spec["template"]["spec"]["containers"]
+        return agent["args"], [port["name"] for port in envoy["ports"]]
+
+    flags, ports = find_gateway("plain")
+    assert ports == ["https"]
+    assert not [flag for flag in flags if flag.startswith("--http=") or flag == "--http-console"]
+    flags, ports = find_gateway("nodeport")
+    assert ports == ["https", "http"]
+    assert f"--http=0.0.0.0:{names.PORT_GATEWAY_HTTP}" in flags
+    assert "--http-console" not in flags
+    flags, _ = find_gateway("every")
+    assert "--http-console" in flags
+
+
+@pytest.mark.parametrize(
+    ("name", "host_port", "node_port", "listens"),
+    [
+        ("plain", 443, None, 8443),
+        ("nodeport", None, 30443, 8443),
+        ("every", None, None, 8443),
+        ("host", None, None, 9443),
+    ],
+)
+def test_the_gateway_is_reached_the_way_a_site_chose(helm, name, host_port, node_port, listens):
+    """Host port, node port, load balancer and the node's own network: one value."""
+    rendered = render_ci(helm, "airgate-webapp", name)
+    pod = find_one(rendered, "StatefulSet", "airgate-gateway")["spec"]["template"]["spec"]
+    service = find_one(rendered, "Service", "airgate-gateway")["spec"]
+    door = pod["containers"][1]["ports"][0]
+    assert (door.get("hostPort"), door["containerPort"]) == (host_port, listens)
+    assert service["ports"][0].get("nodePort") == node_port
+    assert pod.get("hostNetwork", False) == (name == "host")
+    assert (service["type"] == "LoadBalancer") == (name == "every")
+
+
+def test_the_appliance_s_own_pods_go_to_the_control_class(helm):
+    """Models' nodes are left to models."""
+    for item in render_ci(helm, "airgate-webapp", "plain"):
+        if pod := find_pod_spec(item):
+            assert pod["nodeSelector"] == {names.LABEL_CONTROL: "true"}
+
+
+def test_what_users_made_outlives_the_release(helm):
+    """`helm uninstall` leaves models, keys and the certificate."""
+    rendered = render_ci(helm, "airgate-webapp", "plain")
+    for kind, name in (
+        ("PersistentVolumeClaim", "airgate-data"),
+        ("Secret", "airgate-keys"),
+        ("Secret", "airgate-tls"),
+    ):
+        assert find_one(rendered, kind, name)["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+
+
+def test_one_pod_is_replaced_before_and_several_one_after_the_other(helm):
+    """SQLite never has two writers' pods; PostgreSQL's pods never are all away."""
+    for name, strategy in (("plain", "Recreate"), ("every", "RollingUpdate")):
+        web = find_one(render_ci(helm, "airgate-webapp", name), "Deployment", "airgate-web")
+        assert web["spec"]["strategy"] == {"type": strategy}
