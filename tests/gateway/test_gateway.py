@@ -187,6 +187,8 @@ def test_the_console_passes_on_https_alone(site: SimpleNamespace) -> None:
     get = {"verify": False, "trust_env": False, "headers": {"x-airgate-gate": "forged"}}
     assert httpx.get(f"{site.https}/projects", **get).json() == {"console": "/projects", "gate": None}
     assert httpx.get(f"{site.http}/projects", **get).status_code == 404
+    assert httpx.get(f"{site.https}/internal/ready", **get).status_code == 404
+    assert httpx.get(f"{site.https}/metrics", **get).status_code == 404
 
 
 def test_routes_outlive_the_webapp_and_a_power_cut(site: SimpleNamespace, keys: Keys) -> None:

@@ -3,6 +3,8 @@
 A test (tests/contracts/test_names.py) holds charts and roles to these values.
 """
 
+VERSION = "0.1.0"  # of all of Airgate; pyproject.toml and the charts take it from here
+
 # Extended resources, one unit a SoC or a GPU (docs: Kubernetes device plugins).
 RESOURCE_QAIC = "qualcomm.com/qaic"
 RESOURCE_QAIC_BY_SKU = {

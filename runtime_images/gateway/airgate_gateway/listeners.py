@@ -20,6 +20,7 @@ WEB_CLUSTER = "web"
 ADMIN_CLUSTER = "admin"
 PREDICTIONS = "/api/v1/svc/"
 READY_PATH = "/gateway/readyz"  # answers as soon as Envoy has its routes
+HIDDEN = ("/internal/", "/metrics", "/livez", "/readyz")  # of the webapp, and not for anybody outside
 CONSOLE_TIMEOUT_S = 3600  # uploads of large models
 IDLE_TIMEOUT_S = 3600
 EMPTY: dict[str, Any] = {"digest": "", "jwks": {"keys": []}, "clusters": [], "routes": []}
@@ -54,7 +55,9 @@ def find_route_files(snapshot: Mapping[str, Any]) -> dict[str, Json]:
     answers = [find_ready_route(), *map(find_user_code_route, snapshot["routes"]), find_unknown_route()]
     return {
         find_table_file("predictions"): wrap_table("predictions", [*answers, find_closed_route()]),
-        find_table_file("console"): wrap_table("console", [*answers, find_console_route()]),
+        find_table_file("console"): wrap_table(
+            "console", [*answers, *map(find_hidden_route, HIDDEN), find_console_route()]
+        ),
     }
 
 
@@ -95,6 +98,11 @@ def find_ready_route() -> Json:
 def find_unknown_route() -> Json:
     """Return the answer to a call of a deployment that does not exist."""
     return {"match": {"prefix": PREDICTIONS}, "direct_response": {"status": 404}}
+
+
+def find_hidden_route(prefix: str) -> Json:
+    """Return the answer to what the webapp offers to the appliance's own processes alone."""
+    return {"match": {"prefix": prefix}, "direct_response": {"status": 404}}
 
 
 def find_closed_route() -> Json:

@@ -32,6 +32,7 @@ SENTENCES: dict[int, tuple[str, str, str]] = {
     504: ("timeout", "The model did not answer in time.", "Send fewer rows at once, or ask for more CPU."),
 }
 
+AWAY = "The console does not answer; deployed models go on answering meanwhile."
 AWAY_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="3">
 <meta name="viewport" content="width=device-width"><title>Airgate is starting</title>
 <body style="font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1.5rem;color:#101828">
@@ -43,7 +44,7 @@ AWAY_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta http-e
 def find_replies() -> Json:
     """Return the local_reply_config of a connection manager."""
     mappers = [find_mapper(status, *texts) for status, texts in SENTENCES.items()]
-    return {"mappers": [*mappers, find_away_mapper()], "body_format": find_json("%LOCAL_REPLY_BODY%")}
+    return {"mappers": [*mappers, *find_away_mappers()], "body_format": find_json("%LOCAL_REPLY_BODY%")}
 
 
 def find_mapper(status: int, code: str, sentence: str, hint: str) -> Json:
@@ -60,16 +61,18 @@ def find_path_filter(header: str) -> Json:
     return {"header_filter": {"header": {"name": header, "string_match": {"prefix": PREDICTIONS}}}}
 
 
-def find_away_mapper() -> Json:
-    """Return the mapper for a console that is away: a page that looks again every three seconds."""
+def find_away_mappers() -> list[Json]:
+    """Return the mappers for a console that is away: a page that looks again by itself, and JSON for programs."""
     wants_html = {"header": {"name": "accept", "string_match": {"contains": "text/html"}}}
-    return {
-        "filter": {"and_filter": {"filters": [find_status_filter(503), {"header_filter": wants_html}]}},
-        "body_format_override": {
-            "text_format_source": {"inline_string": AWAY_PAGE},
-            "content_type": "text/html; charset=utf-8",
+    page = {"text_format_source": {"inline_string": AWAY_PAGE}, "content_type": "text/html; charset=utf-8"}
+    text = {"code": "unavailable", "error": AWAY, "hint": "Try again in a few seconds."}
+    return [
+        {
+            "filter": {"and_filter": {"filters": [find_status_filter(503), {"header_filter": wants_html}]}},
+            "body_format_override": page,
         },
-    }
+        {"filter": find_status_filter(503), "body_format_override": {"json_format": text}},
+    ]
 
 
 def find_status_filter(status: int) -> Json:

@@ -22,7 +22,7 @@ def start_trial(settings: Settings, binaries: Path, clock: Clock, nvidia: bool, 
     ended again, what ran before is left alone.
     """
     prepare_home(settings.home)
-    door = Door(settings.port, settings.home.internal_token.read_text())
+    door = Door(settings.port, settings.home.web, settings.home.internal_token.read_text())
     if control.is_running(settings.home):
         wait_until_ready(door, clock, READY_S)
         return

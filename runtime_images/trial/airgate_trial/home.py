@@ -46,9 +46,19 @@ class Home:
         return self.run / "kubelet"
 
     @property
+    def keys(self) -> Path:
+        """Secrets, each 0600."""
+        return self.root / "keys"
+
+    @property
+    def web(self) -> Path:
+        """The webapp's socket."""
+        return self.run / "web.sock"
+
+    @property
     def internal_token(self) -> Path:
         """The token by which the appliance's own parts know each other."""
-        return self.root / "internal-token"
+        return self.keys / "internal-token"
 
     @property
     def first_password(self) -> Path:
@@ -101,7 +111,7 @@ def read_number(variable: str, text: str, low: int, high: int) -> int:
 def prepare_home(home: Home) -> None:
     """Make the folders and the internal token; TrialError when the disk is full or the folder is not ours to write."""
     try:
-        for folder in (home.root, home.run, home.logs, home.routes, home.kubelet):
+        for folder in (home.root, home.run, home.logs, home.routes, home.kubelet, home.keys):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not home.internal_token.exists():
             home.internal_token.touch(mode=0o600)

@@ -24,7 +24,7 @@ class Program:
 def find_programs(settings: Settings, binaries: Path, nvidia: bool) -> tuple[Program, ...]:
     """Return the appliance's processes. binaries: where their commands lie. nvidia: real cards are there."""
     home = settings.home
-    web = f"unix:{home.run / 'web.sock'}"
+    web = f"unix:{home.web}"
     door = f"127.0.0.1:{settings.port}"
     token = str(home.internal_token)
     console = ("--http", door, "--http-console")
@@ -34,7 +34,7 @@ def find_programs(settings: Settings, binaries: Path, nvidia: bool) -> tuple[Pro
 
     programs = [
         Program("supervise", command("airgate-web", "supervise", "--home", home.root), 10, STOP_SUPERVISE_S),
-        Program("web", command("airgate-web", "web", "--home", home.root, "--uds", home.run / "web.sock"), 20),
+        Program("web", command("airgate-web", "web", "--home", home.root, "--uds", home.web), 20),
         Program("reconcile", command("airgate-web", "reconcile", "--home", home.root, "--health-port", 0), 20),
         Program(
             "agent",

@@ -1,6 +1,7 @@
-"""Asks the appliance, through its own front door, whether it is ready."""
+"""Asks the appliance whether it is ready: the webapp on its socket, and the gateway at its door."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,38 +15,53 @@ CALL_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """The gateway's address on loopback, and the appliance's internal token."""
+    """The gateway's port on loopback, the webapp's socket, and the appliance's internal token."""
 
     port: int
+    web: Path
     internal_token: str = field(repr=False)
 
     def open(self, token: str = "") -> httpx.Client:
-        """Return a client that carries `token`; it reads no proxy settings."""
+        """Return a client for the gateway that carries `token`, if any; it reads no proxy settings."""
         return httpx.Client(
             base_url=f"http://127.0.0.1:{self.port}",
-            headers={"authorization": f"Bearer {token or self.internal_token}"},
+            headers={"authorization": f"Bearer {token}"} if token else {},
             timeout=CALL_S,
             trust_env=False,
+        )
+
+    def open_back(self) -> httpx.Client:
+        """Return a client for the webapp's own socket, with the internal token."""
+        return httpx.Client(
+            base_url="http://web",
+            headers={"authorization": f"Bearer {self.internal_token}"},
+            transport=httpx.HTTPTransport(uds=str(self.web)),
+            timeout=CALL_S,
         )
 
 
 def wait_until_ready(door: Door, clock: Clock, seconds: float) -> None:
     """Return when gateway, webapp, tester and every wanted deployment answer; TrialError naming what does not."""
     deadline = clock.monotonic() + seconds
-    with door.open() as client:
-        while waiting := find_waiting(client):
+    with door.open() as gateway, door.open_back() as web:
+        while waiting := find_waiting(gateway, web):
             if clock.monotonic() > deadline:
                 raise TrialError("not_ready", f"Not ready after {seconds:g} s: {waiting}.", "Look: make trial-logs")
             clock.sleep(LOOK_EVERY_S)
 
 
-def find_waiting(client: httpx.Client) -> str:
+def find_waiting(gateway: httpx.Client, web: httpx.Client) -> str:
     """Return what is not ready yet, or ""."""
-    try:
-        answer = client.get("/internal/ready")
-    except httpx.HTTPError:
-        return "the gateway does not answer"
-    if answer.status_code != httpx.codes.OK:
+    back, front = ask(web, "/internal/ready"), ask(gateway, "/api/v2/openapi.json")
+    if back is None:
         return "the webapp does not answer"
-    body: dict[str, Any] = answer.json()
-    return ", ".join(body["waiting"])
+    return ", ".join(back["waiting"]) or ("" if front else "the gateway does not answer")
+
+
+def ask(client: httpx.Client, path: str) -> dict[str, Any] | None:
+    """Return the JSON at `path`, or None when it does not answer or refuses."""
+    try:
+        answer = client.get(path)
+    except httpx.HTTPError:
+        return None
+    return dict(answer.json()) if answer.status_code == httpx.codes.OK else None

@@ -5,12 +5,15 @@ import secrets
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
 
 import uvicorn
 from fastapi import Depends, FastAPI
 
 from airgate_kit import logs
 from airgate_kit.clock import SystemClock
+from airgate_kit.names import VERSION
 from airgate_web.adapters.blobs_folder import FolderBlobs
 from airgate_web.adapters.secret_files import keep_secret
 from airgate_web.adapters.store_sql import SqlStore, open_store
@@ -33,8 +36,10 @@ from airgate_web.config import (
 from airgate_web.domain.errors import Invalid
 from airgate_web.gateway.server import make_router as make_gateway_router
 from airgate_web.services.desk import Desk
+from airgate_web.services.passwords import judge_password
 from airgate_web.services.runtimes import put_default_runtimes
-from airgate_web.services.users import add_first_user
+from airgate_web.services.users import FIRST_USER, add_first_user
+from airgate_web.ui import About, add_pages
 
 INTERNAL_TOKEN_BYTES = 32
 FIRST_PASSWORD_BYTES = 12  # 16 characters
@@ -47,13 +52,13 @@ log = logs.get("airgate_web.app")
 def run_web(config: WebConfig) -> int:
     """Serve until a signal comes; return the exit code. Raises a Refusal when it cannot start."""
     logs.setup(config.log_level)
-    listener = open_listener(config.host, config.port)
+    listener = open_socket(config.uds) if config.uds else open_listener(config.host, config.port)
     token = read_internal_token(config)
     desk, store = open_desk(config, token)
     try:
         app = build_app(desk, token)
-        host, port = listener.getsockname()[:2]
-        log.info("web process listens", extra={"fields": {"host": host, "port": port}})
+        add_pages(app, desk, About(VERSION, lambda: explain_first_password(desk, config)))
+        log.info("web process listens", extra={"fields": {"address": listener.getsockname()}})
         server = uvicorn.Server(
             uvicorn.Config(app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE)
         )
@@ -77,6 +82,17 @@ def open_listener(host: str, port: int) -> socket.socket:
         raise Invalid(
             f"Cannot listen on {host} port {port}: {error.strerror}.", "Choose another port (--port, AIRGATE_WEB_PORT)."
         ) from None
+    return listener
+
+
+def open_socket(path: Path) -> socket.socket:
+    """Return a listening unix socket that its owner alone may use; one that an earlier process left is replaced."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    path.chmod(0o600)
+    listener.listen(BACKLOG)
     return listener
 
 
@@ -110,6 +126,23 @@ def read_first_password(config: WebConfig) -> str:
     return made.decode()
 
 
+def explain_first_password(desk: Desk, config: WebConfig) -> str:
+    """Return where the first password lies, for the door; "" once it was changed, or when a site gave its own."""
+    path = find_first_password(config)
+    user = desk.store.find_user(FIRST_USER)
+    if config.first_password_file or user is None or not path.exists():
+        return ""
+    if not is_password(user.password_hash, path.read_text()):
+        return ""
+    return f"First time here? The name is {FIRST_USER}; the password lies in {path}."
+
+
+@cache
+def is_password(password_hash: str, password: str) -> bool:
+    """Return whether the hash is of this password; kept, because argon2 is slow on purpose."""
+    return judge_password(password, password_hash)
+
+
 def build_app(desk: Desk, internal_token: str) -> FastAPI:
     """Return the app: API, internal calls and probes. Pages are put on top of it by `ui`."""
     app = FastAPI(
@@ -124,6 +157,7 @@ def build_app(desk: Desk, internal_token: str) -> FastAPI:
     )
     app.state.desk = desk
     app.state.internal_token = internal_token
+    app.state.started = desk.clock.now()
     app.add_middleware(BodyLimit)
     app.include_router(make_api_router())
     app.include_router(internal.router)

@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from airgate_kit import logs
-from airgate_web.app import run_web
-from airgate_web.backstage import run_reconcile, run_supervise
 from airgate_web.config import UPLOAD_LIMIT_MIB, ReconcileConfig, SuperviseConfig, WebConfig
-from airgate_web.domain.errors import Refusal
+from airgate_web.domain.errors import Invalid, Refusal
 
 INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")  # what model processes see of ours
 USAGE = 2  # exit code of a setting that cannot be
@@ -41,6 +39,7 @@ def add_web(commands: Any) -> None:
     add_common(parser)
     add_setting(parser, "--host", "AIRGATE_WEB_HOST", "127.0.0.1", "address to listen on")
     add_setting(parser, "--port", "AIRGATE_WEB_PORT", "8000", "port to listen on", int)
+    add_setting(parser, "--uds", "AIRGATE_WEB_UDS", None, "unix socket to listen on instead", Path)
     add_setting(
         parser,
         "--upload-limit-mib",
@@ -54,7 +53,14 @@ def add_web(commands: Any) -> None:
         parser, "--first-password-file", "AIRGATE_FIRST_PASSWORD_FILE", None, "password of the first user", Path
     )
     add_setting(parser, "--signing-key-file", "AIRGATE_SIGNING_KEY_FILE", None, "RSA key that signs tokens", Path)
-    parser.set_defaults(run=lambda given: run_web(read_web(given)))
+    parser.set_defaults(run=start_web)
+
+
+def start_web(given: argparse.Namespace) -> int:
+    """Run `web`; loads what it needs and no more."""
+    from airgate_web.app import run_web
+
+    return run_web(read_web(given))
 
 
 def read_web(given: argparse.Namespace) -> WebConfig:
@@ -63,6 +69,7 @@ def read_web(given: argparse.Namespace) -> WebConfig:
         home=given.home,
         host=given.host,
         port=given.port,
+        uds=given.uds,
         database_url=read_database(given),
         upload_limit_mib=given.upload_limit_mib,
         serving_image=given.serving_image,
@@ -79,7 +86,14 @@ def add_reconcile(commands: Any) -> None:
     add_common(parser)
     add_setting(parser, "--health-host", "AIRGATE_RECONCILER_HEALTH_HOST", "127.0.0.1", "address of the probes")
     add_setting(parser, "--health-port", "AIRGATE_RECONCILER_HEALTH_PORT", "8001", "port of the probes", int)
-    parser.set_defaults(run=lambda given: run_reconcile(read_reconcile(given)))
+    parser.set_defaults(run=start_reconcile)
+
+
+def start_reconcile(given: argparse.Namespace) -> int:
+    """Run `reconcile`; loads what it needs and no more."""
+    from airgate_web.backstage.reconciler import run_reconcile
+
+    return run_reconcile(read_reconcile(given))
 
 
 def read_reconcile(given: argparse.Namespace) -> ReconcileConfig:
@@ -102,7 +116,14 @@ def add_supervise(commands: Any) -> None:
     add_setting(parser, "--home", "AIRGATE_HOME", home, "folder for model files, sockets and logs", Path)
     add_setting(parser, "--serve", "AIRGATE_SERVE", serve, "the serving runtime's program", Path)
     add_setting(parser, "--log-level", "AIRGATE_LOG_LEVEL", "info", "how much to log", choices=logs.LEVELS)
-    parser.set_defaults(run=lambda given: run_supervise(read_supervise(given)))
+    parser.set_defaults(run=start_supervise)
+
+
+def start_supervise(given: argparse.Namespace) -> int:
+    """Run `supervise`; loads what it needs and no more."""
+    from airgate_web.backstage.supervisor import run_supervise
+
+    return run_supervise(read_supervise(given))
 
 
 def read_supervise(given: argparse.Namespace) -> SuperviseConfig:
@@ -127,7 +148,12 @@ def read_database(given: argparse.Namespace) -> str:
     """Return the database's URL: from its file, where a password does not show in the list of processes, or given."""
     if given.database_url_file is None:
         return str(given.database_url)
-    return str(given.database_url_file.read_text().strip())
+    try:
+        return str(given.database_url_file.read_text().strip())
+    except OSError as error:
+        raise Invalid(
+            f"The file {given.database_url_file} cannot be read: {error.strerror}.", "See --database-url-file."
+        ) from None
 
 
 def add_setting(

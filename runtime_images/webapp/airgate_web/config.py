@@ -16,12 +16,14 @@ SQLITE, BLOBS = "store.db", "blobs"  # in the home folder
 class WebConfig:
     """Settings of `airgate-web web`; the table in README.md says what each means.
 
-    upload_limit_mib: MiB of one model file. serving_image: of the default runtime; not used by local processes.
+    uds: a unix socket to listen on in place of host and port. upload_limit_mib: MiB of one model file.
+    serving_image: of the default runtime; not used by local processes.
     """
 
     home: Path
     host: str = "127.0.0.1"
     port: int = 8000
+    uds: Path | None = None
     database_url: str = ""
     upload_limit_mib: int = UPLOAD_LIMIT_MIB
     serving_image: str = ""

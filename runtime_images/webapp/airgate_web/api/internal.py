@@ -4,14 +4,21 @@ A file opens with the internal token, or with the secret of this one file (`doma
 all that a runtime's init container has to be given.
 """
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse
 
-from airgate_web.api.access import AtDesk, Bearer, require_secret
+from airgate_web.api.access import AtDesk, Bearer, require_internal, require_secret
 from airgate_web.domain.errors import NotFound
 from airgate_web.domain.secrets import find_blob_secret
+from airgate_web.services.readiness import find_waiting
 
 router = APIRouter(prefix="/internal", include_in_schema=False)
+
+
+@router.get("/ready", dependencies=[Depends(require_internal)])
+def read_ready(request: Request, desk: AtDesk) -> dict[str, list[str]]:
+    """Answer {"waiting": […]}: what is still on its way up since this process started; empty when all is ready."""
+    return {"waiting": list(find_waiting(desk, request.app.state.started))}
 
 
 @router.get("/blobs/{sha256}")
