@@ -12,7 +12,9 @@ from pathlib import Path
 
 import httpx
 
+from airgate_kit.clock import SystemClock
 from airgate_kit.names import HEADER_GATE
+from airgate_web.adapters.blobs_folder import FolderBlobs
 from airgate_web.adapters.cluster_local.backend import LocalCluster
 from airgate_web.adapters.cluster_local.process import find_start_ticks
 from airgate_web.domain.errors import Unavailable
@@ -20,41 +22,29 @@ from airgate_web.domain.workload import WorkloadFacts
 from tests.contracts.cluster_rig import DEADLINE, FILES, RESOURCE
 
 PROGRAMS = Path(sys.executable).parent
-START = """
-import pathlib, sys
-from airgate_kit import logs
-from airgate_kit.clock import SystemClock
-from airgate_web.adapters.cluster_local.main import run_supervisor
-from airgate_web.adapters.cluster_local.places import Options
-home, blobs, serve = map(pathlib.Path, sys.argv[1:])
-find = lambda digest: blobs / digest.removeprefix("sha256:")
-logs.setup()
-options = Options(home, (str(serve),), blobs, find, {"PATH": "/usr/bin:/bin"}, farewell_seconds=0.5)
-run_supervisor(options, SystemClock())
-"""
 
 
 class LocalRig:
-    """A supervisor in a home of its own, and a plugin that offers it simulated cards."""
+    """A supervisor in a home of its own, and a plugin that offers it simulated cards (none: no plugin)."""
 
-    cards = 4
     image = ""
 
-    def __init__(self) -> None:
+    def __init__(self, cards: int = 4) -> None:
+        self.cards = cards
         self.home = Path(tempfile.mkdtemp(prefix="ag-"))  # short: sockets lie under it
-        self.blobs = self.home / "blobs"
-        self.blobs.mkdir()
-        for digest, content in FILES.items():
-            (self.blobs / digest.removeprefix("sha256:")).write_bytes(content)
+        self.host = self.home / "host"
+        blobs = FolderBlobs(self.home / "blobs", SystemClock())
+        for content in FILES.values():
+            blobs.put(iter([content]), len(content))
         self.cluster = LocalCluster(self.home / "run" / "supervisor.sock")
         self.log = (self.home / "supervisor.log").open("ab")
         self.supervisor = self.start_supervisor()
-        self.plugin = self.start_plugin()
-        self.wait_cards(self.cards)
+        self.plugin = self.start_plugin() if cards else None
+        self.wait_cards(cards)
 
     def start_supervisor(self) -> "subprocess.Popen[bytes]":
         """Start a supervisor and wait until it answers."""
-        command = [sys.executable, "-c", START, str(self.home), str(self.blobs), str(PROGRAMS / "airgate-serve")]
+        command = [PROGRAMS / "airgate-web", "supervise", "--home", self.home]
         process = subprocess.Popen(command, stderr=self.log)
         end = time.monotonic() + DEADLINE
         while time.monotonic() < end and process.poll() is None:
@@ -68,12 +58,15 @@ class LocalRig:
 
     def start_plugin(self) -> "subprocess.Popen[bytes]":
         """Make a host with simulated cards and let a real plugin offer them to this supervisor."""
-        host = self.home / "host"
-        simulate = [PROGRAMS / "airgate-simulate-qaic", "--root", host, "--cards", str(self.cards), "--numa-nodes", "0"]
-        subprocess.run(simulate, check=True, stdout=subprocess.DEVNULL)
-        command = [PROGRAMS / "airgate-plugin", "run", "--host-root", host, "--host-prefix", host]
+        self.simulate("--cards", str(self.cards), "--numa-nodes", "0")
+        command = [PROGRAMS / "airgate-plugin", "run", "--host-root", self.host, "--host-prefix", self.host]
         command += ["--kubelet-dir", self.home / "run" / "kubelet", "--http", "127.0.0.1:0"]
         return subprocess.Popen(command, stdout=self.log, stderr=self.log)
+
+    def simulate(self, *wishes: str) -> None:
+        """Make, break or mend the simulated host."""
+        command = [PROGRAMS / "airgate-simulate-qaic", "--root", self.host, *wishes]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
     def wait_cards(self, count: int) -> None:
         """Wait until so many cards are on offer."""
@@ -105,7 +98,7 @@ class LocalRig:
         return (self.home / "supervisor.log").read_text()
 
     def close(self) -> None:
-        for process in (self.plugin, self.supervisor):
+        for process in filter(None, (self.plugin, self.supervisor)):
             process.terminate()
             process.wait(DEADLINE)
         self.log.close()

@@ -57,6 +57,6 @@ async def respond(supervisor: Supervisor, line: bytes) -> dict[str, Any]:
     """Return the answer to one line, or what is wrong with it under "error"."""
     try:
         return await answer(supervisor, json.loads(line))
-    except (KeyError, TypeError, ValueError, OSError) as why:
+    except (AttributeError, KeyError, TypeError, ValueError, OSError) as why:
         log.warning("a request was refused", extra={"fields": {"why": str(why)}})
         return {"error": str(why)}

@@ -1,37 +1,18 @@
-"""Puts the two processes together that nobody sees: the reconciler, and the trial's supervisor."""
+"""The reconciler's process."""
 
 from airgate_kit import logs
 from airgate_kit.clock import Clock, SystemClock
 from airgate_web.adapters.blobs_folder import FolderBlobs
 from airgate_web.adapters.cluster_local.backend import LocalCluster
-from airgate_web.adapters.cluster_local.main import run_supervisor
-from airgate_web.adapters.cluster_local.places import Options, Places
+from airgate_web.adapters.cluster_local.places import Places
 from airgate_web.adapters.store_sql import SqlStore, open_store
-from airgate_web.config import BLOBS, ReconcileConfig, SuperviseConfig, find_database, find_internal_token
+from airgate_web.config import BLOBS, ReconcileConfig, find_database, find_internal_token
 from airgate_web.domain.errors import Invalid, Unavailable
 from airgate_web.ports import Cluster
 from airgate_web.reconcile.main import run_reconciler
 
 PAUSE_SECONDS = 1.0  # between two tries to reach the store at start
-log = logs.get("airgate_web.backstage")
-
-
-def run_supervise(config: SuperviseConfig) -> int:
-    """Run the supervisor until a signal comes. Raises a Refusal when it cannot start."""
-    logs.setup(config.log_level)
-    home, clock = config.home.absolute(), SystemClock()
-    options = Options(
-        home=home,
-        serve=(str(config.serve),),
-        blobs=home / BLOBS,
-        find_blob=FolderBlobs(home / BLOBS, clock).find,
-        environ=config.environ,
-    )
-    try:
-        run_supervisor(options, clock)
-    except ValueError as why:
-        raise Invalid(str(why), "Set --home or AIRGATE_HOME.") from None
-    return 0
+log = logs.get(__name__)
 
 
 def run_reconcile(config: ReconcileConfig) -> int:
