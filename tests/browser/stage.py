@@ -1,5 +1,6 @@
 """A stage for the pages: the real pages and services over fakes, filled with a small site that has four cards."""
 
+import dataclasses
 import datetime
 import os
 import threading
@@ -13,10 +14,12 @@ from fastapi import FastAPI
 
 from airgate_kit.clock import SystemClock
 from airgate_web.adapters.tokens_jwt import JwtTokens
+from airgate_web.app import build_app
 from airgate_web.domain.amounts import Amounts
 from airgate_web.domain.deployment import DeploymentStatus
-from airgate_web.domain.model import Signature, TensorSpec
+from airgate_web.domain.model import ModelVersion, Signature, TensorSpec
 from airgate_web.domain.workload import DeviceFacts, Holder, ModelFile, Observation, Replica, ReplicaState
+from airgate_web.ports import TrialRun
 from airgate_web.services.desk import Desk
 from airgate_web.services.passwords import make_hash
 from airgate_web.services.runtimes import DEFAULT_SLUG, put_default_runtimes
@@ -43,11 +46,21 @@ IMAGE = Signature(
 )
 
 
+class Scorer(FakeTester):
+    """Answers with the probabilities of three classes, whatever it is asked; "bad" in the input makes it fail."""
+
+    def test(self, runtime: str, version: ModelVersion, function: str, args: object) -> TrialRun:
+        run = super().test(runtime, version, function, args)
+        if "bad" in str(args):
+            return dataclasses.replace(run, ok=False, error="The input 'sepal_width' is missing.", hint="Send it too.")
+        return dataclasses.replace(run, result=[{"label": 0, "probabilities": [0.977, 0.021, 0.002]}])
+
+
 def make_site(folder: Path) -> Desk:
     """Return a desk with a user "ada", two projects, two models and three deployments on one node."""
     clock = SystemClock()
     blobs = MemoryBlobs(folder, clock)
-    desk = Desk(MemoryStore(), blobs, FakeTester(blobs), JwtTokens(KEY, clock), clock, LIMIT, os.urandom)
+    desk = Desk(MemoryStore(), blobs, Scorer(blobs), JwtTokens(KEY, clock), clock, LIMIT, os.urandom)
     desk.store.add_user(make_user(password_hash=make_hash(PASSWORD), created=clock.now()))
     put_default_runtimes(desk, "registry/serving@sha256:0")
     fill_projects(desk, clock.now())
@@ -126,8 +139,8 @@ def make_observation(now: datetime.datetime) -> Observation:
 
 
 def make_app(desk: Desk) -> FastAPI:
-    """Return the pages, with the API beside them."""
-    app = FastAPI(openapi_url=None)
+    """Return the whole web process: API and pages."""
+    app = build_app(desk, "an internal token")
     hint = "First time here? The name is ada; the password lies in ~/.local/share/airgate/first-password."
     add_pages(app, desk, About("0.1.0", lambda: hint))
     return app

@@ -2,9 +2,9 @@
 
 from nicegui import ui
 
-from airgate_web.domain.errors import Refusal
 from airgate_web.services.users import change_password
-from airgate_web.ui.parts import box, show_button, show_text, show_wrong, write_refusal
+from airgate_web.ui.parts import show_text
+from airgate_web.ui.sheets import DRAWER, open_sheet, show_ends
 from airgate_web.ui.visit import Visit
 
 
@@ -26,22 +26,13 @@ SIGN_OUT = "const f = Object.assign(document.createElement('form'), {method: 'po
 
 def show_password_form(visit: Visit) -> None:
     """Ask for the old and the new password in a drawer; every session of the old one ends, this one too."""
-    with ui.dialog().props("position=right full-height") as dialog, box("sheet"):
-        show_text("Change password", "h2", "h2")
-        old = ui.input("Old password", password=True).props("outlined dense autocomplete=current-password")
+    with open_sheet("Change password", DRAWER) as dialog:
+        old = ui.input("Old password", password=True).props("outlined dense autofocus autocomplete=current-password")
         new = ui.input("New password", password=True).props("outlined dense autocomplete=new-password")
-        wrong = show_wrong()
+        show_text("You sign in anew afterwards, here and everywhere else.", "mute small")
 
         async def change() -> None:
-            try:
-                await visit.act(change_password, visit.desk, visit.user, old.value or "", new.value or "")
-            except Refusal as refusal:
-                wrong.text = write_refusal(refusal)
-                return
+            await visit.act(change_password, visit.desk, visit.user, old.value or "", new.value or "")
             ui.navigate.to("/sign-in")
 
-        show_text("You sign in anew afterwards, here and everywhere else.", "mute small")
-        with box("ends"):
-            ui.button("Cancel", on_click=dialog.close, color=None).props("flat no-caps").classes("quiet")
-            show_button("Change password", change, "deed")
-    dialog.open()
+        show_ends(dialog, "Change password", change)

@@ -9,6 +9,7 @@ from nicegui import ui
 from airgate_web.domain.errors import NotFound, Refusal
 from airgate_web.domain.user import Role, User
 from airgate_web.ui.account import show_account
+from airgate_web.ui.head import show_head
 from airgate_web.ui.jump import show_jump
 from airgate_web.ui.parts import box, show_html, show_link_button, show_text
 from airgate_web.ui.theme import MARK
@@ -79,15 +80,6 @@ def make_entries(entries: Sequence[tuple[str, str, str]], room: str) -> str:
         f'<i class="material-icons-outlined q-icon" style="font-size:19px" aria-hidden="true">{icon}</i>{label}</a>'
         for icon, label, target in entries
     )
-
-
-def show_head(name: str, marks: str = "") -> ui.element:
-    """Draw a page's first line and return the place for its buttons. marks: chip and badges, as markup."""
-    with box("head"):
-        show_text(name, "h1", "h1")
-        if marks:
-            show_html(marks, "line")
-        return ui.element("div").classes("deeds")
 
 
 def show_refused_page(visit: Visit, refusal: Refusal) -> None:

@@ -6,7 +6,8 @@ from airgate_web.domain.workload import ReplicaState
 from airgate_web.services.deployments import list_deployments
 from airgate_web.services.desk import Desk
 from airgate_web.services.overview import Gauge, find_overview
-from airgate_web.ui.frame import frame, show_head
+from airgate_web.ui.frame import frame
+from airgate_web.ui.head import show_head
 from airgate_web.ui.live import LivePlace
 from airgate_web.ui.parts import box, make_link, show_attention, show_html, show_stat
 from airgate_web.ui.projects import ProjectSight, find_projects, show_projects

@@ -9,7 +9,8 @@ from airgate_web.services.desk import Desk
 from airgate_web.services.models import list_models
 from airgate_web.services.overview import find_overview
 from airgate_web.services.projects import list_projects
-from airgate_web.ui.parts import box, show_html
+from airgate_web.ui.parts import show_html
+from airgate_web.ui.sheets import open_sheet
 from airgate_web.ui.visit import Visit
 
 SHOWN = 8  # results at once
@@ -41,7 +42,7 @@ async def open_jump(visit: Visit) -> None:
     """Open the field with everything there is; typing narrows it, Enter goes to the first."""
     places = await visit.ask(find_places, visit.desk)
     found = list(places[:SHOWN])
-    with ui.dialog().props("position=top") as dialog, box("sheet").style("margin-top:10vh;gap:8px"):
+    with open_sheet(place="position=top"):
         field = ui.input(placeholder="Project, model, deployment or node").props("outlined dense autofocus clearable")
         results = ui.list().props("dense")
 
@@ -58,8 +59,6 @@ async def open_jump(visit: Visit) -> None:
         field.on_value_change(draw)
         field.on("keydown.enter", go)
         draw()
-    dialog.on("hide", dialog.delete)
-    dialog.open()
 
 
 def show_places(found: list[Place]) -> None:

@@ -13,8 +13,11 @@ from nicegui import background_tasks, ui
 from airgate_web.domain.errors import Refusal, Unauthenticated
 from airgate_web.services.desk import Desk
 from airgate_web.services.users import find_session_user
+from airgate_web.ui.deploy import draw_deploy, draw_edit
+from airgate_web.ui.deployment import draw_deployment
 from airgate_web.ui.frame import show_refused_page
 from airgate_web.ui.home import draw_home
+from airgate_web.ui.model import draw_model
 from airgate_web.ui.project import draw_project
 from airgate_web.ui.projects import draw_projects
 from airgate_web.ui.pulse import Pulse
@@ -30,6 +33,10 @@ PAGES: tuple[tuple[str, Draw], ...] = (
     ("/", draw_home),
     ("/projects", draw_projects),
     ("/projects/{route}", draw_project),
+    ("/projects/{route}/models/{name}", draw_model),
+    ("/projects/{route}/deploy", draw_deploy),
+    ("/projects/{route}/deployments/{name}", draw_deployment),
+    ("/projects/{route}/deployments/{name}/edit", draw_edit),
 )
 
 

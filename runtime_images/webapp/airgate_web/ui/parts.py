@@ -60,14 +60,16 @@ def make_age(at: datetime.datetime | None) -> str:
 
 def show_button(label: str, do: Do, kind: str = "plain", icon: str = "") -> ui.button:
     """Draw a button. kind: deed (the one filled), plain, quiet or danger. A refusal is shown as it is."""
+    button = ui.button(label, on_click=lambda: press_safely(do), icon=icon or None, color=None)
+    return button.props("flat no-caps").classes(kind)
 
-    async def press() -> None:
-        try:
-            await do()
-        except Refusal as refusal:
-            show_refusal(refusal)
 
-    return ui.button(label, on_click=press, icon=icon or None, color=None).props("flat no-caps").classes(kind)
+async def press_safely(do: Do) -> None:
+    """Do a deed and show its refusal, if there is one."""
+    try:
+        await do()
+    except Refusal as refusal:
+        show_refusal(refusal)
 
 
 def show_link_button(label: str, target: str, kind: str = "plain", icon: str = "") -> ui.button:
@@ -161,6 +163,11 @@ def write_size(size: int) -> str:
             return f"{value:.0f}{THIN}{unit}" if unit == "B" or value >= 100 else f"{value:.1f}{THIN}{unit}"
         value /= 1000
     raise AssertionError("the last unit takes every value")
+
+
+def write_cores(millis: int) -> str:
+    """Return thousandths of a core as people read them: "1 core", "0.5 cores"."""
+    return "1 core" if millis == 1000 else f"{millis / 1000:g} cores"
 
 
 def write_count(count: int, one: str, many: str = "") -> str:

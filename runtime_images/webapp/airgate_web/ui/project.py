@@ -10,11 +10,12 @@ from airgate_web.services.deployments import DeploymentView, list_deployments
 from airgate_web.services.desk import Desk
 from airgate_web.services.models import list_models
 from airgate_web.services.projects import find_project, remove_project
-from airgate_web.ui.danger import ask_for_name
 from airgate_web.ui.drop_zone import show_drop_zone
-from airgate_web.ui.frame import frame, show_head
+from airgate_web.ui.frame import frame
+from airgate_web.ui.head import Deed, show_head
 from airgate_web.ui.live import LivePlace
 from airgate_web.ui.parts import make_badge, show_text
+from airgate_web.ui.sheets import ask_for_name
 from airgate_web.ui.tables import Cell, Column, show_table_card
 from airgate_web.ui.tabs import Tabs
 from airgate_web.ui.visit import Visit
@@ -62,10 +63,8 @@ async def draw_project(visit: Visit, route: str) -> None:
     sight = await visit.ask(find_content, visit.desk, route)
     project = sight.project
     with frame(visit, "Projects", (("Projects", "/projects"), (project.name, ""))):
-        with show_head(project.name, make_badge(project.route)), ui.button(icon="more_horiz", color=None) as more:
-            more.props("flat aria-label='More for this project'").classes("quiet")
-            with ui.menu().props("auto-close"):
-                ui.menu_item("Delete project", on_click=lambda: ask_to_remove(visit, project))
+        deeds = [Deed("Delete project", kind="rare", do=lambda: ask_to_remove(visit, project))]
+        show_head(project.name, make_badge(project.route), deeds)
         if project.description:
             show_text(project.description, "mute")
         tabs = Tabs(visit, ("Models", "Deployments"))
@@ -135,7 +134,7 @@ def make_row(view: DeploymentView) -> dict[str, object]:
     }
 
 
-def ask_to_remove(visit: Visit, project: Project) -> None:
+async def ask_to_remove(visit: Visit, project: Project) -> None:
     """Ask for the project's route before its models are lost."""
 
     async def remove() -> None:

@@ -11,9 +11,11 @@ from airgate_web.services.deployments import list_deployments
 from airgate_web.services.desk import Desk
 from airgate_web.services.models import list_models
 from airgate_web.services.projects import create_project, list_projects
-from airgate_web.ui.frame import frame, show_head
+from airgate_web.ui.frame import frame
+from airgate_web.ui.head import Deed, show_head
 from airgate_web.ui.live import LivePlace
-from airgate_web.ui.parts import box, show_button, show_text, show_wrong, write_refusal
+from airgate_web.ui.parts import show_wrong, write_refusal
+from airgate_web.ui.sheets import DRAWER, open_sheet, show_ends
 from airgate_web.ui.tables import Cell, Column, show_table_card
 from airgate_web.ui.visit import Visit
 
@@ -46,8 +48,7 @@ async def draw_projects(visit: Visit) -> None:
     """Draw the list of projects."""
     sight = await visit.ask(find_projects, visit.desk)
     with frame(visit, "Projects", (("Projects", ""),)):
-        with show_head("Projects"):
-            show_button("New project", lambda: open_form(visit), "deed", "add")
+        show_head("Projects", deeds=[Deed("New project", "add", "deed", do=lambda: open_form(visit))])
         LivePlace(visit, sight, lambda: find_projects(visit.desk), show_projects)
 
 
@@ -78,19 +79,14 @@ def show_projects(projects: tuple[ProjectSight, ...], title: str = "") -> None:
 
 
 async def open_form(visit: Visit) -> None:
-    """Ask for a new project in a drawer; the route follows the name until it is written by hand."""
-    with ui.dialog().props("position=right full-height") as dialog, box("sheet"):
-        show_text("New project", "h2", "h2")
+    """Ask for a new project in a drawer."""
+    with open_sheet("New project", DRAWER) as dialog:
         form = ProjectForm(visit)
-        with box("ends"):
-            ui.button("Cancel", on_click=dialog.close, color=None).props("flat no-caps").classes("quiet")
-            show_button("Create project", form.create, "deed")
-    dialog.on("hide", dialog.delete)
-    dialog.open()
+        show_ends(dialog, "Create project", form.create)
 
 
 class ProjectForm:
-    """The fields of a new project, checked while one types."""
+    """The fields of a new project, checked while one types; the route follows the name until it is written by hand."""
 
     def __init__(self, visit: Visit) -> None:
         self._visit = visit
@@ -103,14 +99,10 @@ class ProjectForm:
         self._check()
 
     async def create(self) -> None:
-        """Make the project and go there; a refusal stands under the fields."""
+        """Make the project and go there."""
         visit = self._visit
         words = (self._name.value or "", self._route.value or "", self._about.value or "")
-        try:
-            made = await visit.act(create_project, visit.desk, visit.user, *words)
-        except Refusal as refusal:
-            self._wrong.text = write_refusal(refusal)
-            return
+        made = await visit.act(create_project, visit.desk, visit.user, *words)
         ui.navigate.to(f"/projects/{made.route}")
 
     def _follow_name(self) -> None:

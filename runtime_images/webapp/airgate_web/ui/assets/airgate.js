@@ -16,7 +16,8 @@
   const age = (seconds) => {
     const ahead = seconds < 0;
     const found = steps.find(([size]) => Math.abs(seconds) >= size);
-    const text = found ? `${Math.floor(Math.abs(seconds) / found[0])} ${found[1]}` : ahead ? "a moment" : "just now";
+    const round = ahead ? Math.round : Math.floor;
+    const text = found ? `${round(Math.abs(seconds) / found[0])} ${found[1]}` : ahead ? "a moment" : "just now";
     return ahead ? `in ${text}` : text;
   };
   const applyAges = () => {

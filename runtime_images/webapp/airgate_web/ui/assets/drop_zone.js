@@ -10,7 +10,7 @@ const left = (seconds) => (seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ro
 export default {
   props: { address: String, noun: String, known: Object, fixed: String, keep: Boolean },
   template: `
-    <div class="drop" :class="{ over, busy: step === 'sending' || step === 'checking' }" @click="choose"
+    <div class="drop" :class="{ over, idle: step === 'idle' }" @click="choose"
          @dragover.prevent="over = step === 'idle'" @dragleave="over = false" @drop.prevent="drop">
       <input ref="input" type="file" class="only-reader" tabindex="-1" :aria-label="'Choose a ' + noun + ' file'"
              @change="take($event.target.files[0])" @click.stop>

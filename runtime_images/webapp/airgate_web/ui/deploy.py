@@ -1,0 +1,77 @@
+"""Deploying a version, and changing what is deployed: one form for both."""
+
+from collections.abc import Awaitable, Callable
+
+from nicegui import ui
+
+from airgate_web.domain.deployment import Deployment
+from airgate_web.domain.errors import NotFound, Refusal
+from airgate_web.services.deployments import change_deployment, create_deployment, find_deployment
+from airgate_web.services.projects import find_project
+from airgate_web.ui.deploy_form import Choices, DeployForm, Start, choose_name, find_choices, find_start
+from airgate_web.ui.frame import frame
+from airgate_web.ui.head import show_head
+from airgate_web.ui.parts import show_button, show_link_button
+from airgate_web.ui.visit import Visit
+
+
+async def draw_deploy(visit: Visit, route: str) -> None:
+    """Draw the form for a new deployment; ?model and ?version say of what."""
+    project = await visit.ask(find_project, visit.desk, route)
+    choices = await visit.ask(find_choices, visit.desk, route)
+    start = choose_start(choices, visit.query)
+    back = f"/projects/{route}/models/{start.model}?version={start.version}"
+    crumbs = (("Projects", "/projects"), (project.name, f"/projects/{route}"), ("Deploy", ""))
+    with frame(visit, "Projects", crumbs, f"Deploy {start.model}"):
+        show_head(f"Deploy {start.model}")
+        form = DeployForm(visit, route, choices, start)
+
+        async def deploy() -> Deployment:
+            return await visit.act(create_deployment, visit.desk, visit.user, route, form.name, form.read())
+
+        show_ends(form, deploy, route, back)
+
+
+async def draw_edit(visit: Visit, route: str, name: str) -> None:
+    """Draw the form for changing a deployment."""
+    project = await visit.ask(find_project, visit.desk, route)
+    view = await visit.ask(find_deployment, visit.desk, route, name)
+    choices = await visit.ask(find_choices, visit.desk, route)
+    page = f"/projects/{route}/deployments/{name}"
+    crumbs = (("Projects", "/projects"), (project.name, f"/projects/{route}"), (name, page), ("Edit", ""))
+    with frame(visit, "Projects", crumbs, f"Edit {name}"):
+        show_head(f"Edit {name}")
+        form = DeployForm(visit, route, choices, find_start(view.deployment))
+
+        async def change() -> Deployment:
+            return await visit.act(change_deployment, visit.desk, visit.user, route, name, form.read())
+
+        show_ends(form, change, route, page)
+
+
+def choose_start(choices: Choices, query: dict[str, str]) -> Start:
+    """Return what a new deployment's form begins with; NotFound when the project has no such version."""
+    model = query.get("model") or next((one.name for one in choices.models), "")
+    versions = choices.versions.get(model, ())
+    wanted = query.get("version") or "latest"
+    version = next((one for one in versions if wanted in ("latest", str(one.version))), None)
+    if version is None:
+        raise NotFound("There is no such version to deploy.", "Upload a model into this project first.")
+    fitting = next((one.slug for one in choices.runtimes if version.format in one.formats), "")
+    return Start(choose_name(model, choices.taken), model, version.version, fitting)
+
+
+def show_ends(form: DeployForm, do: Callable[[], Awaitable[Deployment]], route: str, back: str) -> None:
+    """Draw the buttons: away, and the deed."""
+
+    async def press() -> None:
+        try:
+            made = await do()
+        except Refusal as refusal:
+            form.refuse(refusal)
+            return
+        ui.navigate.to(f"/projects/{route}/deployments/{made.name}")
+
+    with form.place:
+        show_link_button("Cancel", back, "quiet")
+        form.button = show_button(form.deed, press, "deed", "rocket_launch")

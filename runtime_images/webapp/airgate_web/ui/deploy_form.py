@@ -1,0 +1,243 @@
+"""The form of a deployment's wish: checked while one types, with what it will cost beside it."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nicegui import background_tasks, ui
+
+from airgate_web.domain.deployment import Deployment
+from airgate_web.domain.errors import Conflict, Refusal
+from airgate_web.domain.model import Model, ModelVersion
+from airgate_web.domain.names import read_route
+from airgate_web.domain.runtime import Runtime, RuntimeKind
+from airgate_web.services.deployments import DeploymentWish, find_predict_path, list_deployments, read_wish
+from airgate_web.services.desk import Desk
+from airgate_web.services.models import list_models, list_versions
+from airgate_web.services.overview import Overview, find_overview
+from airgate_web.services.runtimes import list_runtimes
+from airgate_web.ui.fields import Stepper
+from airgate_web.ui.parts import box, card, show_wrong, write_refusal
+from airgate_web.ui.visit import Visit
+
+NO_CARD = "No accelerator"
+PAUSE_S = 0.2  # how long typing must rest before the services are asked
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a deployment of a project may be made of. taken: names that are in use."""
+
+    models: tuple[Model, ...]
+    versions: dict[str, tuple[ModelVersion, ...]]
+    runtimes: tuple[Runtime, ...]
+    overview: Overview
+    taken: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What the form begins with."""
+
+    name: str
+    model: str
+    version: int
+    runtime: str = ""
+    cpu: str = "1"
+    memory: str = "1"
+    accelerators: int = 0
+    resource: str = ""
+    replicas: int = 1
+    fixed: bool = False  # the name stays: an existing deployment is changed
+
+
+def find_choices(desk: Desk, route: str) -> Choices:
+    """Return what there is to choose from; NotFound when there is no such project."""
+    models = tuple(list_models(desk, route))
+    return Choices(
+        models,
+        {model.name: tuple(list_versions(desk, route, model.name)) for model in models},
+        tuple(list_runtimes(desk, RuntimeKind.ENVIRONMENT)),
+        find_overview(desk),
+        frozenset(view.deployment.name for view in list_deployments(desk, route)),
+    )
+
+
+def find_start(deployment: Deployment) -> Start:
+    """Return the form's start for changing a deployment."""
+    amounts = deployment.amounts
+    return Start(
+        name=deployment.name,
+        model=deployment.model.name,
+        version=deployment.model.version,
+        runtime=deployment.runtime,
+        cpu=f"{amounts.cpu_millis / 1000:g}",
+        memory=f"{amounts.memory_mib / 1024:g}",
+        accelerators=amounts.accelerators,
+        resource=amounts.resource,
+        replicas=deployment.replicas,
+        fixed=True,
+    )
+
+
+class DeployForm:
+    """Fields, preview and the sentence that the server would refuse with. `button` is enabled while there is none."""
+
+    def __init__(self, visit: Visit, route: str, choices: Choices, start: Start) -> None:
+        self._visit, self._route, self._choices, self._start = visit, route, choices, start
+        self._asked = 0  # counts the checks, so that a slow one cannot overwrite a later one
+        self.button: ui.button | None = None
+        with box("wide-narrow"):
+            with card():
+                self._show_what()
+                self._show_amounts()
+                self._wrong = show_wrong()
+                self.place = box("ends line")
+            with card("What it will be"):
+                self._address = ui.label().classes("mono")
+                self._cost = ui.label()
+                self._wait = ui.label().classes("mute small")
+        self._check()
+
+    @property
+    def name(self) -> str:
+        """The deployment's name as typed."""
+        return (self._name.value or "").strip()
+
+    @property
+    def deed(self) -> str:
+        """What the filled button says."""
+        return f"{'Apply to' if self._start.fixed else 'Deploy'} {self._model.value} v{self._version.value}"
+
+    def read(self) -> DeploymentWish:
+        """Return the wish as typed; the services check it."""
+        return DeploymentWish(
+            model=self._model.value or "",
+            version=self._version.value or "latest",
+            runtime=self._runtime.value or "",
+            cpu=self._cpu.value or "",
+            memory=self._memory.value or "",
+            accelerators=self._cards.value if self._resource.value else 0,
+            resource=self._resource.value or "",
+            replicas=self._replicas.value,
+        )
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Show why the wish was refused."""
+        self._wrong.text = write_refusal(refusal)
+
+    def _show_what(self) -> None:
+        start = self._start
+        self._name = ui.input("Name", value=start.name, on_change=self._check).props("outlined dense maxlength=60")
+        self._name.props("readonly" if start.fixed else "autofocus")
+        with box("two"):
+            self._model = ui.select(
+                [model.name for model in self._choices.models], label="Model", value=start.model, on_change=self._pick
+            ).props("outlined dense options-dense")
+            self._version = ui.select(
+                self._find_versions(start.model), label="Version", value=start.version, on_change=self._check
+            ).props("outlined dense options-dense")
+        names = {one.slug: one.name for one in self._choices.runtimes}
+        first = start.runtime if start.runtime in names else next(iter(names), None)
+        self._runtime = ui.select(names, label="Runtime", value=first, on_change=self._check)
+        self._runtime.props("outlined dense options-dense")
+
+    def _show_amounts(self) -> None:
+        start = self._start
+        with box("two"):
+            self._cpu = ui.input("CPU, cores", value=start.cpu, on_change=self._check)
+            self._memory = ui.input("Memory, GiB", value=start.memory, on_change=self._check)
+            for field in (self._cpu, self._memory):
+                field.props("outlined dense inputmode=decimal")
+        kinds = {"": NO_CARD} | {gauge.resource: gauge.resource for gauge in self._choices.overview.gauges}
+        kinds |= {start.resource: start.resource or NO_CARD}
+        self._resource = ui.select(kinds, label="Accelerator", value=start.resource, on_change=self._pick_cards)
+        self._resource.props("outlined dense options-dense")
+        self._cards = Stepper("Accelerators for each replica, whole cards", start.accelerators, 0, self._check)
+        self._cards.show(bool(start.resource))
+        self._replicas = Stepper("Replicas", start.replicas, 1, self._check)
+
+    def _find_versions(self, model: str) -> dict[int, str]:
+        newest, *older = self._choices.versions.get(model) or (None,)
+        found = {newest.version: f"v{newest.version} · newest"} if newest else {}
+        return found | {one.version: f"v{one.version}" for one in older if one}
+
+    def _pick(self) -> None:
+        versions = self._find_versions(self._model.value)
+        self._version.set_options(versions, value=next(iter(versions), None))
+        self._check()
+
+    def _pick_cards(self) -> None:
+        self._cards.set(max(1, self._cards.count()) if self._resource.value else 0)
+        self._cards.show(bool(self._resource.value))
+        self._check()
+
+    def _check(self) -> None:
+        if not hasattr(self, "_wait"):  # a field changed while the form is being drawn
+            return
+        self._asked += 1
+        self._preview()
+        background_tasks.create(self._judge(self._asked), name="check a wish")
+
+    async def _judge(self, number: int) -> None:
+        await asyncio.sleep(PAUSE_S)
+        if number != self._asked:
+            return
+        sentence = await self._visit.ask(find_wrong, self._visit.desk, self._route, self)
+        if number == self._asked:
+            self._wrong.text = sentence
+            if self.button:
+                self.button.set_enabled(not sentence)
+
+    def _preview(self) -> None:
+        self._address.text = self._visit.origin + find_predict_path(self._route, self.name or "…")
+        cards, replicas = self._cards.count() if self._resource.value else 0, self._replicas.count()
+        self._cost.text = find_cost(self._cpu.value or "", self._memory.value or "", replicas)
+        gauge = next((one for one in self._choices.overview.gauges if one.resource == self._resource.value), None)
+        self._cards.note(f"{gauge.free} of {gauge.total} free" if gauge else "")
+        held = count_own(self._choices.overview, f"{self._route}/{self.name}", self._resource.value)
+        self._wait.text = find_card_cost(cards * replicas, gauge.free + held, gauge.resource) if gauge else ""
+        if self.button:
+            self.button.text = self.deed
+
+    def is_new_name_taken(self) -> bool:
+        """Return whether another deployment has the name."""
+        return not self._start.fixed and self.name in self._choices.taken
+
+
+def find_wrong(desk: Desk, route: str, form: DeployForm) -> str:
+    """Return the sentence that the services would refuse the form with, or ""."""
+    try:
+        read_route("Deployment name", form.name)
+        if form.is_new_name_taken():
+            raise Conflict(f"There is a deployment '{form.name}' already.", "Choose another name, or edit that one.")
+        read_wish(desk, route, form.read())
+    except Refusal as refusal:
+        return write_refusal(refusal)
+    return ""
+
+
+def find_cost(cpu: str, memory: str, replicas: int) -> str:
+    """Return what all replicas take of the nodes."""
+    times = f", {replicas} times" if replicas > 1 else ""
+    return f"Takes {cpu or '?'} {'core' if cpu == '1' else 'cores'} and {memory or '?'} GiB{times}."
+
+
+def find_card_cost(wanted: int, free: int, resource: str) -> str:
+    """Return what a deployment takes of the cards, and whether it must wait. free: its own cards are counted in."""
+    if not wanted:
+        return ""
+    wait = f", so it waits for {wanted - free}" if wanted > free else ""
+    return f"Takes {wanted} {resource}; {free} free now{wait}."
+
+
+def count_own(overview: Overview, owner: str, resource: str) -> int:
+    """Return how many cards of a kind a deployment holds already."""
+    return sum(one.count for one in overview.holders if one.owner == owner and one.resource == resource)
+
+
+def choose_name(model: str, taken: Sequence[str] | frozenset[str]) -> str:
+    """Return a free name for a deployment of `model`."""
+    if model not in taken:
+        return model
+    return next(name for name in (f"{model}-{number}" for number in range(2, len(taken) + 3)) if name not in taken)

@@ -1,0 +1,193 @@
+"""A deployment: whether it answers, why not if it does not, how to call it, and who may."""
+
+from dataclasses import dataclass
+from html import escape
+
+from nicegui import ui
+
+from airgate_web.domain.deployment import Token
+from airgate_web.domain.model import Signature
+from airgate_web.domain.project import Project
+from airgate_web.domain.runtime import Runtime
+from airgate_web.domain.scaffold import make_curl, make_sample, make_tensors
+from airgate_web.domain.workload import Holder, Observation, Replica, ReplicaState
+from airgate_web.services.deployments import DeploymentView, find_deployment, remove_deployment
+from airgate_web.services.desk import Desk
+from airgate_web.services.projects import find_project
+from airgate_web.services.tokens import list_tokens
+from airgate_web.ui.frame import frame
+from airgate_web.ui.head import Deed, show_head
+from airgate_web.ui.live import LivePlace
+from airgate_web.ui.parts import (
+    box,
+    card,
+    make_age,
+    make_badge,
+    make_chip,
+    make_link,
+    show_attention,
+    show_code,
+    show_facts,
+    show_note,
+    write_cores,
+)
+from airgate_web.ui.sheets import ask_for_name
+from airgate_web.ui.tables import Cell, Column, show_table_card
+from airgate_web.ui.tokens import show_tokens
+from airgate_web.ui.visit import Visit
+
+REPLICAS = (
+    Column("name", "Replica"),
+    Column("state", "State"),
+    Column("node", "Node"),
+    Column("cards", "Cards"),
+    Column("device", "Computes on"),
+    Column("restarts", "Restarts", end=True),
+    Column("started", "Age"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentSight:
+    """What the page shows. signature: of the deployed version; None when that was removed meanwhile."""
+
+    project: Project
+    view: DeploymentView
+    runtime: Runtime | None
+    signature: Signature | None
+    holders: tuple[Holder, ...]
+    tokens: tuple[Token, ...]
+
+
+async def draw_deployment(visit: Visit, route: str, name: str) -> None:
+    """Draw a deployment's page."""
+    sight = await visit.ask(find_sight, visit.desk, route, name)
+    crumbs = (("Projects", "/projects"), (sight.project.name, f"/projects/{route}"), (name, ""))
+    with frame(visit, "Projects", crumbs):
+        LivePlace(visit, sight, lambda: find_sight(visit.desk, route, name), lambda now: show_deployment(visit, now))
+
+
+def find_sight(desk: Desk, route: str, name: str) -> DeploymentSight:
+    """Return what the page shows now; NotFound when there is no such deployment."""
+    view = find_deployment(desk, route, name)
+    model = view.deployment.model
+    version = desk.store.find_version(route, model.name, model.version)
+    observation, _ = desk.store.find_observation() or (Observation(), None)
+    return DeploymentSight(
+        find_project(desk, route),
+        view,
+        desk.store.find_runtime(view.deployment.runtime),
+        version.signature if version else None,
+        observation.holders,
+        tuple(list_tokens(desk, route, name)),
+    )
+
+
+def show_deployment(visit: Visit, sight: DeploymentSight) -> None:
+    """Draw state first, then trouble, then how to call it, then what runs."""
+    view, one = sight.view, sight.view.deployment
+    page = f"/projects/{one.route}/deployments/{one.name}"
+    deeds = [
+        Deed("Edit", "tune", target=f"{page}/edit"),
+        Deed("Delete", "delete", "danger", do=lambda: ask_to_remove(visit, sight)),
+    ]
+    show_head(one.name, make_state(view) + make_badge(f"{one.model.name} v{one.model.version}"), deeds)
+    if view.sentence:
+        show_attention_with_links(sight)
+    if view.status and view.status.notice:
+        show_note(view.status.notice)
+    with box("wide-narrow"):
+        with box("stack"):
+            show_calls(visit, sight)
+            show_tokens(visit, one.route, one.name, sight.tokens)
+        show_wish(sight)
+    show_replicas(view)
+
+
+def make_state(view: DeploymentView) -> str:
+    """Return the state of the whole, as markup."""
+    status = view.status
+    if status is None or status.wanted <= 1:
+        return make_chip(view.state)
+    return make_chip(view.state, f"{view.state.value} · {status.ready} of {status.wanted} replicas")
+
+
+def show_attention_with_links(sight: DeploymentSight) -> None:
+    """Draw why it is not ready; whoever holds what it waits for is a link."""
+    owner = sight.view.deployment.owner
+    others = sorted({one.owner for one in sight.holders if one.owner != owner and one.owner in sight.view.sentence})
+    links = " · ".join(make_link(f"Open {other}", find_page(other)) for other in others)
+    cards = make_link("Show cards", "/accelerators") if sight.view.deployment.amounts.accelerators else ""
+    show_attention(sight.view.sentence, " · ".join(part for part in (links, cards) if part))
+
+
+def find_page(owner: str) -> str:
+    """Return the page of a deployment that is known as "route/name"."""
+    route, _, name = owner.partition("/")
+    return f"/projects/{route}/deployments/{name}"
+
+
+def show_calls(visit: Visit, sight: DeploymentSight) -> None:
+    """Draw the address and how to call it."""
+    one = sight.view.deployment
+    with card("Call it"):
+        show_code(visit.origin + sight.view.path)
+        if sight.signature is None:
+            return
+        show_code(make_curl(visit.origin + sight.view.path, make_sample(sight.signature)), "Records")
+        path = sight.view.path.removesuffix("predict") + f"v2/models/{one.model.name}/infer"
+        with ui.expansion("Open Inference Protocol").props("dense").classes("fold"):
+            show_code(make_curl(visit.origin + path, make_tensors(sight.signature)))
+
+
+def show_wish(sight: DeploymentSight) -> None:
+    """Draw what was asked for."""
+    one, amounts = sight.view.deployment, sight.view.deployment.amounts
+    cards = f"{amounts.accelerators} × {amounts.resource}" if amounts.accelerators else "none"
+    model = make_link(f"{one.model.name} v{one.model.version}", f"/projects/{one.route}/models/{one.model.name}")
+    with card("Asked for"):
+        show_facts(
+            [
+                ("Model", model),
+                ("Runtime", escape(sight.runtime.name if sight.runtime else one.runtime)),
+                ("Replicas", str(one.replicas)),
+                ("CPU", f"{write_cores(amounts.cpu_millis)} each"),
+                ("Memory", f"{amounts.memory_mib / 1024:g} GiB each"),
+                ("Accelerators", escape(f"{cards} each" if amounts.accelerators else cards)),
+                ("Deployed", f"{make_age(one.created)} · {escape(one.created_by)}"),
+                ("Changes", str(one.generation - 1)),
+            ]
+        )
+
+
+def show_replicas(view: DeploymentView) -> None:
+    """Draw what runs."""
+    replicas = view.status.replicas if view.status else ()
+    show_table_card("Replicas", REPLICAS, [make_row(one) for one in replicas], "Nothing runs yet.")
+    for one in replicas:
+        if one.reason and one.state in (ReplicaState.FAILED, ReplicaState.STARTING):
+            show_code(one.reason, one.name)
+
+
+def make_row(replica: Replica) -> dict[str, object]:
+    """Return a replica as a row."""
+    return {
+        "name": Cell(replica.name, mono=True),
+        "state": replica.state,
+        "node": replica.node or "–",
+        "cards": ", ".join(replica.devices) or "–",
+        "device": replica.device or "–",
+        "restarts": replica.restarts,
+        "started": replica.started or "–",
+    }
+
+
+async def ask_to_remove(visit: Visit, sight: DeploymentSight) -> None:
+    """Ask for the deployment's name before it goes."""
+    one = sight.view.deployment
+
+    async def remove() -> None:
+        await visit.act(remove_deployment, visit.desk, visit.user, one.route, one.name)
+        ui.navigate.to(f"/projects/{one.route}?tab=deployments")
+
+    ask_for_name("Delete", one.name, "It stops answering at once, and its tokens end. The model stays.", remove)

@@ -1,0 +1,95 @@
+"""Test a version: an input on one side, and on the other what one call of the model answers."""
+
+from collections.abc import Sequence
+from html import escape
+
+from nicegui import ui
+
+from airgate_web.domain.errors import Refusal
+from airgate_web.domain.model import ModelVersion
+from airgate_web.domain.runtime import Runtime
+from airgate_web.domain.scaffold import make_curl
+from airgate_web.domain.workload import ReplicaState
+from airgate_web.ports import TrialRun
+from airgate_web.services.trials import run_trial
+from airgate_web.ui.input_form import InputForm
+from airgate_web.ui.parts import (
+    box,
+    card,
+    make_chip,
+    show_attention,
+    show_bars,
+    show_button,
+    show_code,
+    show_html,
+    show_text,
+    write_refusal,
+)
+from airgate_web.ui.pictures import find_shares, write_json, write_seconds
+from airgate_web.ui.visit import Visit
+
+
+class ModelTest:
+    """The Test tab of one version. A test holds nothing: once it is done, process and card are free again."""
+
+    def __init__(self, visit: Visit, version: ModelVersion, runtimes: Sequence[Runtime]) -> None:
+        self._visit, self._version = visit, version
+        with box("two"):
+            with card():
+                self._input = InputForm(version.signature)
+                self._runtime = ui.select({one.slug: one.name for one in runtimes}, label="Runtime")
+                self._runtime.props("outlined dense options-dense").set_value(next((r.slug for r in runtimes), None))
+                with box("line"):
+                    self._button = show_button("Run test", self._run, "deed", "play_arrow")
+                    ui.button("Fill in sample", on_click=self._input.sample, color=None).props("flat no-caps").classes(
+                        "quiet"
+                    )
+            self._output = card().props("aria-live=polite")
+            with self._output:
+                show_text("Output", "h2", "h2")
+                show_text("Run the test to see what the model answers.", "mute")
+
+    async def _run(self) -> None:
+        visit, version = self._visit, self._version
+        self._input.wrong.text = ""
+        try:
+            body = self._input.read()
+            self._button.props("loading")
+            place = version.project, version.model, version.version
+            run = await visit.act(
+                run_trial, visit.desk, visit.user, *place, args=body["args"], runtime=self._runtime.value or ""
+            )
+        except Refusal as refusal:
+            self._input.wrong.text = write_refusal(refusal)
+            return
+        finally:
+            self._button.props(remove="loading")
+        self._output.clear()
+        with self._output:
+            show_run(run)
+            self._show_call(body)
+
+    def _show_call(self, body: dict[str, object]) -> None:
+        version = self._version
+        path = f"/api/v2/projects/{version.project}/models/{version.model}/versions/{version.version}/test"
+        show_code(make_curl(self._visit.origin + path, body), "Run this test from a script")
+
+
+def show_run(run: TrialRun) -> None:
+    """Draw what came of one test: the picture first, then the words."""
+    with box("line"):
+        show_text("Output", "h2", "h2")
+        state = ReplicaState.READY if run.ok else ReplicaState.FAILED
+        show_html(make_chip(state, f"{write_seconds(run.seconds)} on {run.device or 'an unknown device'}"))
+        show_text(f"loaded in {write_seconds(run.load_seconds)}, then released", "mute small")
+    if not run.ok:
+        show_attention(run.error or "The model failed.", escape(run.hint))
+    shares = find_shares(run.result)
+    if shares:
+        show_bars(shares)
+    if run.ok:
+        show_code(write_json(run.result), "Result")
+    if run.stdout.strip():
+        show_code(run.stdout.rstrip(), "stdout")
+    if run.stderr.strip():
+        show_code(run.stderr.rstrip(), "stderr")
