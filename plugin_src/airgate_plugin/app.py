@@ -10,6 +10,7 @@ from airgate_kit.names import RESOURCE_GPU
 from airgate_plugin.config import Settings
 from airgate_plugin.errors import HostUnreadable
 from airgate_plugin.inventory import Inventory
+from airgate_plugin.kubelet.cdi import CdiFile
 from airgate_plugin.kubelet.registrar import Registrar
 from airgate_plugin.model import Observation, Registration, Snapshot
 from airgate_plugin.policy.merge import Rules, merge_observations
@@ -71,6 +72,7 @@ class App:
         self._clock = clock
         self._registrars: dict[str, Registrar] = {}
         self._over = threading.Event()
+        self._cdi = CdiFile(settings.cdi_dir)
         rounds = build_rounds(settings, clock)
         inventory = Inventory()
         rules = Rules(settings.sku_resources, settings.qids)
@@ -121,6 +123,7 @@ class App:
         """Start a registrar for each resource as soon as it has a device; late ones included."""
         snapshot = self.find_snapshot()
         while not self._over.is_set():
+            self._cdi.apply(snapshot)
             for resource in snapshot.find_resources():
                 if resource not in self._registrars:
                     self._start_registrar(resource)
@@ -129,7 +132,7 @@ class App:
     def _start_registrar(self, resource: str) -> None:
         settings = self._settings
         prefix = "" if resource == RESOURCE_GPU else settings.host_prefix
-        registrar = Registrar(resource, settings.kubelet_dir, self._parts.inventory, prefix, self._clock)
+        registrar = Registrar(resource, settings.kubelet_dir, self._parts.inventory, prefix, self._cdi, self._clock)
         registrar.start()
         self._registrars[resource] = registrar
 

@@ -34,6 +34,7 @@ class Settings:
     host_root: Path = Path("/")
     host_prefix: str = ""
     kubelet_dir: Path = Path("/var/lib/kubelet/device-plugins")
+    cdi_dir: Path | None = None
     qaic_util: str = f"{TOOLS}/qaic-util"
     qaic_util_timeout: float = 5.0
     qaic_util_period: float = 5.0
@@ -50,6 +51,11 @@ def read_folder(text: str) -> Path:
     if not text.startswith("/"):
         raise ValueError("must be an absolute path")
     return Path(text)
+
+
+def read_optional_folder(text: str) -> Path | None:
+    """Return an absolute folder; None for nothing."""
+    return read_folder(text) if text else None
 
 
 def read_kubelet_dir(text: str) -> Path:
@@ -132,6 +138,7 @@ SETTINGS = (
     Setting("host_root", read_folder, "Where the host's /sys, /dev, /etc and /opt lie for this process", "/"),
     Setting("host_prefix", read_prefix, "Where that tree lies on the host itself; not / only for a simulated one", "/"),
     Setting("kubelet_dir", read_kubelet_dir, "The kubelet's folder of sockets", "/var/lib/kubelet/device-plugins"),
+    Setting("cdi_dir", read_optional_folder, "The runtime's folder of CDI files, e.g. /var/run/cdi; none: no CDI", ""),
     Setting("qaic_util", read_program, "Qualcomm's query program, or a file with its output", f"{TOOLS}/qaic-util"),
     Setting("qaic_util_timeout", read_seconds, "Seconds after which a query is ended", "5"),
     Setting("qaic_util_period", read_seconds, "Seconds between two queries", "5"),

@@ -154,7 +154,8 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What one container gets: environment, and device nodes as the host names them (all read and write)."""
+    """What one container gets: environment, device nodes as the host names them (all read and write), CDI names."""
 
     envs: Mapping[str, str]
     nodes: tuple[str, ...]
+    cdi: tuple[str, ...] = ()

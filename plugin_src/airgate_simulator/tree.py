@@ -14,8 +14,9 @@ from airgate_simulator.plan import Soc
 # the tree's /sys, /dev and /opt must find it.
 FACTS_FILE = "opt/qti-aic/simulated.json"
 GROUP_QAIC = 995  # the simulated host's group id of `qaic`
+NODE_MODE = 0o660  # as the SDK's udev rule has it: root and the group `qaic`
 DEVICE_FILES = ("plain", "mknod")
-NULL_DEVICE = os.makedev(1, 3)  # mknod makes a second /dev/null: a real device node that any container may open
+NULL_DEVICE = os.makedev(1, 3)  # mknod makes a second /dev/null: a real device node that a runtime accepts
 NOTICE = "Everything in this folder is SIMULATED by airgate-simulate-qaic. No Qualcomm card is behind it.\n"
 
 
@@ -113,10 +114,11 @@ def _write_accel(root: Path, address: str, accel: int, device_files: str) -> Non
     if node.exists():
         return
     if device_files == "plain":
-        node.touch(mode=0o660)
+        node.touch(mode=NODE_MODE)
         return
-    os.mknod(node, mode=stat.S_IFCHR | 0o666, device=NULL_DEVICE)
-    node.chmod(0o666)  # mknod obeys the umask; a workload with any user must be able to open it
+    os.mknod(node, mode=stat.S_IFCHR | NODE_MODE, device=NULL_DEVICE)
+    node.chmod(NODE_MODE)  # mknod obeys the umask
+    os.chown(node, 0, GROUP_QAIC)
 
 
 def _write_neighbour(root: Path) -> None:

@@ -1,5 +1,6 @@
 """Registration, lists and grants over the real protocol, through everything a kubelet does to its plugins."""
 
+import json
 from pathlib import Path
 
 import grpc
@@ -60,6 +61,36 @@ def test_a_grant_has_nodes_visible_devices_and_the_group(kubelet: ReplayedKubele
     assert second.envs["QAIC_VISIBLE_DEVICES"] == "0"
 
 
+def test_a_grant_names_cdi_devices_that_lie_ready(
+    host: Path, tmp_path: Path, kubelet: ReplayedKubelet, start_plugin: StartPlugin
+) -> None:
+    """With a CDI folder a container's user comes into the host's group, by a file that is there before the grant."""
+    start_plugin(cdi_dir=str(tmp_path))
+    kubelet.wait_list(RESOURCE_QAIC, is_all_healthy)
+    (answer,) = kubelet.allocate(RESOURCE_QAIC, [ULTRA]).container_responses
+    assert [each.name for each in answer.cdi_devices] == [f"airgate.io/qaic={ULTRA}"]
+    assert answer.devices, "nodes are granted beside CDI: a daemon-reload can take CDI's away"
+    (path,) = tmp_path.glob("*.json")
+    spec = json.loads(path.read_text())
+    assert (spec["cdiVersion"], spec["kind"]) == ("0.7.0", "airgate.io/qaic")
+    assert {"name": ULTRA, "containerEdits": {"additionalGids": [995]}} in spec["devices"]
+    assert len(spec["devices"]) == 8
+    path.unlink()
+    assert kubelet.allocate(RESOURCE_QAIC, [ULTRA]).container_responses[0].cdi_devices
+    assert path.exists()
+
+
+def test_a_cdi_folder_that_cannot_be_written_costs_the_group_alone(
+    tmp_path: Path, kubelet: ReplayedKubelet, start_plugin: StartPlugin
+) -> None:
+    """Naming a CDI device that the runtime cannot find would fail the pod; so none is named, and the log says why."""
+    start_plugin(cdi_dir=str(tmp_path / "absent"))
+    kubelet.wait_list(RESOURCE_QAIC, is_all_healthy)
+    (answer,) = kubelet.allocate(RESOURCE_QAIC, [ULTRA]).container_responses
+    assert answer.devices
+    assert not answer.cdi_devices
+
+
 @pytest.mark.parametrize(
     "containers",
     [[["0000:99:00.0"]], [[ULTRA, ULTRA]], [[ULTRA], [ULTRA]]],
@@ -110,8 +141,9 @@ def test_a_sick_qaic_util_harms_no_card(
     host: Path, kubelet: ReplayedKubelet, start_plugin: StartPlugin, mode: str
 ) -> None:
     """A query program that hangs, fails or prints nonsense is reported, and the cards stay as they are."""
-    app = start_plugin(qaic_util_timeout="0.5")
+    app = start_plugin(qaic_util_timeout="2")
     kubelet.wait_list(RESOURCE_QAIC, is_all_healthy)
+    wait_until(lambda: all(each.serial for each in app.find_snapshot().devices))
     before = {each.id: (each.card, each.sku, each.qid) for each in app.find_snapshot().devices}
     apply_util_mode(host, mode)
     if mode != "missing-serial":

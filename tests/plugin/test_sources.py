@@ -1,6 +1,7 @@
 """What each source makes of hosts as they are: shared classes, old drivers, half-written files, odd output."""
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,17 @@ def test_a_node_without_a_device_behind_it_is_offline(host: Path) -> None:
     seen = {each.address: each for each in QaicSysfs(HostFiles(host)).look().sightings}
     assert seen["0000:12:00.0"].node_state is NodeState.OFFLINE
     assert seen["0000:11:00.0"].node_state is NodeState.OPENS
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make device nodes")
+def test_made_nodes_belong_to_the_group_as_the_sdk_has_them(tmp_path: Path) -> None:
+    """With --device-files mknod a node is a real one, of mode 0660 and the host's group `qaic`, and it opens."""
+    write_tree(tmp_path / "host", plan_socs(1, "pro"), device_files="mknod")
+    found = (tmp_path / "host/dev/accel/accel0").stat()
+    assert stat.S_ISCHR(found.st_mode)
+    assert (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) == (0o660, 0, 995)
+    (sighting,) = QaicSysfs(HostFiles(tmp_path / "host")).look().sightings
+    assert sighting.node_state is NodeState.OPENS
 
 
 def test_output_of_other_sdk_releases_is_understood() -> None:

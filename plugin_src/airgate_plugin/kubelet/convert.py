@@ -51,4 +51,5 @@ def _write_grant(grant: Grant, host_prefix: str) -> pb.ContainerAllocateResponse
         pb.DeviceSpec(container_path=node, host_path=f"{host_prefix}{node}", permissions=READ_WRITE)
         for node in grant.nodes
     ]
-    return pb.ContainerAllocateResponse(envs=dict(grant.envs), devices=nodes)
+    cdi = [pb.CDIDevice(name=name) for name in grant.cdi]
+    return pb.ContainerAllocateResponse(envs=dict(grant.envs), devices=nodes, cdi_devices=cdi)

@@ -18,6 +18,7 @@ from airgate_kit.clock import Clock
 from airgate_plugin.errors import CannotServe
 from airgate_plugin.inventory import Inventory
 from airgate_plugin.kubelet import convert
+from airgate_plugin.kubelet.cdi import CdiFile
 from airgate_plugin.kubelet.servicer import Counters, Servicer
 from airgate_plugin.model import Registration
 from airgate_protocols import deviceplugin_pb2_grpc as rpc
@@ -62,7 +63,9 @@ def name_endpoint(resource: str) -> str:
 class Registrar:
     """Serves one resource and keeps the kubelet listening to it."""
 
-    def __init__(self, resource: str, folder: Path, inventory: Inventory, host_prefix: str, clock: Clock) -> None:
+    def __init__(
+        self, resource: str, folder: Path, inventory: Inventory, host_prefix: str, cdi: CdiFile, clock: Clock
+    ) -> None:
         """Prepare; `folder` is the kubelet's device plugin folder. Nothing runs before `start`."""
         self.resource = resource
         self._folder = folder
@@ -70,7 +73,7 @@ class Registrar:
         self._clock = clock
         self._counters = Counters(resource)
         self._servicer = Servicer(
-            resource, inventory, host_prefix, self._counters, clock, on_stream_end=self._note_lost_stream
+            resource, inventory, host_prefix, cdi, self._counters, clock, on_stream_end=self._note_lost_stream
         )
         self._server: grpc.Server | None = None
         self._own: SocketId | None = None

@@ -11,6 +11,7 @@ from airgate_kit.clock import Clock
 from airgate_plugin.errors import GrantRefused
 from airgate_plugin.inventory import Inventory
 from airgate_plugin.kubelet import convert
+from airgate_plugin.kubelet.cdi import CdiFile
 from airgate_plugin.model import Device, Registration
 from airgate_plugin.policy.grants import plan_grants
 from airgate_plugin.policy.packing import choose_preferred
@@ -57,6 +58,7 @@ class Servicer(rpc.DevicePluginServicer):
         resource: str,
         inventory: Inventory,
         host_prefix: str,
+        cdi: CdiFile,
         counters: Counters,
         clock: Clock,
         on_stream_end: Callable[[], None],
@@ -65,6 +67,7 @@ class Servicer(rpc.DevicePluginServicer):
         self._resource = resource
         self._inventory = inventory
         self._host_prefix = host_prefix
+        self._cdi = cdi
         self._counters = counters
         self._clock = clock
         self._on_stream_end = on_stream_end
@@ -97,8 +100,9 @@ class Servicer(rpc.DevicePluginServicer):
         """Return what each container needs to use its devices, or refuse with FAILED_PRECONDITION."""
         wanted = [list(each.devices_ids) for each in request.container_requests]
         fields = {"resource": self._resource, "devices": wanted}
+        snapshot = self._inventory.find_latest()
         try:
-            grants = plan_grants(wanted, self._resource, self._inventory.find_latest())
+            grants = plan_grants(wanted, self._resource, snapshot, with_cdi=self._cdi.apply(snapshot))
         except GrantRefused as why:
             self._counters.add("refused")
             log.warning("refused a grant", extra={"fields": {**fields, "why": str(why)}})

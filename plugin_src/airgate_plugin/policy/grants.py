@@ -5,11 +5,15 @@ from collections.abc import Mapping, Sequence
 from airgate_kit.names import ENV_NVIDIA_VISIBLE_DEVICES, ENV_QAIC_GID, ENV_QAIC_VISIBLE_DEVICES
 from airgate_plugin.errors import GrantRefused
 from airgate_plugin.model import Device, Grant, Snapshot, Vendor
+from airgate_plugin.policy.cdi import name_device
 
 
-def plan_grants(requests: Sequence[Sequence[str]], resource: str, snapshot: Snapshot) -> tuple[Grant, ...]:
+def plan_grants(
+    requests: Sequence[Sequence[str]], resource: str, snapshot: Snapshot, with_cdi: bool = False
+) -> tuple[Grant, ...]:
     """Return one grant for each container of `requests` (lists of device ids of one `resource`).
 
+    `with_cdi` also names Qualcomm's CDI devices; only where their specification lies ready.
     Raises GrantRefused for an id that is unknown, ill, without a number, or asked for twice.
     """
     devices: dict[str, Device] = {device.id: device for device in snapshot.find_devices(resource)}
@@ -17,10 +21,10 @@ def plan_grants(requests: Sequence[Sequence[str]], resource: str, snapshot: Snap
     for each in asked:
         _refuse_twice(each, asked)
     chosen = [[_find_grantable(each, resource, devices) for each in request] for request in requests]
-    return tuple(plan_grant(group, snapshot.qaic_gid) for group in chosen)
+    return tuple(plan_grant(group, snapshot.qaic_gid, with_cdi) for group in chosen)
 
 
-def plan_grant(devices: Sequence[Device], qaic_gid: int | None) -> Grant:
+def plan_grant(devices: Sequence[Device], qaic_gid: int | None, with_cdi: bool = False) -> Grant:
     """Return environment and device nodes for one container; all `devices` are of one vendor."""
     nodes = tuple(dict.fromkeys(node for device in devices for node in device.nodes))
     if not devices or devices[0].vendor is Vendor.NVIDIA:
@@ -29,7 +33,7 @@ def plan_grant(devices: Sequence[Device], qaic_gid: int | None) -> Grant:
     envs = {ENV_QAIC_VISIBLE_DEVICES: ",".join(map(str, qids))}
     if qaic_gid is not None:
         envs[ENV_QAIC_GID] = str(qaic_gid)
-    return Grant(envs, nodes)
+    return Grant(envs, nodes, tuple(map(name_device, devices)) if with_cdi else ())
 
 
 def _refuse_twice(each: str, asked: Sequence[str]) -> None:
