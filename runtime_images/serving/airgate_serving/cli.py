@@ -1,37 +1,39 @@
 """`airgate-serve`: the only reader of arguments and environment.
 
-Exit codes: 0 done, 2 usage, 3 refused with a sentence on stderr.
-
-Heavy rooms are imported inside the commands, after the thread counts are set: libraries read those once, at import.
+Exit codes: 0 done, 2 usage, 3 refused with a sentence on stderr. Heavy rooms are imported inside the commands, after
+this process is locked and the thread counts are set: libraries read those once, at import, and start threads.
 """
 
 import argparse
-import hashlib
+import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from airgate_kit import logs, names
 from airgate_kit.clock import SystemClock
-from airgate_serving.config import Limits, Ports, ServeConfig
+from airgate_serving import arguments
+from airgate_serving.config import LOOPBACK, MEBIBYTE, Limits, Ports, ServeConfig, TesterConfig
+from airgate_serving.engine.threads import count_threads
 from airgate_serving.errors import BadConfiguration, ServingError
+from airgate_serving.fetch import compute_digest, fetch, read_digest
 from airgate_serving.sandbox.lock import LockPlan, LockReport, list_card_paths, lock_files
+from airgate_serving.trials.job import INSPECT, Bounds, Job, Surroundings
 
 EXIT_REFUSED = 3
-PORTS, LIMITS = Ports(), Limits()  # the defaults
-MEBIBYTE = 1024 * 1024
 ENV_GATE_SECRET = "AIRGATE_GATE_SECRET"  # noqa: S105 - the variable's name
-ENV_NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"  # ONNX Runtime would report to its maker over the Internet
-ENV_NO_SEMAPHORES = "JOBLIB_MULTIPROCESSING"  # 0: joblib then makes no semaphores, which a locked process may not
+ENV_FETCH_TOKEN = "AIRGATE_FETCH_TOKEN"  # noqa: S105 - the variable's name
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
-
-
+LIBRARY_SETTINGS = {
+    "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime would report to its maker over the Internet
+    "JOBLIB_MULTIPROCESSING": "0",  # joblib would make semaphores, which a locked process may not
+}
 ENVIRONMENT_KEPT = frozenset({"PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES"}) | {
     *THREAD_VARIABLES,
-    ENV_NO_TELEMETRY,
-    ENV_NO_SEMAPHORES,
+    *LIBRARY_SETTINGS,
     names.ENV_QAIC_VISIBLE_DEVICES,
     names.ENV_NVIDIA_VISIBLE_DEVICES,
 }
@@ -39,113 +41,134 @@ ENVIRONMENT_KEPT = frozenset({"PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH",
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    command = _COMMANDS.get(words[0]) if words else None
     logs.setup()
     try:
-        return serve(arguments)
+        return command(words[1:]) if command else serve(words)
     except ServingError as error:
         print(f"airgate-serve: {error}", file=sys.stderr)
         return EXIT_REFUSED
 
 
-def serve(arguments: Sequence[str]) -> int:
+def serve(words: Sequence[str]) -> int:
     """`airgate-serve MODEL_FILE`: serve one model until SIGTERM."""
-    from airgate_serving.engine.threads import count_threads
-
-    parsed = _build_serve_parser().parse_args(arguments)
+    parsed = arguments.build_serve_parser().parse_args(words)
+    file = _find_file(parsed.file)
     threads = parsed.threads or count_threads()
+    granted, nvidia = read_grant(os.environ)
+    secret = os.environ.get(ENV_GATE_SECRET, "")
     _prepare_libraries(threads)
-    config = _read_serve_config(parsed, threads)
+    report = _lock_to_model(file, nvidia, parsed.landlock)
 
-    report = _lock_files(config, parsed.landlock)
-    _forget_environment(ENVIRONMENT_KEPT)
-
-    from airgate_serving import app
-
-    app.serve(config, report, SystemClock())
-    return 0
-
-
-def _lock_files(config: ServeConfig, landlock: str) -> LockReport:
-    """Lock this process to its model before any library has started a thread."""
-    facts, devices = list_card_paths(config.nvidia)
-    plan = LockPlan(read=(config.file, *facts), devices=devices, may_bind=True)
-    return lock_files(plan, abi=0 if landlock == "off" else None)
-
-
-def _forget_environment(keep: frozenset[str]) -> None:
-    """Drop every variable but these, so that a model finds no secret of ours or of the host's in them."""
-    for name in set(os.environ) - keep:
-        del os.environ[name]
-
-
-def _build_serve_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="airgate-serve", description="Serve one model over HTTP and gRPC.")
-    parser.add_argument("file", type=Path, help="the model file")
-    parser.add_argument("--name", help="name in URLs; the file's own without its ending unless given")
-    parser.add_argument("--version", default="1", help="version in URLs (1)")
-    parser.add_argument("--digest", help="sha256:HEX of the file, sent with every answer; computed unless given")
-    parser.add_argument("--format", help="onnx or sklearn; found out from the file unless given")
-    parser.add_argument("--threads", type=int, help="threads of one run; from the container's CPU limit unless given")
-    _add_ports(parser)
-    parser.add_argument("--queue", type=int, default=LIMITS.queue, help="requests inside at a time, then 429")
-    parser.add_argument(
-        "--deadline", type=float, default=LIMITS.deadline_seconds, help="seconds in the queue, then 504"
-    )
-    parser.add_argument("--max-body-mib", type=int, default=64, help="largest body in MiB, then 413")
-    parser.add_argument(
-        "--linger", type=float, default=LIMITS.linger_seconds, help="seconds of answering after SIGTERM"
-    )
-    parser.add_argument("--drain", type=float, default=LIMITS.drain_seconds, help="seconds to wait for what is inside")
-    _add_lock(parser)
-    return parser
-
-
-def _add_lock(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--landlock", choices=("auto", "off"), default="auto", help="off: as if the kernel had none")
-    parser.add_argument(
-        "--open-unlocked",
-        action="store_true",
-        help="open formats that carry code where the kernel cannot lock; on loopback only",
-    )
-
-
-def _add_ports(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--host", default=PORTS.host, help="address to listen on (127.0.0.1)")
-    parser.add_argument("--http-port", type=int, default=PORTS.http, help="predictions (0: any free port)")
-    parser.add_argument("--grpc-port", type=int, default=PORTS.grpc, help="Open Inference over gRPC")
-    parser.add_argument("--admin-port", type=int, default=PORTS.admin, help="probes and metrics")
-
-
-def _read_serve_config(parsed: argparse.Namespace, threads: int) -> ServeConfig:
-    file = parsed.file.resolve()
-    if not file.is_file():
-        raise BadConfiguration(f"There is no file {parsed.file}.", "Give the path of a model file.")
+    from airgate_serving.app.serving import serve as serve_model
     from airgate_serving.formats.table import find_format, guess_format
 
-    granted, nvidia = _read_grant(os.environ)
-    ports = Ports(parsed.host, parsed.http_port, parsed.grpc_port, parsed.admin_port)
-    return ServeConfig(
+    config = ServeConfig(
         file=file,
         name=parsed.name or _make_name(file),
         version=parsed.version,
-        digest=parsed.digest or _compute_digest(file),
+        digest=parsed.digest or compute_digest(file),
         format=find_format(parsed.format or guess_format(file)).name,
-        ports=ports,
+        ports=Ports(parsed.host, parsed.http_port, parsed.grpc_port, parsed.admin_port),
         limits=_read_limits(parsed),
         threads=threads,
-        gate_secret=os.environ.get(ENV_GATE_SECRET, ""),
+        gate_secret=secret,
         granted=granted,
         nvidia=nvidia,
-        excused=parsed.open_unlocked and ports.is_loopback(),
+        excused=_is_excused(parsed, parsed.host),
     )
+    serve_model(config, report, SystemClock())
+    return 0
+
+
+def inspect(words: Sequence[str]) -> int:
+    """`airgate-serve inspect FILE`: say what a model takes and gives, having opened it in the sandbox."""
+    parsed = arguments.build_inspect_parser().parse_args(words)
+    file = _find_file(parsed.file)
+    _prepare_libraries(1)
+
+    from airgate_serving.report import explain_inspection
+    from airgate_serving.trials.once import run_once
+
+    with tempfile.TemporaryDirectory(prefix="airgate-inspect-") as scratch:
+        around = _read_surroundings(parsed, "127.0.0.1")
+        report = run_once(Job(INSPECT, str(file), scratch, _read_bounds(parsed, 1), around, parsed.format))
+    if report.error:
+        raise report.error
+    if "error" in report.answer:
+        raise ServingError(str(report.answer["error"]), str(report.answer.get("hint", "")))
+    print(json.dumps(report.answer, indent=2) if parsed.json else explain_inspection(report.answer))
+    return 0
+
+
+def fetch_model(words: Sequence[str]) -> int:
+    """`airgate-serve fetch`: have a model file at a place, by its digest."""
+    parsed = arguments.build_fetch_parser().parse_args(words)
+    read_digest(parsed.digest)
+    token = os.environ.get(ENV_FETCH_TOKEN, "")
+    fetched = fetch(parsed.url, parsed.digest, parsed.to, token, SystemClock(), parsed.patience)
+    print(f"{parsed.to}: {'fetched' if fetched else 'there already'}, {parsed.digest}", flush=True)
+    return 0
+
+
+def tester(words: Sequence[str]) -> int:
+    """`airgate-serve tester`: open models for one call each, until SIGTERM."""
+    parsed = arguments.build_tester_parser().parse_args(words)
+    if parsed.blobs and not parsed.blobs.is_dir():
+        raise BadConfiguration(f"There is no folder {parsed.blobs}.", "Give the folder that holds sha256/.")
+    parsed.scratch.mkdir(parents=True, exist_ok=True)
+
+    from airgate_serving.app.testing import serve_tests
+
+    serve_tests(_read_tester_config(parsed), SystemClock())
+    return 0
+
+
+_COMMANDS = {"inspect": inspect, "fetch": fetch_model, "tester": tester}
+
+
+def _read_tester_config(parsed: argparse.Namespace) -> TesterConfig:
+    return TesterConfig(
+        host=parsed.host,
+        port=parsed.port,
+        admin_port=parsed.admin_port,
+        blobs=parsed.blobs.resolve() if parsed.blobs else None,
+        blobs_url=parsed.blobs_url,
+        scratch=parsed.scratch.resolve(),
+        bounds=_read_bounds(parsed, parsed.threads or count_threads()),
+        around=_read_surroundings(parsed, parsed.host),
+        gate_secret=os.environ.get(ENV_GATE_SECRET, ""),
+        fetch_token=os.environ.get(ENV_FETCH_TOKEN, ""),
+        cache_bytes=parsed.cache_mib * MEBIBYTE,
+        environment=_make_call_environment(os.environ),
+    )
+
+
+def _make_call_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return all that a test call inherits: no secret, no token, one thread for what is imported before the fork."""
+    kept = {name: value for name, value in environment.items() if name in ENVIRONMENT_KEPT}
+    return {**kept, **dict.fromkeys(THREAD_VARIABLES, "1"), **LIBRARY_SETTINGS}
+
+
+def _read_bounds(parsed: argparse.Namespace, threads: int) -> Bounds:
+    return Bounds(parsed.deadline, parsed.memory_mib * MEBIBYTE, threads=threads)
+
+
+def _read_surroundings(parsed: argparse.Namespace, host: str) -> Surroundings:
+    granted, nvidia = read_grant(os.environ)
+    return Surroundings(granted, nvidia, parsed.landlock == "auto", _is_excused(parsed, host))
+
+
+def _is_excused(parsed: argparse.Namespace, host: str) -> bool:
+    return bool(parsed.open_unlocked) and host in LOOPBACK
 
 
 def _read_limits(parsed: argparse.Namespace) -> Limits:
     return Limits(parsed.queue, parsed.deadline, parsed.max_body_mib * MEBIBYTE, parsed.linger, parsed.drain)
 
 
-def _read_grant(environment: "os._Environ[str] | dict[str, str]") -> tuple[str, bool]:
+def read_grant(environment: Mapping[str, str]) -> tuple[str, bool]:
     """Return what cards this process was given, as resource and ids, and whether NVIDIA's are among them."""
     qaic = environment.get(names.ENV_QAIC_VISIBLE_DEVICES, "").strip()
     nvidia = environment.get(names.ENV_NVIDIA_VISIBLE_DEVICES, "").strip()
@@ -155,18 +178,28 @@ def _read_grant(environment: "os._Environ[str] | dict[str, str]") -> tuple[str, 
     return ", ".join(cards), has_nvidia
 
 
+def _find_file(path: Path) -> Path:
+    if not path.is_file():
+        raise BadConfiguration(f"There is no file {path}.", "Give the path of a model file.")
+    return path.resolve()
+
+
 def _make_name(file: Path) -> str:
     return re.sub(r"[^a-z0-9-]+", "-", file.name.split(".")[0].lower()).strip("-") or "model"
 
 
-def _compute_digest(file: Path) -> str:
-    with file.open("rb") as content:
-        return f"sha256:{hashlib.file_digest(content, 'sha256').hexdigest()}"
-
-
 def _prepare_libraries(threads: int) -> None:
-    """Say by variables, which libraries read at import, how many threads to use and to keep to themselves."""
-    os.environ[ENV_NO_TELEMETRY] = "1"
-    os.environ[ENV_NO_SEMAPHORES] = "0"
+    """Say by variables, which libraries read at import, how many threads to use and what to leave undone."""
+    os.environ.update(LIBRARY_SETTINGS)
     for variable in THREAD_VARIABLES:
         os.environ.setdefault(variable, str(threads))
+
+
+def _lock_to_model(file: Path, nvidia: bool, landlock: str) -> LockReport:
+    """Lock this process to its model before any library has started a thread, and forget all variables but a few."""
+    facts, devices = list_card_paths(nvidia)
+    plan = LockPlan(read=(file, *facts), devices=devices, may_bind=True)
+    report = lock_files(plan, abi=0 if landlock == "off" else None)
+    for name in set(os.environ) - ENVIRONMENT_KEPT:
+        del os.environ[name]
+    return report

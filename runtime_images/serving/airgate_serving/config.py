@@ -1,10 +1,13 @@
 """What the commands are told, as frozen dataclasses. `cli.py` fills them in; nothing below reads the environment."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from airgate_kit import names
+from airgate_serving.trials.job import Bounds, Surroundings
 
+MEBIBYTE = 1024 * 1024
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -28,7 +31,7 @@ class Limits:
 
     queue: int = 512  # requests inside at a time
     deadline_seconds: float = 30.0  # longest wait in the queue
-    body_bytes: int = 64 * 1024 * 1024
+    body_bytes: int = 64 * MEBIBYTE
     linger_seconds: float = 1.0  # after SIGTERM: not ready, still answering
     drain_seconds: float = 20.0  # then: longest wait for what is inside
 
@@ -49,3 +52,22 @@ class ServeConfig:
     granted: str = ""  # for example "qualcomm.com/qaic 0,1"
     nvidia: bool = False
     excused: bool = False  # formats that carry code may be opened where this kernel has no whole lock
+
+
+@dataclass(frozen=True, slots=True)
+class TesterConfig:
+    """The test runtime. `blobs` is a folder, or `blobs_url` the webapp's; `environment` is all a call inherits."""
+
+    host: str
+    port: int
+    admin_port: int
+    blobs: Path | None
+    blobs_url: str
+    scratch: Path
+    bounds: Bounds
+    around: Surroundings
+    gate_secret: str = ""
+    fetch_token: str = ""
+    body_bytes: int = 64 * MEBIBYTE
+    cache_bytes: int = 4096 * MEBIBYTE
+    environment: Mapping[str, str] = field(default_factory=dict)

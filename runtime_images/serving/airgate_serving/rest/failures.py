@@ -21,7 +21,7 @@ STATUS = {
     "missing-library": 422,
     "lock-missing": 422,
     "call-stopped": 422,
-    "fetch-failed": 422,
+    "fetch-failed": 502,
     "busy": 429,
     "not-ready": 503,
     "deadline-passed": 504,

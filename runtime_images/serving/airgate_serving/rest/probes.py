@@ -2,20 +2,20 @@
 
 from collections.abc import Callable
 
-from airgate_serving.engine.dataplane import DataPlane
 from airgate_serving.errors import UnknownPath
 from airgate_serving.rest.failures import Answer, write_json
 from airgate_serving.rest.server import Request
 
+READY = "ready"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class ProbesDoor:
     """Answers the kubelet and Prometheus."""
 
-    def __init__(self, plane: DataPlane, render_metrics: Callable[[], bytes]) -> None:
-        """Tell of `plane`; metrics come from `render_metrics`."""
-        self._plane = plane
+    def __init__(self, find_state: Callable[[], str], render_metrics: Callable[[], bytes]) -> None:
+        """Tell the state that `find_state` returns, "ready" or another; metrics come from `render_metrics`."""
+        self._find_state = find_state
         self._render = render_metrics
 
     async def __call__(self, request: Request) -> Answer:
@@ -29,5 +29,5 @@ class ProbesDoor:
         raise UnknownPath(f"There is nothing at {request.path[:200]}.", "Use /livez, /readyz or /metrics.")
 
     def _tell_ready(self) -> Answer:
-        ready = self._plane.is_ready()
-        return write_json({"ready": ready, "state": self._plane.admission.state}, 200 if ready else 503)
+        state = self._find_state()
+        return write_json({"ready": state == READY, "state": state}, 200 if state == READY else 503)

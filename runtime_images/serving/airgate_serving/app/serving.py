@@ -70,7 +70,7 @@ class _Runtime:
         router = Router(plane, build_routes(plane, v2, RecordsDoor(plane, self._clock.monotonic)))
         door = Door(router, self._make_rules())
         http = HttpServer(bind_port(config.ports.host, config.ports.http), door)
-        probes = Door(ProbesDoor(plane, Metrics(plane).render), DoorRules())
+        probes = Door(ProbesDoor(lambda: plane.admission.state, Metrics(plane).render), DoorRules())
         admin = HttpServer(bind_port(config.ports.host, config.ports.admin), probes)
         http.start()
         admin.start()

@@ -1,0 +1,94 @@
+"""The arguments of every command, and nothing else; `cli.py` reads them."""
+
+import argparse
+from pathlib import Path
+
+from airgate_kit import names
+from airgate_serving.config import Limits, Ports
+
+PORTS, LIMITS = Ports(), Limits()  # the defaults
+TRIAL_SECONDS, TRIAL_MEMORY_MIB, CACHE_MIB = 60.0, 2048, 4096
+FETCH_PATIENCE = 120.0  # seconds
+
+
+def build_serve_parser() -> argparse.ArgumentParser:
+    """Return the parser of `airgate-serve MODEL_FILE`."""
+    parser = argparse.ArgumentParser(
+        prog="airgate-serve",
+        description="Serve one model over HTTP and gRPC.",
+        epilog="Other commands: airgate-serve inspect | fetch | tester, each with --help.",
+    )
+    parser.add_argument("file", type=Path, help="the model file")
+    parser.add_argument("--name", help="name in URLs; the file's own without its ending unless given")
+    parser.add_argument("--version", default="1", help="version in URLs (1)")
+    parser.add_argument("--digest", help="sha256:HEX of the file, sent with every answer; computed unless given")
+    parser.add_argument("--format", help="onnx or sklearn; found out from the file unless given")
+    parser.add_argument("--threads", type=int, help="threads of one run; from the container's CPU limit unless given")
+    parser.add_argument("--host", default=PORTS.host, help="address to listen on (127.0.0.1)")
+    parser.add_argument("--http-port", type=int, default=PORTS.http, help="predictions (0: any free port)")
+    parser.add_argument("--grpc-port", type=int, default=PORTS.grpc, help="Open Inference over gRPC")
+    parser.add_argument("--admin-port", type=int, default=PORTS.admin, help="probes and metrics")
+    _add_limits(parser)
+    _add_lock(parser)
+    return parser
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--queue", type=int, default=LIMITS.queue, help="requests inside at a time, then 429")
+    add("--deadline", type=float, default=LIMITS.deadline_seconds, help="seconds in the queue, then 504")
+    add("--max-body-mib", type=int, default=64, help="largest body in MiB, then 413")
+    add("--linger", type=float, default=LIMITS.linger_seconds, help="seconds of answering after SIGTERM")
+    add("--drain", type=float, default=LIMITS.drain_seconds, help="then seconds to wait for what is inside")
+
+
+def _add_lock(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--landlock", choices=("auto", "off"), default="auto", help="off: as if the kernel had none")
+    parser.add_argument(
+        "--open-unlocked",
+        action="store_true",
+        help="open formats that carry code where the kernel cannot lock; on loopback only",
+    )
+
+
+def build_inspect_parser() -> argparse.ArgumentParser:
+    """Return the parser of `airgate-serve inspect FILE`."""
+    parser = argparse.ArgumentParser(prog="airgate-serve inspect", description="Say what a model takes and gives.")
+    parser.add_argument("file", type=Path, help="the model file")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
+    parser.add_argument("--format", default="", help="onnx or sklearn; found out from the file unless given")
+    _add_call(parser)
+    _add_lock(parser)
+    return parser
+
+
+def _add_call(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--deadline", type=float, default=TRIAL_SECONDS, help="seconds a call may take (60)")
+    parser.add_argument("--memory-mib", type=int, default=TRIAL_MEMORY_MIB, help="MiB a call may allocate (2048)")
+
+
+def build_fetch_parser() -> argparse.ArgumentParser:
+    """Return the parser of `airgate-serve fetch`."""
+    parser = argparse.ArgumentParser(prog="airgate-serve fetch", description="Fetch a model file by its digest.")
+    parser.add_argument("--url", required=True, help="where the file is")
+    parser.add_argument("--digest", required=True, help="sha256:HEX that it must have")
+    parser.add_argument("--to", type=Path, required=True, help="where to put it")
+    parser.add_argument("--patience", type=float, default=FETCH_PATIENCE, help="seconds to ask again (120)")
+    return parser
+
+
+def build_tester_parser() -> argparse.ArgumentParser:
+    """Return the parser of `airgate-serve tester`."""
+    parser = argparse.ArgumentParser(prog="airgate-serve tester", description="The warm test runtime.")
+    parser.add_argument("--host", default=PORTS.host, help="address to listen on (127.0.0.1)")
+    parser.add_argument("--port", type=int, default=names.PORT_SERVE_HTTP, help="calls (0: any free port)")
+    parser.add_argument("--admin-port", type=int, default=PORTS.admin, help="probes")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--blobs", type=Path, help="folder of model files, sha256/ab/abcdef…")
+    source.add_argument("--blobs-url", default="", help="address of model files, asked for as URL/HEX")
+    parser.add_argument("--scratch", type=Path, required=True, help="folder for temporary files and the cache")
+    parser.add_argument("--cache-mib", type=int, default=CACHE_MIB, help="MiB of fetched files to keep (4096)")
+    parser.add_argument("--threads", type=int, help="threads of one call; from the container's CPU limit unless given")
+    _add_call(parser)
+    _add_lock(parser)
+    return parser

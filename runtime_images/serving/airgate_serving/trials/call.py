@@ -1,0 +1,137 @@
+"""The forked process of one call: locks itself in, opens the file, answers, and is gone."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from airgate_kit.clock import Clock
+from airgate_serving.codecs.records import build_result, make_sample_arguments, read_arguments
+from airgate_serving.errors import CallStopped, ModelFailed, ServingError, UnknownFunction
+from airgate_serving.formats.interface import LoadOptions, Runner
+from airgate_serving.formats.table import find_format, guess_format, load
+from airgate_serving.sandbox import lock
+from airgate_serving.sandbox.limits import CallLimits, apply_limits, die_with_parent, volunteer_for_oom
+from airgate_serving.trials.job import INSPECT, MEBIBYTE, Bounds, Job, read_job
+
+OUT_OF_MEMORY = ("bad_alloc", "Failed to allocate memory")  # C++ and ONNX Runtime, by their words
+SPARE_SECONDS = 5  # of processor time over what the deadline allows all threads
+
+
+def run_call(job_file: int, result_file: int, clock: Clock) -> None:
+    """Do the job that is written in one file and write the report into the other. Never raises."""
+    os.lseek(job_file, 0, os.SEEK_SET)
+    with os.fdopen(job_file, "rb") as source:
+        job = read_job(source.read())
+    try:
+        report = _do(job, clock)
+    except ServingError as error:
+        report = _explain(error, job.bounds)
+    except MemoryError:
+        report = _write_error(_explain_memory(job.bounds))
+    except Exception as error:  # noqa: BLE001 - the model's code may raise anything; the caller gets a sentence
+        report = _write_error(ModelFailed(f"The model failed: {type(error).__name__}: {str(error)[:300]}"))
+    with os.fdopen(result_file, "wb") as target:
+        target.write(orjson.dumps(report, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS, default=str))
+
+
+def _do(job: Job, clock: Clock) -> dict[str, Any]:
+    report = _lock_in(job)
+    name = job.format or guess_format(Path(job.file))
+    lock.judge_opening(report, find_format(name).carries_code, job.around.excused)
+    began = clock.monotonic()
+    runner = load(Path(job.file), name, LoadOptions(job.bounds.threads, job.around.nvidia))
+    load_seconds = clock.monotonic() - began
+    if job.action == INSPECT:
+        return {"format": name, "lock": report.explain(), **_describe(runner)}
+    return _test(runner, job, load_seconds, clock)
+
+
+def _lock_in(job: Job) -> lock.LockReport:
+    """Lock this process to its model and its scratch folder, for the rest of its short life."""
+    die_with_parent()
+    volunteer_for_oom()
+    os.chdir(job.scratch)
+    facts, devices = lock.list_card_paths(job.around.nvidia)
+    plan = lock.LockPlan((Path(job.file), *facts), (Path(job.scratch),), devices)
+    report = lock.lock_files(plan, abi=None if job.around.landlock else 0)
+    apply_limits(_find_limits(job.bounds))
+    return lock.lock_calls(report, serving=False)
+
+
+def _find_limits(bounds: Bounds) -> CallLimits:
+    processor = int(bounds.seconds * bounds.threads) + SPARE_SECONDS
+    return CallLimits(bounds.memory_bytes, processor, bounds.print_bytes)
+
+
+def _describe(runner: Runner) -> dict[str, Any]:
+    info = runner.info
+    signature = {
+        "inputs": [_describe_spec(spec) for spec in info.signature.inputs],
+        "outputs": [_describe_spec(spec) for spec in info.signature.outputs],
+    }
+    return {
+        "signature": signature,
+        "sample": make_sample_arguments(info.signature),
+        "task": info.signature.task,
+        "engine": info.engine,
+        "device": info.device,
+        "libraries": [asdict(library) for library in info.libraries],
+        "functions": list(info.functions),
+    }
+
+
+def _describe_spec(spec: Any) -> dict[str, Any]:
+    described = asdict(spec)
+    return {**described, "shape": list(spec.shape), "values": list(spec.values)}
+
+
+def _test(runner: Runner, job: Job, load_seconds: float, clock: Clock) -> dict[str, Any]:
+    _say_device(runner, job.around.granted)
+    if job.function not in runner.info.functions:
+        raise UnknownFunction(
+            f"The model has no function {job.function[:60]!r}.", f"It has {', '.join(runner.info.functions)}."
+        )
+    tensors, table = read_arguments(job.arguments, runner.info.signature)
+    began = clock.monotonic()
+    outputs = runner.run(tensors)
+    seconds = clock.monotonic() - began
+    times = {"seconds": seconds, "load_seconds": load_seconds}
+    return {"result": build_result(outputs, table), "device": runner.info.device, **times}
+
+
+def _say_device(runner: Runner, granted: str) -> None:
+    print(f"{runner.info.engine} device: {runner.info.device}", flush=True)
+    if granted and runner.info.device == "CPU":
+        print(f"Granted {granted}, but {runner.info.engine} computes on the CPU.", flush=True)
+
+
+def _explain(error: ServingError, bounds: Bounds) -> dict[str, Any]:
+    """Return the report of an error; one that stems from too little memory says that instead."""
+    if any(_speaks_of_memory(cause) for cause in _walk_causes(error)):
+        return _write_error(_explain_memory(bounds))
+    return _write_error(error)
+
+
+def _speaks_of_memory(cause: BaseException) -> bool:
+    return isinstance(cause, MemoryError) or any(word in str(cause) for word in OUT_OF_MEMORY)
+
+
+def _walk_causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _explain_memory(bounds: Bounds) -> CallStopped:
+    return CallStopped(
+        f"The model asked for more than {bounds.memory_bytes // MEBIBYTE} MiB of memory and was stopped.",
+        "Give the test runtime more memory, or use a smaller model.",
+    )
+
+
+def _write_error(error: ServingError) -> dict[str, Any]:
+    return {"code": error.code, "error": error.sentence, "hint": error.hint}

@@ -1,0 +1,55 @@
+"""What one call is told and what it reports: plain data that crosses between processes as JSON."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import orjson
+
+MEBIBYTE = 1024 * 1024
+INSPECT, TEST = "inspect", "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one call may use. `print_bytes` bounds every file it writes, what it prints and what it answers alike."""
+
+    seconds: float = 60.0
+    memory_bytes: int = 2048 * MEBIBYTE
+    print_bytes: int = 32 * MEBIBYTE
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a call finds around it: the cards it was granted, and how the lock is judged."""
+
+    granted: str = ""
+    nvidia: bool = False
+    landlock: bool = True  # False: as if the kernel had none
+    excused: bool = False  # formats that carry code may be opened without a whole lock
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One call. An empty `format` is found out from the file; `function` and `arguments` are for a test."""
+
+    action: str
+    file: str
+    scratch: str
+    bounds: Bounds
+    around: Surroundings
+    format: str = ""
+    function: str = "predict"
+    arguments: Any = None
+
+
+def write_job(job: Job) -> bytes:
+    """Return the job as JSON."""
+    return orjson.dumps(asdict(job))
+
+
+def read_job(content: bytes) -> Job:
+    """Return the job that `write_job` wrote."""
+    fields = orjson.loads(content)
+    bounds, around = Bounds(**fields.pop("bounds")), Surroundings(**fields.pop("around"))
+    return Job(**fields, bounds=bounds, around=around)

@@ -1,0 +1,65 @@
+"""The two things a test runtime does: read a signature, and run a function once."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from airgate_serving.errors import Busy
+from airgate_serving.trials.blobs import Blobs
+from airgate_serving.trials.job import INSPECT, TEST, Bounds, Job, Surroundings
+from airgate_serving.trials.keeper import CallReport, Keeper
+
+
+class Trials:
+    """Takes wishes to the zygote: a few calls at a time, a few more waiting, the rest refused."""
+
+    def __init__(self, keeper: Keeper, blobs: Blobs, scratch: Path, bounds: Bounds, around: Surroundings) -> None:
+        """Run calls of `keeper` on files of `blobs`, each in a folder of its own below `scratch`."""
+        self._keeper, self._blobs, self._scratch = keeper, blobs, scratch
+        self._bounds, self._around = bounds, around
+        self._places = asyncio.Semaphore(CALLS_AT_A_TIME)
+        self._waiting = 0
+
+    def is_ready(self) -> bool:
+        """Return whether calls can be taken."""
+        return self._keeper.ready.is_set()
+
+    async def inspect(self, digest: str, format_name: str = "") -> CallReport:
+        """Read the signature of a file. Raises FetchFailed, Busy and NotReady."""
+        return await self._run(digest, action=INSPECT, format=format_name)
+
+    async def test(self, digest: str, format_name: str, function: str, arguments: Any) -> CallReport:
+        """Load a file and run a function once. Raises FetchFailed, Busy and NotReady."""
+        return await self._run(digest, action=TEST, format=format_name, function=function, arguments=arguments)
+
+    async def _run(self, digest: str, **what: Any) -> CallReport:
+        async with self._take_place():
+            file = await asyncio.to_thread(self._blobs.find, digest)
+            folder = tempfile.mkdtemp(dir=self._scratch, prefix="call-")
+            try:
+                job = Job(file=str(file), scratch=folder, bounds=self._bounds, around=self._around, **what)
+                return await self._keeper.run(job)
+            finally:
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    @asynccontextmanager
+    async def _take_place(self) -> AsyncIterator[None]:
+        if self._waiting >= WAITING_AT_MOST:
+            raise Busy(f"{WAITING_AT_MOST} calls are waiting already.", "Try again in a few seconds.")
+        self._waiting += 1
+        try:
+            await self._places.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._places.release()
+
+
+CALLS_AT_A_TIME = 2
+WAITING_AT_MOST = 16
