@@ -18,11 +18,13 @@ LIMIT = 10_000
 
 @pytest.fixture
 def clock():
+    """A clock that the test turns."""
     return HandClock()
 
 
 @pytest.fixture(params=[MemoryBlobs, FolderBlobs])
 def blobs(request, tmp_path, clock):
+    """Each kind of Blobs, empty."""
     return request.param(tmp_path, clock)
 
 

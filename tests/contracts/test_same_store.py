@@ -32,6 +32,7 @@ LATER = NOON + datetime.timedelta(hours=1)
 
 @pytest.fixture(scope="module")
 def postgres_url() -> Iterator[str]:
+    """The URL of a throwaway PostgreSQL server."""
     assert postgres.is_installed(), "PostgreSQL is not here: apt-get install postgresql-15"
     with postgres.run_postgres() as url:
         yield url
@@ -58,12 +59,14 @@ on_sql = pytest.mark.parametrize("sql_url", SQL_KINDS, indirect=True)
 
 @pytest.fixture
 def sql_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of an empty database of the kind the test is parametrized with."""
     with make_database(request, request.param) as url:
         yield url
 
 
 @pytest.fixture(params=["memory", *SQL_KINDS])
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    """Each kind of Store, empty."""
     if request.param == "memory":
         yield MemoryStore()
         return

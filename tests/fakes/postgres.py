@@ -14,6 +14,7 @@ OWNER = "postgres"  # PostgreSQL refuses to run as root
 
 
 def is_installed() -> bool:
+    """Return whether Debian's PostgreSQL is here."""
     return (BINARIES / "initdb").exists()
 
 
@@ -33,20 +34,24 @@ def run_postgres() -> Iterator[str]:
 
 
 def prepare(home: Path) -> None:
+    """Make the server's files, owned by who may run it."""
     if os.getuid() == 0:
         shutil.chown(home, OWNER)
     run_as_owner("initdb", "-D", str(home / "data"), "-U", find_owner(), "-A", "trust", "--no-sync", "-E", "UTF8")
 
 
 def options(home: Path) -> str:
+    """Return the server's own options: a unix socket in `home`, no network, no fsync."""
     return f"-k {home} -h '' -F -c max_connections=100"
 
 
 def find_owner() -> str:
+    """Return who runs the server."""
     return OWNER if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
 
 
 def run_as_owner(program: str, *arguments: str) -> None:
+    """Run one of PostgreSQL's programs to its end; fail with what it said."""
     as_root = {"user": OWNER, "group": OWNER, "extra_groups": []} if os.getuid() == 0 else {}
     done = subprocess.run(
         [str(BINARIES / program), *arguments],

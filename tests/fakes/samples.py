@@ -34,15 +34,18 @@ SIGNATURE = Signature(
 
 
 def make_user(name: str = "ada", **changes: Any) -> User:
+    """Return an admin."""
     return User(**({"name": name, "role": Role.ADMIN, "password_hash": "$argon2id$x", "created": NOON} | changes))
 
 
 def make_project(route: str = "qc", **changes: Any) -> Project:
+    """Return a project."""
     fields = {"id": 0, "name": "Quality", "route": route, "description": "", "created": NOON, "created_by": "ada"}
     return Project(**(fields | changes))
 
 
 def make_version(route: str = "qc", model: str = "digits", **changes: Any) -> ModelVersion:
+    """Return a version; its size is more than 32 bits hold."""
     fields = {
         "project": route,
         "model": model,
@@ -61,6 +64,7 @@ def make_version(route: str = "qc", model: str = "digits", **changes: Any) -> Mo
 
 
 def make_runtime(slug: str = "python", **changes: Any) -> Runtime:
+    """Return a runtime."""
     fields = {
         "slug": slug,
         "name": slug.title(),
@@ -73,6 +77,7 @@ def make_runtime(slug: str = "python", **changes: Any) -> Runtime:
 
 
 def make_deployment(route: str = "qc", name: str = "live", **changes: Any) -> Deployment:
+    """Return a wish for two replicas with one card each."""
     fields = {
         "id": 0,
         "route": route,
@@ -91,6 +96,7 @@ def make_deployment(route: str = "qc", name: str = "live", **changes: Any) -> De
 
 
 def make_status(**changes: Any) -> DeploymentStatus:
+    """Return the status of a deployment that is ready."""
     replica = Replica("live-1", ReplicaState.READY, "d" * 64, "n1", ("qaic0",), "", 1, NOON, "CPU")
     fields = {
         "state": ReplicaState.READY,
@@ -106,6 +112,7 @@ def make_status(**changes: Any) -> DeploymentStatus:
 
 
 def make_token(deployment_id: int, token_id: str = "t1", **changes: Any) -> Token:
+    """Return a token for 90 days."""
     fields = {
         "id": token_id,
         "deployment_id": deployment_id,
@@ -118,6 +125,7 @@ def make_token(deployment_id: int, token_id: str = "t1", **changes: Any) -> Toke
 
 
 def make_node(name: str = "n1", **changes: Any) -> NodeFacts:
+    """Return a node of all classes with four cards."""
     fields = {
         "name": name,
         "ready": True,
@@ -131,6 +139,7 @@ def make_node(name: str = "n1", **changes: Any) -> NodeFacts:
 
 
 def make_observation(**changes: Any) -> Observation:
+    """Return an observation of one node of which somebody holds one card."""
     facts = WorkloadFacts("d-qc-live-1", Kind.SERVICE, "d" * 64, (), (Address("h", 1, 2),))
     fields = {
         "workloads": (facts,),

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -62,6 +63,8 @@ def run_web(config: WebConfig) -> int:
         server = uvicorn.Server(
             uvicorn.Config(app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE)
         )
+        for ending in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(ending, server.handle_exit)  # the server raises it once more when it is done
         server.run(sockets=[listener])
         return 0 if server.started else 1
     finally:

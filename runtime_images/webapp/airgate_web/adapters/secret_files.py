@@ -1,6 +1,7 @@
 """Secrets in files: read when they are there, made (mode 0600) when they are not."""
 
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,8 +30,9 @@ def keep_secret(path: Path, make: Callable[[], bytes]) -> bytes:
 def write_once(path: Path, secret: bytes) -> None:
     """Write a secret beside `path` and link it there; when somebody was first, theirs stays."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mode 0600
+    beside = Path(name)
+    with os.fdopen(descriptor, "wb") as file:
         file.write(secret)
         file.flush()
         os.fsync(file.fileno())

@@ -1,11 +1,15 @@
 """Calls the warm test runtime over HTTP. It opens files that nobody trusts; here only its JSON is read.
 
-    POST /inspect {"digest", "filename"}                    -> {"format", "signature", "task", "libraries"}
-    POST /test    {"digest", "filename", "format", "function", "args"} -> the fields of a TrialRun
+    POST /inspect {"digest", "filename"} -> {"format", "signature", "task", "libraries": [{"name", "in_file", …}]}
+    POST /test {"digest", "filename", "format", "name", "version", "function", "args"}
+               -> {"result", "stdout", "stderr", "device", "seconds", "load_seconds"}
+    a refusal -> {"code", "error", "hint"}
 
 Where it runs is read from the last observation, so that it is found again wherever the cluster moved it.
 """
 
+import json
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -13,8 +17,7 @@ import httpx
 from airgate_kit.clock import Clock
 from airgate_kit.names import HEADER_GATE
 from airgate_web.domain.errors import BadModel, Unavailable
-from airgate_web.domain.model import ModelVersion, Signature
-from airgate_web.domain.plain import read_plain
+from airgate_web.domain.model import ModelVersion, Signature, TensorSpec
 from airgate_web.domain.runtime import find_tester_name
 from airgate_web.domain.secrets import find_tester_secret
 from airgate_web.domain.workload import Address, Observation, ReplicaState
@@ -24,7 +27,18 @@ PATIENCE = 30.0  # seconds to wait for a tester that is starting or moving
 LOOK_AGAIN = 0.25  # seconds between two looks at the observation
 CONNECT = 2.0  # seconds for one try to connect
 ANSWER = 600.0  # seconds for a large model to load and run; the tester has limits of its own, below this
-BAD_FILE = (400, 413, 415, 422)  # the tester read the file, and it is none
+BUSY = (429, 503)  # asked again, like one that does not take the connection
+ANSWER_MAX = 64 * 1024 * 1024  # bytes; whoever took the tester over must not fill our memory
+# Codes by which the tester speaks of itself; any other speaks of the file or of the values.
+OWN_TROUBLE = ("internal", "busy", "not-ready", "gate-closed", "fetch-failed", "unknown-path", "wrong-verb")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    content: bytes
 
 
 class HttpTester:
@@ -39,48 +53,73 @@ class HttpTester:
     def inspect(self, runtime: str, digest: str, filename: str) -> Inspection:
         """Read a signature; see `Tester.inspect`."""
         answer = self._call(runtime, "/inspect", {"digest": digest, "filename": filename})
-        body = read_json(answer)
-        if answer.status_code in BAD_FILE:
-            raise BadModel(str(body.get("error", "The file is not a model.")), str(body.get("hint", "")))
-        require_ok(answer, body)
-        signature = read_plain(Signature, body["signature"])
-        return Inspection(body["format"], signature, body.get("task", ""), dict(body.get("libraries", {})))
+        body = read_answer(answer)
+        if is_refused(answer):
+            raise BadModel(*read_refusal(body))
+        try:
+            return read_inspection(body)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise explain_nonsense(answer) from error
 
     def test(self, runtime: str, version: ModelVersion, function: str, args: object) -> TrialRun:
         """Load, call once, forget; see `Tester.test`."""
-        file = {"digest": version.digest, "filename": version.filename, "format": version.format}
-        answer = self._call(runtime, "/test", {**file, "function": function, "args": args})
-        body = read_json(answer)
-        if answer.status_code in BAD_FILE:
-            return make_failed_run(body)
-        require_ok(answer, body)
-        return read_plain(TrialRun, body)  # type: ignore[no-any-return]
+        call = {
+            "digest": version.digest,
+            "filename": version.filename,
+            "format": version.format,
+            "name": version.model,
+            "version": str(version.version),
+            "function": function,
+            "args": args,
+        }
+        answer = self._call(runtime, "/test", call)
+        return read_run(read_answer(answer), ok=not is_refused(answer))
 
-    def _call(self, runtime: str, path: str, body: dict[str, object]) -> httpx.Response:
-        """Return the tester's answer; one that does not take the connection is asked again until patience ends."""
+    def _call(self, runtime: str, path: str, body: dict[str, object]) -> Answer:
+        """Return the tester's answer; one that is busy or does not connect is asked again until patience ends."""
         deadline = self._clock.monotonic() + self._patience
         headers = {HEADER_GATE: find_tester_secret(self._internal_token, runtime)}
         while True:
-            address = find_address(self._store, runtime)
-            try:
-                if address is not None:
-                    return post(address, path, body, headers)
-            except (httpx.ConnectError, httpx.ConnectTimeout):
-                pass
-            if self._clock.monotonic() >= deadline:
+            answer = self._try(runtime, path, body, headers)
+            patient = self._clock.monotonic() < deadline
+            if answer is not None and not (patient and answer.status in BUSY):
+                return answer
+            if not patient:
                 raise explain_away(self._store, runtime)
             self._clock.sleep(LOOK_AGAIN)
 
+    def _try(self, runtime: str, path: str, body: dict[str, object], headers: dict[str, str]) -> Answer | None:
+        """Return one answer, or None when nobody takes the connection."""
+        address = find_address(self._store, runtime)
+        try:
+            return post(address, path, body, headers) if address else None
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            return None
 
-def post(address: Address, path: str, body: dict[str, object], headers: dict[str, str]) -> httpx.Response:
+
+def post(address: Address, path: str, body: dict[str, object], headers: dict[str, str]) -> Answer:
     """Send one request, past any proxy of the surroundings; Unavailable when the answer breaks off."""
+    url = f"http://{address.host}:{address.http_port}{path}"
     try:
-        with httpx.Client(timeout=httpx.Timeout(ANSWER, connect=CONNECT), trust_env=False) as client:
-            return client.post(f"http://{address.host}:{address.http_port}{path}", json=body, headers=headers)
+        with (
+            httpx.Client(timeout=httpx.Timeout(ANSWER, connect=CONNECT), trust_env=False) as client,
+            client.stream("POST", url, json=body, headers=headers) as answer,
+        ):
+            return Answer(answer.status_code, read_bounded(answer))
     except (httpx.ConnectError, httpx.ConnectTimeout):
         raise
     except httpx.HTTPError as error:
         raise Unavailable("The test runtime broke off in the middle.", "Try again.") from error
+
+
+def read_bounded(answer: httpx.Response) -> bytes:
+    """Return the body of an answer; Unavailable past ANSWER_MAX."""
+    content = bytearray()
+    for chunk in answer.iter_bytes():
+        content += chunk
+        if len(content) > ANSWER_MAX:
+            raise Unavailable(f"The answer of the test runtime is over {ANSWER_MAX // 2**20} MiB.", "Ask for less.")
+    return bytes(content)
 
 
 def find_address(store: Store, runtime: str) -> Address | None:
@@ -110,25 +149,67 @@ def explain_away(store: Store, runtime: str) -> Unavailable:
     return Unavailable(f"The test runtime '{runtime}' does not answer{why}.", "Try again in a minute.")
 
 
-def read_json(answer: httpx.Response) -> dict[str, Any]:
-    """Return the JSON object of an answer; Unavailable when it is none."""
+def read_answer(answer: Answer) -> dict[str, Any]:
+    """Return the JSON object of an answer; Unavailable when it is none, or speaks of the tester's own trouble."""
     try:
-        body = answer.json()
+        body = json.loads(answer.content)
     except ValueError:
         body = None
-    if not isinstance(body, dict):
-        raise Unavailable(f"The test runtime answered {answer.status_code} without sense.", "Try again.")
+    if not isinstance(body, dict) or (is_refused(answer) and "code" not in body):
+        raise explain_nonsense(answer)
+    if is_refused(answer) and body["code"] in OWN_TROUBLE:
+        sentence, hint = read_refusal(body)
+        raise Unavailable(f"The test runtime cannot do this now: {sentence}", hint or "Try again.")
     return body
 
 
-def require_ok(answer: httpx.Response, body: dict[str, Any]) -> None:
-    """Raise Unavailable unless the tester did what it was asked."""
-    if answer.status_code != httpx.codes.OK:
-        said = body.get("error") or f"it answered {answer.status_code}"
-        raise Unavailable(f"The test runtime cannot do this now: {said}", str(body.get("hint") or "Try again."))
+def explain_nonsense(answer: Answer) -> Unavailable:
+    """Return a refusal for an answer that does not keep the contract."""
+    return Unavailable(f"The test runtime answered {answer.status} without sense.", "Look at its log.")
 
 
-def make_failed_run(body: dict[str, Any]) -> TrialRun:
-    """Return the run of a model that could not even be opened."""
-    error, hint = str(body.get("error", "")), str(body.get("hint", ""))
-    return TrialRun(False, None, "", "", "", 0.0, 0.0, error or "The model cannot be opened.", hint)
+def is_refused(answer: Answer) -> bool:
+    """Return whether the tester did not do what it was asked."""
+    return answer.status != httpx.codes.OK
+
+
+def read_refusal(body: dict[str, Any]) -> tuple[str, str]:
+    """Return the sentence and the hint of a refusal."""
+    return str(body.get("error") or "The file is not a model that can be read."), str(body.get("hint") or "")
+
+
+def read_inspection(body: dict[str, Any]) -> Inspection:
+    """Return what the tester read out of a file; an error of Python's where it is not of that shape."""
+    libraries = {str(one["name"]): str(one["in_file"]) for one in body.get("libraries", []) if one.get("in_file")}
+    signature = Signature(
+        inputs=tuple(read_spec(spec) for spec in body["signature"]["inputs"]),
+        outputs=tuple(read_spec(spec) for spec in body["signature"]["outputs"]),
+    )
+    return Inspection(str(body["format"]), signature, str(body.get("task") or ""), libraries)
+
+
+def read_spec(spec: dict[str, Any]) -> TensorSpec:
+    """Return one input or output."""
+    return TensorSpec(
+        name=str(spec["name"]),
+        datatype=str(spec["datatype"]),
+        shape=tuple(int(size) for size in spec["shape"]),
+        sample=spec.get("sample"),
+        values=tuple(spec.get("values") or ()),
+    )
+
+
+def read_run(body: dict[str, Any], ok: bool) -> TrialRun:
+    """Return what came of one call; of a refused one too, with what it printed until then."""
+    error, hint = ("", "") if ok else read_refusal(body)
+    return TrialRun(
+        ok=ok,
+        result=body.get("result"),
+        stdout=str(body.get("stdout") or ""),
+        stderr=str(body.get("stderr") or ""),
+        device=str(body.get("device") or ""),
+        seconds=float(body.get("seconds") or 0),
+        load_seconds=float(body.get("load_seconds") or 0),
+        error=error,
+        hint=hint,
+    )

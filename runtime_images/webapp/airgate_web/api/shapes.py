@@ -18,7 +18,7 @@ class Answer(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
 
-Number = float | str  # a number, or one as typed: the services say what is wrong with it
+Number = int | float | str  # a number, or one as typed: the services say what is wrong with it
 
 
 class SignInBody(Body):

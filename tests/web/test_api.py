@@ -1,0 +1,359 @@
+"""The REST API, through the real app on fakes."""
+
+import pytest
+from fastapi.testclient import TestClient
+
+from airgate_web.api.failures import STATUS
+from airgate_web.api.limits import BODY_MAX
+from airgate_web.app import build_app
+from airgate_web.domain import errors
+from airgate_web.domain.secrets import find_blob_secret
+from airgate_web.services.passwords import make_hash
+from airgate_web.services.users import start_session
+from tests.fakes.desk import LIMIT
+from tests.fakes.samples import NOON, make_observation, make_status, make_user
+
+INTERNAL = "internal-token"
+MODELS = "/api/v2/projects/qc/models"
+LIVE = "/api/v2/projects/qc/deployments"
+WISH = {"name": "live", "model": "digits", "accelerators": 1, "resource": "qualcomm.com/qaic"}
+
+
+@pytest.fixture
+def anybody(desk):
+    """A client that is not signed in."""
+    with TestClient(build_app(desk, INTERNAL), base_url="http://airgate.test") as client:
+        yield client
+
+
+@pytest.fixture
+def client(desk, anybody, ada):
+    """A client that is signed in by Bearer token."""
+    anybody.headers["Authorization"] = f"Bearer {start_session(desk, ada)}"
+    desk.store.write_observation(make_observation(), NOON)
+    return anybody
+
+
+def upload(client, body=b"model", **query):
+    """Publish a raw body."""
+    return client.post(MODELS, params={"name": "digits", "filename": "d.onnx"} | query, content=body)
+
+
+def test_the_whole_way_from_a_file_to_a_token(client, desk):
+    """Everything the pages can do can be done by a script."""
+    assert upload(client).status_code == 201
+    versions = client.get(f"{MODELS}/digits/versions").json()
+    assert [(one["version"], one["signature"]["inputs"][0]["name"]) for one in versions] == [(1, "width")]
+    sample = client.get(f"{MODELS}/digits/versions/latest/sample").json()
+    run = client.post(f"{MODELS}/digits/versions/1/test", json={"args": sample["predict"]["args"]}).json()
+    assert run["ok"] and run["result"] == sample["predict"] and "device: CPU" in run["stdout"]
+    made = client.post(LIVE, json=WISH)
+    assert made.status_code == 201
+    assert made.json()["path"] == "/api/v1/svc/qc/live/predict"
+    assert (made.json()["state"], made.json()["accelerators"], made.json()["cpu"]) == ("Waiting", 1, 1.0)
+    token = client.post(f"{LIVE}/live/tokens", json={"note": "line 3", "days": 7}).json()
+    assert desk.tokens.read(token["token"])["dep"] == "qc/live"
+    assert client.delete(f"{LIVE}/live/tokens/{token['id']}").status_code == 204
+    assert client.get(f"{LIVE}/live/tokens").json()[0]["revoked"]
+    assert client.put(f"{LIVE}/live", json={"model": "digits", "replicas": 2}).json()["generation"] == 2
+    assert client.delete(f"{MODELS}/digits").status_code == 409
+    assert client.delete(f"{LIVE}/live").status_code == 204
+    assert client.delete(f"{MODELS}/digits").status_code == 204
+    assert client.delete("/api/v2/projects/qc").status_code == 204
+    assert client.get("/api/v2/projects").json() == []
+
+
+def test_a_deployment_shows_what_became_of_it(client, desk):
+    """A script sees replicas, cards and notices as the page does."""
+    upload(client)
+    client.post(LIVE, json=WISH)
+    desk.store.write_status(desk.store.find_deployment("qc", "live").id, make_status())
+    shown = client.get(f"{LIVE}/live").json()
+    assert (shown["state"], shown["ready"], shown["notice"]) == ("Ready", 1, "A card is held but not used.")
+    assert shown["running"][0]["devices"] == ["qaic0"]
+    assert client.get("/api/v2/deployments").json() == [shown]
+    assert client.get("/api/v2/overview").json()["deployments"] == {"Ready": 1}
+    assert client.get("/api/v2/overview").json()["gauges"][0]["free"] == 3
+
+
+def test_no_answer_carries_a_secret(client, desk):
+    """Gate secrets and password hashes stay inside."""
+    upload(client)
+    client.post(LIVE, json=WISH)
+    secret = desk.store.find_deployment("qc", "live").gate_secret
+    paths = [path for path in client.get("/api/v2/openapi.json").json()["paths"] if "{" not in path]
+    for path in [*paths, LIVE, f"{LIVE}/live", MODELS, "/metrics"]:
+        answer = client.get(path).text
+        assert secret not in answer
+        assert "argon2" not in answer
+
+
+def test_a_form_uploads_a_file_with_its_fields(client):
+    """A browser's form and curl -F publish too."""
+    answer = client.post(
+        MODELS, data={"name": "digits", "description": "from a form"}, files={"file": ("C:\\d\\digits.onnx", b"model")}
+    )
+    assert answer.status_code == 201
+    assert (answer.json()["filename"], answer.json()["description"]) == ("digits.onnx", "from a form")
+
+
+def test_a_form_is_read_however_it_is_cut(client):
+    """A body that arrives byte by byte is the same form."""
+    body = (
+        b'--cut\r\nContent-Disposition: form-data; name="name"\r\n\r\ndigits\r\n'
+        b'--cut\r\nContent-Disposition: form-data; name="file"; filename="d.onnx"\r\n'
+        b"Content-Type: application/octet-stream\r\n\r\nmodel\r\n--not the end\r\n--cut--\r\n"
+    )
+    headers = {"content-type": "multipart/form-data; boundary=cut"}
+    answer = client.post(MODELS, content=(bytes([byte]) for byte in body), headers=headers)
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["size"] == len(b"model\r\n--not the end")
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "said"),
+    [
+        (b"--cut\r\n\r\n", "multipart/form-data", "no boundary"),
+        (b"nonsense", "multipart/form-data; boundary=cut", "broken"),
+        (b'--cut\r\nContent-Disposition: form-data; name="name"\r\n\r\nx\r\n--cut--\r\n', None, "no file"),
+        (b'--cut\r\nContent-Disposition: form-data; name="name"\r\n\r\n' + b"x" * 70_000, None, "64 KiB"),
+        (
+            b'--cut\r\nContent-Disposition: form-data; name="name"\r\n\r\ndigits\r\n'
+            + b'--cut\r\nContent-Disposition: form-data; name="file"; filename="d"\r\n\r\nmodel\r\n' * 2,
+            None,
+            "two files",
+        ),
+    ],
+)
+def test_a_broken_form_gets_one_sentence_and_leaves_nothing(client, desk, body, content_type, said):
+    """What is no upload is said so."""
+    headers = {"content-type": content_type or "multipart/form-data; boundary=cut"}
+    answer = client.post(MODELS, content=body, headers=headers)
+    assert answer.status_code == 400
+    assert said in answer.json()["error"]
+    assert desk.blobs.list() == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "said"),
+    [
+        ({"body": b""}, 400, "empty"),
+        ({"body": b"junk"}, 422, "not a model"),
+        ({"body": b"m" * (LIMIT + 1)}, 413, "limit"),
+        ({"body": iter([b"model"] * LIMIT)}, 413, "limit"),
+        ({"name": "Digits"}, 400, "Model name"),
+        ({"name": ""}, 400, "Model name is empty"),
+        ({"filename": ""}, 400, "File name is empty"),
+        ({"runtime": "none"}, 400, "There is no runtime 'none'"),
+    ],
+)
+def test_a_refused_upload_says_why_and_leaves_nothing(client, desk, change, status, said):
+    """Every refused upload answers JSON with a sentence."""
+    answer = upload(client, **change)
+    assert answer.status_code == status
+    assert said in answer.json()["error"]
+    assert desk.blobs.list() == frozenset()
+
+
+def test_an_announced_length_over_the_limit_is_not_even_read(client):
+    """Nobody waits for an upload that cannot be taken."""
+    answer = upload(client, body=b"m" * (LIMIT + 1024 * 1024 + 1))
+    assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "status", "code"),
+    [
+        ("GET", "/api/v2/nothing", 404, "not_found"),
+        ("GET", "/api/v1/nothing", 404, "not_found"),
+        ("GET", "/api/", 404, "not_found"),
+        ("GET", "/api/v2/projects/", 404, "not_found"),
+        ("POST", "/internal/nothing", 404, "not_found"),
+        ("DELETE", "/api/v2/runtimes", 405, "method_not_allowed"),
+        ("PUT", MODELS, 405, "method_not_allowed"),
+        ("PATCH", "/api/v2/projects/qc", 405, "method_not_allowed"),
+        ("GET", "/api/v2/projects/none", 404, "not_found"),
+    ],
+)
+def test_unknown_paths_and_wrong_verbs_answer_json(client, verb, path, status, code):
+    """A script never gets a page."""
+    answer = client.request(verb, path)
+    assert answer.status_code == status
+    assert answer.json().keys() == {"code", "error", "hint"}
+    assert answer.json()["code"] == code
+    if status == 405:
+        assert verb not in answer.headers["allow"].split(", ")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("{", "not JSON"),
+        ("[]", "The body"),
+        ('{"name": "x"}', "'route'"),
+        ('{"name": "x", "route": "x", "rute": "x"}', "'rute'"),
+        ('{"name": 7, "route": "x"}', "'name'"),
+    ],
+)
+def test_a_wrong_body_names_the_field(client, body, said):
+    """A typing error in a script is found in the answer."""
+    answer = client.post("/api/v2/projects", content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+    assert said in answer.json()["error"]
+
+
+def test_one_and_a_half_accelerators_get_the_services_sentence(client):
+    """The same sentence as on the page."""
+    upload(client)
+    answer = client.post(LIVE, json=WISH | {"accelerators": 1.5})
+    assert answer.status_code == 400
+    assert "a card cannot be shared" in answer.json()["error"]
+
+
+def test_a_huge_body_is_refused_before_it_is_held(client):
+    """Memory is not filled by who sends much."""
+    answer = client.post("/api/v2/projects", content=(b"x" * 2**20 for _ in range(BODY_MAX // 2**20 + 1)))
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+def test_nothing_is_shown_to_nobody(anybody):
+    """Every path but signing in, probes and the description wants to know who asks."""
+    description = anybody.get("/api/v2/openapi.json").json()
+    for path, verbs in description["paths"].items():
+        for verb in verbs:
+            filled = path.replace("{", "").replace("}", "")
+            answer = anybody.request(verb, filled, json={} if verb in ("post", "put") else None)
+            if (path, verb) not in {("/api/v2/session", "post"), ("/api/v2/session", "delete")}:
+                assert answer.status_code == 401, (path, verb, answer.text)
+                assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_signing_in_gives_a_token_and_a_cookie(anybody, desk):
+    """The token is for scripts, the cookie for the browser, and scripts in pages cannot read it."""
+    desk.store.add_user(make_user("eve", password_hash=make_hash("a long password")))
+    wrong = anybody.post("/api/v2/session", json={"name": "eve", "password": "wrong"})
+    assert (wrong.status_code, wrong.json()["code"]) == (401, "unauthenticated")
+    assert not wrong.cookies
+    right = anybody.post("/api/v2/session", json={"name": "eve", "password": "a long password"})
+    assert "HttpOnly" in right.headers["set-cookie"] and "SameSite=strict" in right.headers["set-cookie"]
+    assert "Secure" not in right.headers["set-cookie"]
+    assert anybody.get("/api/v2/session").json() == {"name": "eve", "role": "admin"}
+    anybody.delete("/api/v2/session")
+    assert anybody.get("/api/v2/session").status_code == 401
+    token = right.json()["token"]
+    assert anybody.get("/api/v2/session", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+
+
+def test_a_cookie_is_for_https_alone_where_there_is_https(anybody, desk):
+    """Behind the gateway's TLS the cookie never travels in the clear."""
+    desk.store.add_user(make_user("eve", password_hash=make_hash("a long password")))
+    body = {"name": "eve", "password": "a long password"}
+    answer = anybody.post("/api/v2/session", json=body, headers={"x-forwarded-proto": "https"})
+    assert "Secure" in answer.headers["set-cookie"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        (None, 403),
+        ("http://evil.test", 403),
+        ("null", 403),
+        ("http://airgate.test", 201),
+        ("https://airgate.test", 201),
+    ],
+)
+def test_a_change_by_cookie_must_come_from_our_own_pages(anybody, desk, ada, origin, status):
+    """Another site cannot make a signed-in browser change anything."""
+    anybody.cookies.set("airgate_session", start_session(desk, ada))
+    headers = {"origin": origin} if origin else {}
+    answer = anybody.post("/api/v2/projects", json={"name": "N", "route": "n"}, headers=headers)
+    assert answer.status_code == status
+    assert anybody.get("/api/v2/projects").status_code == 200
+
+
+def test_another_site_cannot_sign_a_browser_in(anybody):
+    """Nobody is signed in as somebody else without noticing."""
+    answer = anybody.post(
+        "/api/v2/session", json={"name": "a", "password": "b"}, headers={"origin": "http://evil.test"}
+    )
+    assert answer.status_code == 403
+
+
+def test_a_changed_password_ends_the_session(anybody, desk):
+    """The old token is worth nothing afterwards."""
+    user = make_user("eve", password_hash=make_hash("a long password"))
+    desk.store.add_user(user)
+    headers = {"Authorization": f"Bearer {start_session(desk, user)}"}
+    body = {"old": "a long password", "new": "a longer password"}
+    assert anybody.post("/api/v2/password", json=body, headers=headers).status_code == 200
+    assert anybody.get("/api/v2/session", headers=headers).status_code == 401
+
+
+def test_model_files_are_for_our_own_processes(client, desk):
+    """A model file opens with the internal token or its own secret, not with a person's token."""
+    digest = upload(client).json()["digest"]
+    path = f"/internal/blobs/{digest[7:]}"
+    assert client.get(path).status_code == 401
+    for secret in (INTERNAL, find_blob_secret(INTERNAL, digest)):
+        answer = client.get(path, headers={"Authorization": f"Bearer {secret}"})
+        assert (answer.status_code, answer.content) == (200, b"model")
+    other = {"Authorization": f"Bearer {find_blob_secret(INTERNAL, 'sha256:other')}"}
+    assert client.get(path, headers=other).status_code == 401
+    assert client.get("/internal/blobs/0", headers={"Authorization": f"Bearer {INTERNAL}"}).status_code == 404
+
+
+def test_the_gateways_snapshot_is_for_the_agent(client):
+    """Gate secrets leave only to who has the internal token."""
+    assert client.get("/internal/gateway").status_code == 401
+    answer = client.get("/internal/gateway", headers={"Authorization": f"Bearer {INTERNAL}"})
+    assert answer.json()["jwks"]["keys"]
+
+
+def test_probes_say_whether_the_database_answers(anybody, desk, monkeypatch):
+    """Kubernetes sends no requests to a web process that cannot work."""
+    assert anybody.get("/livez").status_code == 200
+    assert anybody.get("/readyz").status_code == 200
+
+    def fail():
+        raise errors.Unavailable("The database does not answer.")
+
+    monkeypatch.setattr(desk.store, "find_wish_number", fail)
+    assert anybody.get("/readyz").status_code == 503
+    assert anybody.get("/livez").status_code == 200
+
+
+def test_metrics_count_uploads_trials_and_deployments(client):
+    """An operator sees how much is used, and what fails."""
+    upload(client)
+    upload(client, body=b"junk")
+    client.post(f"{MODELS}/digits/versions/1/test", json={})
+    client.post(LIVE, json=WISH)
+    lines = client.get("/metrics").text.splitlines()
+    for line in (
+        'airgate_web_uploads_total{outcome="ok"} 1.0',
+        'airgate_web_uploads_total{outcome="bad_model"} 1.0',
+        'airgate_web_trials_total{outcome="ok"} 1.0',
+        'airgate_web_deployments{state="Waiting"} 1.0',
+        'airgate_web_deployments{state="Ready"} 0.0',
+    ):
+        assert line in lines
+
+
+def test_every_refusal_has_a_status():
+    """No refusal turns into an internal error."""
+    codes = {kind.code for kind in vars(errors).values() if isinstance(kind, type)}
+    assert codes <= STATUS.keys()
+
+
+def test_a_mistake_of_ours_answers_json(desk, ada, monkeypatch):
+    """Even what should not happen is said in the same form, without its inside."""
+
+    def fail():
+        raise KeyError("inside")
+
+    monkeypatch.setattr(desk.store, "list_projects", fail)
+    with TestClient(build_app(desk, INTERNAL), raise_server_exceptions=False) as client:
+        answer = client.get("/api/v2/projects", headers={"Authorization": f"Bearer {start_session(desk, ada)}"})
+    assert answer.status_code == 500
+    assert answer.json()["code"] == "internal"
+    assert "KeyError" not in answer.text

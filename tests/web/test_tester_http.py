@@ -1,0 +1,192 @@
+"""The door to the test runtime, against a real HTTP server that plays it."""
+
+import http.server
+import json
+import threading
+
+import pytest
+
+from airgate_kit.names import HEADER_GATE
+from airgate_web.adapters.tester_http import HttpTester
+from airgate_web.domain.errors import BadModel, Unavailable
+from airgate_web.domain.model import TensorSpec
+from airgate_web.domain.runtime import find_tester_name
+from airgate_web.domain.secrets import find_tester_secret
+from airgate_web.domain.workload import Address, Kind, Replica, ReplicaState, WorkloadFacts
+from tests.fakes.clock_hand import HandClock
+from tests.fakes.samples import DIGEST, NOON, make_observation, make_version
+from tests.fakes.store_memory import MemoryStore
+
+SIGNATURE = {
+    "inputs": [{"name": "X", "datatype": "FP32", "shape": [-1, 2], "sample": [[0.0, 0.0]]}],
+    "outputs": [{"name": "y", "datatype": "INT64", "shape": [-1], "values": [0, 1]}],
+}
+INSPECTED = {
+    "format": "onnx",
+    "signature": SIGNATURE,
+    "task": "classification",
+    "libraries": [{"name": "skl2onnx", "in_file": "1.19", "installed": ""}, {"name": "onnxruntime", "in_file": ""}],
+}
+
+
+class Played:
+    """A tester that answers from a list and remembers what it was asked."""
+
+    def __init__(self):
+        self.answers, self.calls = [], []
+        played = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["content-length"]))
+                played.calls.append((self.path, self.headers[HEADER_GATE], json.loads(body)))
+                status, answer = played.answers.pop(0)
+                content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+                self.send_response(status)
+                self.send_header("content-length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+
+
+@pytest.fixture
+def played():
+    """A tester that listens."""
+    played = Played()
+    thread = threading.Thread(target=played.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield played
+    played.server.shutdown()
+    thread.join()
+    played.server.server_close()
+
+
+@pytest.fixture
+def store():
+    """A store that knows no tester yet."""
+    return MemoryStore()
+
+
+@pytest.fixture
+def tester(store):
+    """The door, with a clock on which waiting takes no time."""
+    return HttpTester(store, "internal", HandClock())
+
+
+def show(store, port, **replica):
+    """Have the store know a tester at that port."""
+    facts = WorkloadFacts(
+        name=find_tester_name("python"),
+        kind=Kind.TESTER,
+        spec_digest="d",
+        replicas=(Replica("tester-1", spec_digest="d", **({"state": ReplicaState.READY} | replica)),),
+        addresses=(Address("127.0.0.1", port, 0),) if port else (),
+    )
+    store.write_observation(make_observation(workloads=(facts,)), NOON)
+
+
+def test_a_signature_is_read(played, store, tester):
+    """What the sandbox read comes back as a signature, and the call carries the tester's own secret."""
+    show(store, played.port)
+    played.answers = [(200, INSPECTED)]
+    found = tester.inspect("python", DIGEST, "digits.onnx")
+    assert found.format == "onnx"
+    assert found.signature.inputs == (TensorSpec("X", "FP32", (-1, 2), [[0.0, 0.0]]),)
+    assert found.signature.outputs == (TensorSpec("y", "INT64", (-1,), None, (0, 1)),)
+    assert (found.task, found.libraries) == ("classification", {"skl2onnx": "1.19"})
+    gate = find_tester_secret("internal", "python")
+    assert played.calls == [("/inspect", gate, {"digest": DIGEST, "filename": "digits.onnx"})]
+
+
+def test_a_file_that_is_no_model_is_refused_in_the_testers_words(played, store, tester):
+    """The reason reaches the person who uploaded."""
+    show(store, played.port)
+    played.answers = [(422, {"code": "bad-model-file", "error": "The file is cut short.", "hint": "Copy it again."})]
+    with pytest.raises(BadModel, match="cut short") as refusal:
+        tester.inspect("python", DIGEST, "digits.onnx")
+    assert refusal.value.hint == "Copy it again."
+
+
+def test_a_test_brings_result_output_and_device(played, store, tester):
+    """The Test page shows what came out, what was printed and where it ran."""
+    show(store, played.port)
+    answer = {"result": [{"y": 1}], "stdout": "ONNX Runtime device: CPU\n", "stderr": "", "device": "CPU"}
+    played.answers = [(200, {**answer, "seconds": 0.01, "load_seconds": 0.2})]
+    run = tester.test("python", make_version(version=3), "predict", {"X": [[1, 2]]})
+    assert (run.ok, run.result, run.stdout, run.device) == (True, [{"y": 1}], "ONNX Runtime device: CPU\n", "CPU")
+    assert (run.seconds, run.load_seconds) == (0.01, 0.2)
+    sent = played.calls[0][2]
+    assert (sent["name"], sent["version"], sent["format"], sent["args"]) == ("digits", "3", "onnx", {"X": [[1, 2]]})
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, "model-refused"), (422, "call-stopped"), (500, "model-failed")])
+def test_a_model_that_fails_is_a_run_that_failed(played, store, tester, status, code):
+    """A failing model is an answer with its reason, not an error of the appliance."""
+    show(store, played.port)
+    played.answers = [(status, {"code": code, "error": "X lacks 'a'.", "hint": "Send it.", "stdout": "here\n"})]
+    run = tester.test("python", make_version(), "predict", None)
+    assert (run.ok, run.error, run.hint, run.stdout) == (False, "X lacks 'a'.", "Send it.", "here\n")
+
+
+def test_a_busy_tester_is_asked_again(played, store, tester):
+    """Two people who test at once both get their answer."""
+    show(store, played.port)
+    busy = (429, {"code": "busy", "error": "Busy.", "hint": ""})
+    played.answers = [busy, (503, {"code": "not-ready", "error": "Not yet.", "hint": ""}), (200, INSPECTED)]
+    assert tester.inspect("python", DIGEST, "x").format == "onnx"
+    assert len(played.calls) == 3
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (200, b"<html>"),
+        (200, []),
+        (200, {"format": "onnx"}),
+        (200, {**INSPECTED, "signature": {"inputs": [7], "outputs": []}}),
+        (500, {"code": "internal", "error": "Broken.", "hint": ""}),
+        (403, {"code": "gate-closed", "error": "Closed.", "hint": ""}),
+        (404, {"detail": "?"}),
+    ],
+)
+def test_a_tester_in_trouble_is_unavailable(played, store, tester, answer):
+    """Trouble of the tester is never blamed on the file."""
+    show(store, played.port)
+    played.answers = [answer]
+    with pytest.raises(Unavailable, match="test runtime"):
+        tester.inspect("python", DIGEST, "x")
+
+
+def test_no_tester_is_said_after_a_while(store, tester):
+    """Before anything was observed, and when nothing listens, the refusal comes in a sentence."""
+    with pytest.raises(Unavailable, match="does not answer"):
+        tester.inspect("python", DIGEST, "x")
+    show(store, 1)
+    with pytest.raises(Unavailable, match="does not answer"):
+        tester.inspect("python", DIGEST, "x")
+
+
+def test_why_the_tester_is_not_there_is_said(store, tester):
+    """What the cluster says about the tester is passed on."""
+    show(store, 0, state=ReplicaState.FAILED, reason="the image cannot be pulled")
+    with pytest.raises(Unavailable, match="it is Failed, the image cannot be pulled"):
+        tester.inspect("python", DIGEST, "x")
+
+
+def test_a_tester_that_moves_is_found_again(played, store):
+    """A tester that comes up while somebody waits is used."""
+    clock = HandClock()
+    sleep = clock.sleep
+
+    def appear(seconds):
+        show(store, played.port)
+        sleep(seconds)
+
+    clock.sleep = appear
+    played.answers = [(200, INSPECTED)]
+    assert HttpTester(store, "internal", clock).inspect("python", DIGEST, "x").format == "onnx"
