@@ -46,7 +46,7 @@ def look(root: Path, before: tuple[Device, ...], now: float, answers: bool) -> t
     return merge_observations(looks, before, Rules(), now)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(FAULTS, max_size=12))
 def test_no_sequence_of_faults_loses_or_doubles_a_soc(faults: list[tuple[str, str, int]]) -> None:
     """Every SoC stays on the list, no number is granted twice, and what is mended is Healthy again."""
