@@ -23,23 +23,28 @@ def start_trial(settings: Settings, binaries: Path, clock: Clock, nvidia: bool, 
     """
     prepare_home(settings.home)
     door = Door(settings.port, settings.home.web, settings.home.internal_token.read_text())
-    if control.is_running(settings.home):
-        wait_until_ready(door, clock, READY_S)
-        return
-    judge_port(settings.port)
-    if settings.cards:
-        simulate_cards(settings, binaries)
-    say("Starting …")
-    programs = find_programs(settings, binaries, nvidia)
-    control.start_programs(settings.home, binaries, render_configuration(settings.home, programs, {}))
+    ran = control.is_running(settings.home)
+    if not ran:
+        say("Starting …")
+        start_processes(settings, binaries, nvidia)
     try:
         wait_until_ready(door, clock, READY_S)
         if not settings.home.samples_done.exists():
             say("Making the sample project …")
             make_samples(settings, door)
     except TrialError:
-        control.stop_programs(settings.home, clock)
+        if not ran:
+            control.stop_programs(settings.home, clock)
         raise
+
+
+def start_processes(settings: Settings, binaries: Path, nvidia: bool) -> None:
+    """Check what could be in the way, make the cards, and start everything."""
+    judge_port(settings.port)
+    if settings.cards:
+        simulate_cards(settings, binaries)
+    programs = find_programs(settings, binaries, nvidia)
+    control.start_programs(settings.home, binaries, render_configuration(settings.home, programs, {}))
 
 
 def simulate_cards(settings: Settings, binaries: Path) -> None:
