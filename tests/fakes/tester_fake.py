@@ -16,6 +16,8 @@ class FakeTester:
 
     def inspect(self, runtime: str, digest: str, filename: str) -> Inspection:
         self._note("inspect", runtime, digest, filename)
+        if self._blobs.find(digest) is None:
+            raise Unavailable("The file cannot be fetched.")
         with self._blobs.open(digest) as file:
             if not file.read(5) == b"model":
                 raise BadModel(f"{filename} is not a model.", "Export it again.")

@@ -7,7 +7,7 @@ from airgate_web.api.failures import STATUS
 from airgate_web.api.limits import BODY_MAX
 from airgate_web.app import build_app
 from airgate_web.domain import errors
-from airgate_web.domain.secrets import find_blob_secret
+from airgate_web.domain.secrets import find_blob_secret, find_blobs_secret
 from airgate_web.services.passwords import make_hash
 from airgate_web.services.users import start_session
 from tests.fakes.desk import LIMIT
@@ -294,7 +294,7 @@ def test_model_files_are_for_our_own_processes(client, desk):
     digest = upload(client).json()["digest"]
     path = f"/internal/blobs/{digest[7:]}"
     assert client.get(path).status_code == 401
-    for secret in (INTERNAL, find_blob_secret(INTERNAL, digest)):
+    for secret in (INTERNAL, find_blob_secret(INTERNAL, digest), find_blobs_secret(INTERNAL)):
         answer = client.get(path, headers={"Authorization": f"Bearer {secret}"})
         assert (answer.status_code, answer.content) == (200, b"model")
     other = {"Authorization": f"Bearer {find_blob_secret(INTERNAL, 'sha256:other')}"}
@@ -305,6 +305,8 @@ def test_model_files_are_for_our_own_processes(client, desk):
 def test_the_gateways_snapshot_is_for_the_agent(client):
     """Gate secrets leave only to who has the internal token."""
     assert client.get("/internal/gateway").status_code == 401
+    for secret in (find_blob_secret(INTERNAL, "x"), find_blobs_secret(INTERNAL)):
+        assert client.get("/internal/gateway", headers={"Authorization": f"Bearer {secret}"}).status_code == 401
     answer = client.get("/internal/gateway", headers={"Authorization": f"Bearer {INTERNAL}"})
     assert answer.json()["jwks"]["keys"]
 

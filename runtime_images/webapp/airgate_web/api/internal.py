@@ -1,7 +1,7 @@
 """Calls between the appliance's own processes: model files for runtimes and testers.
 
-A file opens with the internal token, or with the secret of this one file (`domain.secrets.find_blob_secret`), which is
-all that a runtime's init container has to be given.
+A file opens with the internal token, with the secret of this one file (for a service's init container), or with the
+secret of all files (for a tester): see `domain.secrets`. The latter two open nothing else.
 """
 
 from fastapi import APIRouter, Depends, Request
@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse
 
 from airgate_web.api.access import AtDesk, Bearer, require_internal, require_secret
 from airgate_web.domain.errors import NotFound
-from airgate_web.domain.secrets import find_blob_secret
+from airgate_web.domain.secrets import find_blob_secret, find_blobs_secret
 from airgate_web.services.readiness import find_waiting
 
 router = APIRouter(prefix="/internal", include_in_schema=False)
@@ -26,7 +26,7 @@ def read_blob(sha256: str, request: Request, desk: AtDesk, given: Bearer) -> Fil
     """Send a model file, by the 64 hex digits of its digest."""
     digest = f"sha256:{sha256}"
     token: str = request.app.state.internal_token
-    require_secret(given, token, find_blob_secret(token, digest))
+    require_secret(given, token, find_blob_secret(token, digest), find_blobs_secret(token))
     path = desk.blobs.find(digest)
     if path is None:
         raise NotFound(f"There is no model file {digest}.")

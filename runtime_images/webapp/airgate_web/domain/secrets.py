@@ -22,9 +22,14 @@ def find_tester_secret(internal_token: str, runtime: str) -> str:
 def find_blob_secret(internal_token: str, digest: str) -> str:
     """Return what opens one model file, and nothing else, at /internal/blobs (64 hex digits).
 
-    An init container or a tester is given this instead of the internal token, which would open everything.
+    A service's init container is given this instead of the internal token, which would open everything.
     """
     return hmac.new(internal_token.encode(), f"blob:{digest}".encode(), hashlib.sha256).hexdigest()
+
+
+def find_blobs_secret(internal_token: str) -> str:
+    """Return what opens every model file, and nothing else: a tester is given this (64 hex digits)."""
+    return hmac.new(internal_token.encode(), b"blobs", hashlib.sha256).hexdigest()
 
 
 def find_password_mark(password_hash: str) -> str:
