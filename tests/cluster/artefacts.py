@@ -4,17 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster.command import ensure_tools, run
 from tests.cluster.images import References, choose_references, find_images
+from tests.cluster.podman_images import find_base_image, find_node_image
 from tests.cluster.programs import find_programs
 from tests.cluster.snaps import find_snaps
 from tests.cluster.store import Store, compute_key, find_store
 from tests.cluster.systems import BASE, NODE, find_system
-
-NODE_IMAGE = "localhost/airgate-test-node"
-NODE_CHANGES = ('CMD ["/sbin/init"]', "STOPSIGNAL SIGRTMIN+3", "ENV container=podman")
-BASE_IMAGE = "localhost/airgate-test-base"
-BASE_CHANGES = ("ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "ENV LANG=C.UTF-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +46,9 @@ def find_artefacts(store: Store | None = None) -> Artefacts:
         helm=programs / "helm",
         snaps=find_snaps(store),
         node_tar=node_tar,
-        node_image=_find_image(store, NODE_IMAGE, node_tar, NODE_CHANGES),
+        node_image=find_node_image(store, node_tar),
         base_tar=base_tar,
-        base_image=_find_image(store, BASE_IMAGE, base_tar, BASE_CHANGES),
+        base_image=find_base_image(store, base_tar),
         images=find_images(store),
         references=choose_references(),
     )
@@ -66,14 +61,3 @@ def _find_kubectl(store: Store, programs: Path) -> Path:
         (draft / "kubectl").symlink_to(programs / "kubernetes")
 
     return store.publish("kubectl", compute_key(str(programs)), build) / "kubectl"
-
-
-def _find_image(store: Store, name: str, root: Path, changes: tuple[str, ...]) -> str:
-    """Return name:key of a root file system in podman's store, imported there if need be."""
-    ensure_tools("podman", "runc")
-    reference = f"{name}:{compute_key(str(root.parent.name), *changes)}"
-    with store.lock("podman-import"):
-        if run("podman", "image", "exists", reference, check=False).returncode:
-            options = [word for change in changes for word in ("--change", change)]
-            run("podman", "import", *options, root, reference)
-    return reference

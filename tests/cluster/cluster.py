@@ -1,7 +1,7 @@
 """A cluster: nodes on which the real snapd has installed the microk8s snap of this room."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -86,9 +86,9 @@ class Cluster:
             for archive in archives:
                 load_archive(node, archive)
 
-    def label(self, node: Node, **labels: str) -> None:
-        """Set labels of a node; `__` stands for `/` in a key, as in airgate.io__control="true"."""
-        words = [f"{key.replace('__', '/')}={value}" for key, value in labels.items()]
+    def label(self, node: Node, labels: Mapping[str, str]) -> None:
+        """Set labels of a node, such as {"airgate.io/control": "true"}."""
+        words = [f"{key}={value}" for key, value in labels.items()]
         self.kubectl("label", "--overwrite", "node", node.name, *words)
 
     def wait_ready(self) -> None:

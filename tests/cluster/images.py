@@ -13,7 +13,17 @@ from tests.cluster.systems import PARTS, find_system
 # A name of our own: these are built here and are not what the projects publish.
 PREFIX = "airgate.test"
 BUSYBOX_VERSION = "1.35"
-APPLETS = ("sh", "cat", "echo", "env", "httpd", "id", "ls", "mkdir", "nc", "nslookup", "rm", "sleep", "test", "wget")
+APPLETS = (
+    *("sh", "cat", "chmod", "cp", "date", "dd", "df", "echo", "env", "grep", "head", "hostname", "httpd", "id", "ip"),
+    *("kill", "ln", "ls", "md5sum", "mkdir", "mv", "nc", "nslookup", "ping", "printf", "ps", "pwd", "rm", "sed", "seq"),
+    *("sha256sum", "sleep", "sort", "stat", "tail", "tee", "test", "timeout", "touch", "true", "wc", "wget"),
+)
+# Debian's static BusyBox cannot resolve names: this one comes with the C library that it was linked with.
+LIBRARIES = {
+    "lib64/ld-linux-x86-64.so.2": "ld-linux-x86-64.so.2",
+    "lib/x86_64-linux-gnu/libc.so.6": "libc.so.6",
+    "lib/x86_64-linux-gnu/libresolv.so.2": "libresolv.so.2",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +60,7 @@ def find_images(store: Store) -> Mapping[str, Path]:
 
 
 def _build(draft: Path, servers: Path, parts: Path) -> None:
-    extract_files(parts, draft, "./bin/busybox")
+    extract_files(parts, draft, "./bin/busybox", *(f"./lib/x86_64-linux-gnu/{name}" for name in LIBRARIES.values()))
     for image in _list_images(servers, draft):
         write_archive(image, draft / _file_name(image.reference))
 
@@ -79,7 +89,7 @@ def _list_images(servers: Path, tools: Path) -> list[Image]:
         ),
         Image(
             names.busybox,
-            {"bin/busybox": tools / "busybox"},
+            {"bin/busybox": tools / "busybox"} | {path: tools / name for path, name in LIBRARIES.items()},
             ["/bin/sh"],
             links={f"bin/{applet}": "busybox" for applet in APPLETS},
             user="0:0",

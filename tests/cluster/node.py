@@ -10,6 +10,7 @@ from tests.cluster import egress, network
 from tests.cluster.artefacts import find_artefacts
 from tests.cluster.command import CommandFailed, ensure_tools, run
 from tests.cluster.egress import Attempts
+from tests.cluster.podman_images import SYSTEMD
 from tests.cluster.store import find_store
 from tests.cluster.wait import wait_until
 
@@ -20,12 +21,6 @@ LABEL_NODE = "airgate.test.node"
 LABEL_EGRESS = "airgate.test.egress"
 LABEL_RECIPE = "airgate.test.recipe"
 OPEN = "open"
-
-# Without a cgroup namespace of its own runc does not find its cgroups in there.
-OPTIONS = (
-    *("--runtime", "runc", "--privileged", "--cgroupns", "private", "--systemd", "always", "--pids-limit", "-1"),
-    *("--ulimit", "nofile=20000:20000", "--ulimit", "nproc=30000:30000", "--tmpfs", "/tmp", "--tmpfs", "/run"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +154,7 @@ def _create(name: str, labels: Mapping[str, str], mounts: Mapping[Path, str]) ->
         words += [f"--volume={source}:{target}:ro" for source, target in mounts.items()]
         place = ("--network", network.NAME, "--ip", address, "--hostname", name, "--name", name)
         # containerd's layers and snapd's data cannot lie on podman's overlay.
-        run("podman", "create", *OPTIONS, *place, f"--volume={_volume(name)}:/var/snap", *words, image)
+        run("podman", "create", *SYSTEMD, *place, f"--volume={_volume(name)}:/var/snap", *words, image)
     return Node(name, address)
 
 

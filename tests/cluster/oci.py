@@ -50,7 +50,8 @@ def _pack_layer(image: Image) -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as layer:
         _add_folder(layer, "tmp", 0o1777)
-        for folder in sorted({str(Path(name).parent) for name in (*image.files, *image.links)} - {"."}):
+        parents = {str(parent) for name in (*image.files, *image.links) for parent in Path(name).parents}
+        for folder in sorted(parents - {"."}):
             _add_folder(layer, folder, 0o755)
         for name, source in sorted(image.files.items()):
             _add(layer, name, source.read_bytes(), 0o755)

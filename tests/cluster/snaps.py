@@ -25,7 +25,18 @@ BASES = {
     "core22": "name: core22\nversion: '22'\nsummary: Empty stand-in for core22\ndescription: Empty.\ntype: base\n",
 }
 # What mksquashfs is told, so that snapd accepts the file.
-PACKING = ("-noappend", "-comp", "lzo", "-all-root", "-no-xattrs", "-no-fragments", "-no-progress", "-quiet")
+PACKING = (
+    "-noappend",
+    "-comp",
+    "zstd",
+    "-Xcompression-level",
+    "4",
+    "-all-root",
+    "-no-xattrs",
+    "-no-fragments",
+    "-no-progress",
+    "-quiet",
+)
 
 
 def find_snaps(store: Store) -> Mapping[str, Path]:

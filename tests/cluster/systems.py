@@ -22,6 +22,10 @@ UNITS_MASKED = (
 )
 
 
+# A container sees the loop devices of the minute in which it started; snapd mounts its snaps on the next free one.
+LOOP_DEVICES = "".join(f"b /dev/loop{number} 0660 root disk - 7:{number}\n" for number in range(128))
+
+
 @dataclass(frozen=True, slots=True)
 class System:
     """One root file system: the packages in it and what is changed after they are installed ($1 is its root)."""
@@ -42,7 +46,7 @@ NODE = System(
     ),
     changes=(
         f'chroot "$1" systemctl mask {" ".join(UNITS_MASKED)}',
-        'rm -f "$1/etc/machine-id" && touch "$1/etc/machine-id"',
+        f'printf %s "{LOOP_DEVICES}" > "$1/usr/lib/tmpfiles.d/airgate-loop.conf"',
     ),
 )
 
@@ -58,7 +62,7 @@ BASE = System(
 )
 
 # Single programs that cannot be built without a C compiler.
-PARTS = System(name="parts", variant="extract", packages=("runc", "containernetworking-plugins", "busybox-static"))
+PARTS = System(name="parts", variant="extract", packages=("runc", "containernetworking-plugins", "busybox"))
 
 
 def find_system(store: Store, system: System) -> Path:
