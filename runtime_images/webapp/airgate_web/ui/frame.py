@@ -19,11 +19,12 @@ Crumb = tuple[str, str]  # text, target; the last one has no target
 
 ROOMS = (("home", "Home", "/"), ("folder_open", "Projects", "/projects"))
 APPLIANCE = (
-    ("memory", "Accelerators", "/accelerators"),
-    ("dns", "Nodes", "/nodes"),
-    ("layers", "Runtimes", "/runtimes"),
+    ("memory", "Accelerators", "/accelerators", False),
+    ("dns", "Nodes", "/nodes", False),
+    ("layers", "Runtimes", "/runtimes", False),
+    ("history", "Audit", "/audit", True),  # for admins
+    ("settings", "System", "/system", False),
 )
-FOR_ADMINS = (("history", "Audit", "/audit"),)
 
 
 @contextmanager
@@ -69,11 +70,11 @@ def make_look_switch() -> str:
 
 def make_side(user: User, room: str) -> str:
     """Return the rooms that `user` may enter, as markup."""
-    appliance = APPLIANCE + (FOR_ADMINS if user.role is Role.ADMIN else ())
-    return make_entries(ROOMS, room) + "<h2>Appliance</h2>" + make_entries(appliance, room)
+    mine = [entry for *entry, for_admins in APPLIANCE if user.role is Role.ADMIN or not for_admins]
+    return make_entries(ROOMS, room) + "<h2>Appliance</h2>" + make_entries(mine, room)
 
 
-def make_entries(entries: Sequence[tuple[str, str, str]], room: str) -> str:
+def make_entries(entries: Sequence[Sequence[str]], room: str) -> str:
     """Return links with icons, as markup."""
     return "".join(
         f'<a href="{target}"{" aria-current=page" if label == room else ""}>'

@@ -13,15 +13,21 @@ from nicegui import background_tasks, ui
 from airgate_web.domain.errors import Refusal, Unauthenticated
 from airgate_web.services.desk import Desk
 from airgate_web.services.users import find_session_user
+from airgate_web.ui.accelerators import draw_accelerators
+from airgate_web.ui.audit import draw_audit
 from airgate_web.ui.deploy import draw_deploy, draw_edit
 from airgate_web.ui.deployment import draw_deployment
 from airgate_web.ui.frame import show_refused_page
+from airgate_web.ui.hangup import Hangup
 from airgate_web.ui.home import draw_home
 from airgate_web.ui.model import draw_model
+from airgate_web.ui.nodes import draw_nodes
 from airgate_web.ui.project import draw_project
 from airgate_web.ui.projects import draw_projects
 from airgate_web.ui.pulse import Pulse
+from airgate_web.ui.runtimes import draw_runtimes
 from airgate_web.ui.sign_in import COOKIE, add_door
+from airgate_web.ui.system import draw_system
 from airgate_web.ui.theme import ICON, apply_theme, serve_assets
 from airgate_web.ui.visit import About, Visit
 
@@ -37,6 +43,11 @@ PAGES: tuple[tuple[str, Draw], ...] = (
     ("/projects/{route}/deploy", draw_deploy),
     ("/projects/{route}/deployments/{name}", draw_deployment),
     ("/projects/{route}/deployments/{name}/edit", draw_edit),
+    ("/accelerators", draw_accelerators),
+    ("/nodes", draw_nodes),
+    ("/runtimes", draw_runtimes),
+    ("/audit", draw_audit),
+    ("/system", draw_system),
 )
 
 
@@ -62,6 +73,7 @@ def add_pages(app: FastAPI, desk: Desk, about: About) -> None:
         reconnect_timeout=10.0,
         show_welcome_message=False,
     )
+    pages_app.add_middleware(Hangup)
 
 
 def follow_store(pulse: Pulse) -> None:

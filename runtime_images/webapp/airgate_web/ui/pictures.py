@@ -10,7 +10,7 @@ SHARES_MAX = 20  # bars that still fit
 SLACK = 0.02  # how far from 1 the sum of probabilities may be: they are single floats
 FLAT_LIST = re.compile(r"\[\n(?P<indent> *)(?P<elements>[^\[\]{}]*?)\s+\]")  # without lists in it, one element a line
 SPREAD_COMMA = re.compile(r",\s+")
-LINE = 96  # characters of a list that may stand on one line
+LINE = 60  # characters of a list that may stand on one line
 
 Shares = tuple[tuple[str, float], ...]
 
