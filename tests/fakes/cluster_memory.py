@@ -23,17 +23,16 @@ from airgate_web.domain.workload import (
 
 NODE = "node-1"
 RESOURCE = "qualcomm.com/qaic"
-PORTS = 20000
+PORTS = 8080, 8081  # of every workload's Service
 NOON = datetime.datetime(2030, 1, 2, 12, tzinfo=datetime.UTC)
 
 
 class MemoryReplica:
     """One pod: what it was made for, and what it holds."""
 
-    def __init__(self, name: str, workload: Workload, port: int) -> None:
+    def __init__(self, name: str, workload: Workload) -> None:
         self.name = name
         self.workload = workload
-        self.address = Address("127.0.0.1", port, port + 1)
         self.digest = find_replica_digest(workload)
         self.cards: tuple[str, ...] = ()
         self.state = ReplicaState.WAITING
@@ -97,7 +96,7 @@ class MemoryCluster:
         """Return the HTTP status that a call to an address gets; 0 when nobody listens."""
         with self._lock:
             for replica in self._replicas.values():
-                if replica.address == address and replica.state is ReplicaState.READY:
+                if replica.workload.name == address.host and replica.state is ReplicaState.READY:
                     return 200 if secret == replica.workload.gate_secret else 403
             return 0
 
@@ -120,7 +119,7 @@ class MemoryCluster:
         for _ in range(wish.replicas - len(mine)):
             self._made += 1
             name = f"{wish.name}-{self._made}"
-            self._replicas[name] = MemoryReplica(name, wish, PORTS + 2 * self._made)
+            self._replicas[name] = MemoryReplica(name, wish)
             self._news.set()
 
     def _advance(self, replica: MemoryReplica) -> None:
@@ -159,7 +158,7 @@ class MemoryCluster:
                 )
                 for replica in mine
             ),
-            addresses=tuple(replica.address for replica in mine if replica.state is ReplicaState.READY),
+            addresses=(Address(name, *PORTS),),
         )
 
     def _find_node(self) -> NodeFacts:

@@ -87,7 +87,7 @@ def test_a_deployment_becomes_ready_and_says_where_it_answers(scene: Scene) -> N
     scene.reconciler.run_round()
     status = scene.read(wish)
     assert (status.state, status.ready, status.wanted, status.sentence) == (ReplicaState.READY, 2, 2, "")
-    assert len(status.addresses) == 2
+    assert [address.http_port for address in status.addresses] == [8080]
     found = scene.store.find_observation()
     assert found is not None
     assert {holder.owner for holder in found[0].holders} == {"qc/live"}

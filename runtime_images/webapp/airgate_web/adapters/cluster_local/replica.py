@@ -129,8 +129,9 @@ class RunningReplica:
         self.around.office.release(self.name)
 
     def change(self, state: ReplicaState, reason: str = "") -> None:
-        """Take on a state, and say so when it is another."""
-        if (state, reason) != (self.state, self.reason):
+        """Take on a state, and say so when it is another; who is ending takes on none any more but Stopped."""
+        ended = self.ending and state is not ReplicaState.STOPPED
+        if (state, reason) != (self.state, self.reason) and not ended:
             fields = {"replica": self.name, "state": state.value, "reason": reason}
             log.info("a replica has changed", extra={"fields": fields})
             self.state, self.reason = state, reason
