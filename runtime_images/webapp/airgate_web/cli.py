@@ -20,17 +20,22 @@ USAGE = 2  # exit code of a setting that cannot be
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 a setting or the surroundings do not fit."""
-    parser = argparse.ArgumentParser(prog="airgate-web", description="The webapp of Airgate.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    add_web(commands)
-    add_reconcile(commands)
-    add_supervise(commands)
-    given = parser.parse_args(arguments)
+    given = make_parser().parse_args(arguments)
     try:
         return int(given.run(given))
     except Refusal as refusal:
         print(f"airgate-web: {refusal.sentence} {refusal.hint}".rstrip(), file=sys.stderr)
         return USAGE
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(prog="airgate-web", description="The webapp of Airgate.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_web(commands)
+    add_reconcile(commands)
+    add_supervise(commands)
+    return parser
 
 
 def add_web(commands: Any) -> None:
