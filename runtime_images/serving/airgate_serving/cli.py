@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import re
+import socket
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def serve(words: Sequence[str]) -> int:
     """`airgate-serve MODEL_FILE`: serve one model until SIGTERM."""
     parsed = arguments.build_serve_parser().parse_args(words)
-    file = _find_file(parsed.file)
+    file, host = _find_file(parsed.file), find_address(parsed.host)
     threads = parsed.threads or count_threads()
     granted, nvidia = read_grant(os.environ)
     secret = os.environ.get(ENV_GATE_SECRET, "")
@@ -70,13 +71,13 @@ def serve(words: Sequence[str]) -> int:
         version=parsed.version,
         digest=parsed.digest or compute_digest(file),
         format=find_format(parsed.format or guess_format(file)).name,
-        ports=Ports(parsed.host, parsed.http_port, parsed.grpc_port, parsed.admin_port),
+        ports=Ports(host, parsed.http_port, parsed.grpc_port, parsed.admin_port),
         limits=_read_limits(parsed),
         threads=threads,
         gate_secret=secret,
         granted=granted,
         nvidia=nvidia,
-        excused=_is_excused(parsed, parsed.host),
+        excused=_is_excused(parsed, host),
     )
     serve_model(config, report, SystemClock())
     return 0
@@ -182,6 +183,14 @@ def _find_file(path: Path) -> Path:
     if not path.is_file():
         raise BadConfiguration(f"There is no file {path}.", "Give the path of a model file.")
     return path.resolve()
+
+
+def find_address(host: str) -> str:
+    """Return a host name as an address: the locked process cannot look names up. Raises BadConfiguration."""
+    try:
+        return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
+    except OSError as error:
+        raise BadConfiguration(f"The address {host!r} is unknown here.", "Use 127.0.0.1 or 0.0.0.0.") from error
 
 
 def _make_name(file: Path) -> str:

@@ -13,11 +13,11 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where to listen; port 0 takes any free one. `grpc` None leaves that door shut."""
+    """Where to listen: an address, and ports of which 0 takes any free one."""
 
     host: str = "127.0.0.1"
     http: int = names.PORT_SERVE_HTTP
-    grpc: int | None = names.PORT_SERVE_GRPC
+    grpc: int = names.PORT_SERVE_GRPC
     admin: int = names.PORT_SERVE_ADMIN
 
     def is_loopback(self) -> bool:

@@ -1,6 +1,7 @@
 """Composition root of `airgate-serve MODEL_FILE`: builds the parts, starts them, and takes them down in order."""
 
 import asyncio
+import contextlib
 import importlib.metadata
 import signal
 import uuid
@@ -22,9 +23,13 @@ from airgate_serving.rest.records import RecordsDoor
 from airgate_serving.rest.routes import Router, build_routes
 from airgate_serving.rest.server import Door, DoorRules, HttpServer, bind_port
 from airgate_serving.rest.v2 import V2Door
+from airgate_serving.rpc.server import GrpcServer
+from airgate_serving.rpc.servicer import InferenceServicer
 from airgate_serving.sandbox.lock import LockReport, judge_opening, lock_calls
 from airgate_serving.telemetry import Metrics
 
+SERVER_NAME = "airgate-serve"
+GRPC_SECONDS = 2.0  # for calls that are inside when everything else has drained
 log = logs.get("airgate_serving.app")
 
 
@@ -48,42 +53,48 @@ class _Runtime:
         self._plane = DataPlane(model, Admission(config.limits.queue), Meter())
 
     async def run(self) -> None:
-        """Bind, load, serve, drain."""
+        """Bind, lock, load, serve, drain; what was opened is closed in the opposite order."""
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
-        door, http, admin = self._open_http()
-        self._announce(http, admin)
-        try:
+        async with contextlib.AsyncExitStack() as stack:
+            stack.callback(self._plane.close)
+            door = await self._open_doors(stack)
             self._lock()
             await self._bring_model()
             await self._stop.wait()
             await self._drain(door)
-        finally:
-            await http.stop()
-            await admin.stop()
-            self._plane.close()
 
-    def _open_http(self) -> tuple[Door, HttpServer, HttpServer]:
-        """Open the serving port and the port of probes."""
-        config, plane = self._config, self._plane
-        v2 = V2Door(plane, importlib.metadata.version("airgate"), self._clock.monotonic)
-        router = Router(plane, build_routes(plane, v2, RecordsDoor(plane, self._clock.monotonic)))
-        door = Door(router, self._make_rules())
-        http = HttpServer(bind_port(config.ports.host, config.ports.http), door)
-        probes = Door(ProbesDoor(lambda: plane.admission.state, Metrics(plane).render), DoorRules())
-        admin = HttpServer(bind_port(config.ports.host, config.ports.admin), probes)
-        http.start()
-        admin.start()
-        return door, http, admin
+    async def _open_doors(self, stack: contextlib.AsyncExitStack) -> Door:
+        """Bind all three ports, then answer on them; say on stdout where. Return the door of predictions."""
+        ports = self._config.ports
+        http_socket, admin_socket = bind_port(ports.host, ports.http), bind_port(ports.host, ports.admin)
+        rpc_port = await self._open_grpc(stack)
+        door = Door(self._make_router(), self._make_rules())
+        probes = Door(ProbesDoor(lambda: self._plane.admission.state, Metrics(self._plane).render), DoorRules())
+        http, admin = HttpServer(http_socket, door), HttpServer(admin_socket, probes)
+        for server in (admin, http):
+            server.start()
+            stack.push_async_callback(server.stop)
+        print(f"Listening: http {ports.host}:{http.port} grpc {ports.host}:{rpc_port} ", end="")
+        print(f"admin {ports.host}:{admin.port}", flush=True)
+        return door
+
+    async def _open_grpc(self, stack: contextlib.AsyncExitStack) -> int:
+        config = self._config
+        servicer = InferenceServicer(self._plane, _find_server(), config.gate_secret, self._clock.monotonic)
+        server = GrpcServer(servicer, config.limits.body_bytes)
+        stack.push_async_callback(server.stop, GRPC_SECONDS)
+        return await server.open(config.ports.host, config.ports.grpc)
+
+    def _make_router(self) -> Router:
+        plane, monotonic = self._plane, self._clock.monotonic
+        v2, records = V2Door(plane, _find_server(), monotonic), RecordsDoor(plane, monotonic)
+        return Router(plane, build_routes(plane, v2, records))
 
     def _make_rules(self) -> DoorRules:
         config = self._config
         digest = ((names.HEADER_MODEL_DIGEST, config.digest),) if config.digest else ()
         return DoorRules(config.gate_secret, config.limits.body_bytes, digest, uuid.uuid4().hex[:12])
-
-    def _announce(self, http: HttpServer, admin: HttpServer) -> None:
-        host = self._config.ports.host
-        print(f"Listening: http {host}:{http.port} admin {host}:{admin.port}", flush=True)
 
     def _lock(self) -> None:
         """Forbid new sockets and programs, now that the ports are bound and before the model is opened."""
@@ -124,3 +135,11 @@ class _Runtime:
         await asyncio.sleep(self._config.limits.linger_seconds)
         if not await self._plane.admission.wait_idle(self._config.limits.drain_seconds):
             log.warning("the drain ran out of time", extra={"fields": {"in_flight": self._plane.admission.in_flight}})
+
+
+def _find_server() -> tuple[str, str]:
+    """Return the server's name and version, as metadata has them; a copied tree without its package has no version."""
+    try:
+        return SERVER_NAME, importlib.metadata.version("airgate")
+    except importlib.metadata.PackageNotFoundError:
+        return SERVER_NAME, "unknown"

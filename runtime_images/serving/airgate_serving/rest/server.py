@@ -6,6 +6,7 @@ the sandbox to forbid new sockets before a model is opened.
 
 import asyncio
 import hmac
+import os
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -131,7 +132,8 @@ def bind_port(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise BadConfiguration(
-            f"Cannot listen on {host}:{port}: {error.strerror}.", "Choose another port, or stop what uses this one."
+            f"Cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}.",
+            "Choose another port, or stop what uses this one.",
         ) from error
 
 

@@ -17,7 +17,6 @@ from airgate_serving.errors import ServingError
 from airgate_serving.rest.failures import STATUS, Answer, write_json
 from airgate_serving.rest.server import Request
 
-SERVER_NAME = "airgate-serve"
 EXTENSIONS = ["binary_tensor_data"]
 DOOR = "v2"
 
@@ -25,16 +24,16 @@ DOOR = "v2"
 class V2Door:
     """The handlers of /v2."""
 
-    def __init__(self, plane: DataPlane, server_version: str, monotonic: Callable[[], float]) -> None:
-        """Answer for `plane`; codec times are taken by `monotonic`."""
+    def __init__(self, plane: DataPlane, server: tuple[str, str], monotonic: Callable[[], float]) -> None:
+        """Answer for `plane` as the server of this name and version; codec times are taken by `monotonic`."""
         self._plane = plane
-        self._server_version = server_version
+        self._server = server
         self._monotonic = monotonic
         self._observe_codec = plane.meter.stages["codec"].observe
 
     async def describe_server(self, _: Request) -> Answer:
         """GET /v2."""
-        return write_json({"name": SERVER_NAME, "version": self._server_version, "extensions": EXTENSIONS})
+        return write_json({"name": self._server[0], "version": self._server[1], "extensions": EXTENSIONS})
 
     async def tell_live(self, _: Request) -> Answer:
         """GET /v2/health/live."""

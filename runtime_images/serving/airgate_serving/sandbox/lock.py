@@ -1,6 +1,7 @@
 """The whole lock: which paths a model needs, putting the parts on, and whether what could be locked is enough."""
 
 import contextlib
+import importlib.util
 import sys
 import sysconfig
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ def list_needed() -> list[Path]:
     paths += [Path(path) for path in sysconfig.get_paths().values()]
     if sys.prefix != sys.base_prefix:
         paths.append(Path(sys.prefix))
-    paths += list_own_packages()
+    paths += [*list_own_packages(), *list_wheel_folders()]
     return paths + [Path("/proc/self", name) for name in OWN_FACTS]
 
 
@@ -99,6 +100,12 @@ def list_own_packages() -> list[Path]:
 
     folders = [Path(package.__file__).parent for package in (airgate_kit, airgate_protocols) if package.__file__]
     return [*folders, Path(__file__).parent.parent]
+
+
+def list_wheel_folders() -> list[Path]:
+    """Return where the libraries were installed, which in an image is a folder of their own."""
+    found = importlib.util.find_spec("numpy")  # finds without importing
+    return [Path(found.origin).parent.parent] if found and found.origin else []
 
 
 def list_card_paths(nvidia: bool) -> tuple[tuple[Path, ...], tuple[Path, ...]]:

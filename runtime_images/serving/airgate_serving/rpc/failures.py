@@ -1,0 +1,20 @@
+"""The one table from an error's code to a gRPC status."""
+
+import grpc
+
+from airgate_serving.errors import ServingError
+
+STATUS = {
+    "bad-request": grpc.StatusCode.INVALID_ARGUMENT,
+    "model-refused": grpc.StatusCode.INVALID_ARGUMENT,
+    "gate-closed": grpc.StatusCode.PERMISSION_DENIED,
+    "unknown-model": grpc.StatusCode.NOT_FOUND,
+    "busy": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    "not-ready": grpc.StatusCode.UNAVAILABLE,
+    "deadline-passed": grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+
+
+def find_status(error: ServingError) -> grpc.StatusCode:
+    """Return the status of an error; INTERNAL for a code without one of its own."""
+    return STATUS.get(error.code, grpc.StatusCode.INTERNAL)

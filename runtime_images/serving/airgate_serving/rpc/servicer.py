@@ -1,0 +1,115 @@
+"""The six calls of Open Inference over gRPC, ten lines each."""
+
+# ruff: noqa: N802 - the calls have the names that the protocol gives them
+
+import hmac
+from collections.abc import Callable
+from typing import Any
+
+from airgate_kit import logs
+from airgate_kit.names import HEADER_GATE, HEADER_MODEL_DIGEST, HEADER_REQUEST_ID
+from airgate_protocols import open_inference_pb2 as pb
+from airgate_protocols import open_inference_pb2_grpc as service
+from airgate_serving.engine.dataplane import DataPlane
+from airgate_serving.errors import GateClosed, ServingError, UnknownModel
+from airgate_serving.rpc.convert import describe_model, read_request, write_response
+from airgate_serving.rpc.failures import find_status
+
+DOOR = "grpc"
+log = logs.get("airgate_serving.rpc")
+Context = Any  # grpc.aio.ServicerContext, whose stubs lack most of it
+
+
+class InferenceServicer(service.GRPCInferenceServiceServicer):
+    """Answers for one data plane. A secret, where there is one, is asked of every call."""
+
+    def __init__(
+        self, plane: DataPlane, server: tuple[str, str], gate_secret: str, monotonic: Callable[[], float]
+    ) -> None:
+        """Answer for `plane` as the server of this name and version."""
+        self._plane = plane
+        self._server = server
+        self._secret = gate_secret.encode()
+        self._monotonic = monotonic
+        self._observe_codec = plane.meter.stages["codec"].observe
+
+    async def ServerLive(self, _: pb.ServerLiveRequest, context: Context) -> pb.ServerLiveResponse:
+        """Say that the process answers."""
+        await self._admit(context)
+        return pb.ServerLiveResponse(live=True)
+
+    async def ServerReady(self, _: pb.ServerReadyRequest, context: Context) -> pb.ServerReadyResponse:
+        """Say whether requests should be sent here."""
+        await self._admit(context)
+        return pb.ServerReadyResponse(ready=self._plane.is_ready())
+
+    async def ModelReady(self, request: pb.ModelReadyRequest, context: Context) -> pb.ModelReadyResponse:
+        """Say the same of one model."""
+        await self._admit(context)
+        await self._check_name(request.name, request.version, context)
+        return pb.ModelReadyResponse(ready=self._plane.is_ready())
+
+    async def ServerMetadata(self, _: pb.ServerMetadataRequest, context: Context) -> pb.ServerMetadataResponse:
+        """Say what this server is."""
+        await self._admit(context)
+        return pb.ServerMetadataResponse(name=self._server[0], version=self._server[1])
+
+    async def ModelMetadata(self, request: pb.ModelMetadataRequest, context: Context) -> pb.ModelMetadataResponse:
+        """Say what the model takes and gives, and where it computes."""
+        await self._admit(context)
+        await self._check_name(request.name, request.version, context)
+        plane = self._plane
+        try:
+            info = plane.info
+        except ServingError as error:
+            return await self._refuse(error, context)  # type: ignore[no-any-return]
+        properties = {"device": info.device, "granted": plane.model.granted, "digest": plane.model.digest}
+        return describe_model(info, plane.model.name, plane.model.version, properties)
+
+    async def ModelInfer(self, request: pb.ModelInferRequest, context: Context) -> pb.ModelInferResponse:
+        """Run the model."""
+        await self._admit(context)
+        await self._check_name(request.model_name, request.model_version, context)
+        meter = self._plane.meter
+        try:
+            response = await self._infer(request)
+        except ServingError as error:
+            meter.count_request(DOOR, "infer", find_status(error).value[0])
+            return await self._refuse(error, context)  # type: ignore[no-any-return]
+        meter.count_request(DOOR, "infer", 0)
+        return response
+
+    async def _infer(self, request: pb.ModelInferRequest) -> pb.ModelInferResponse:
+        plane, monotonic = self._plane, self._monotonic
+        begin = monotonic()
+        tensors = read_request(request, plane.info.signature)
+        decoded = monotonic()
+        outputs = await plane.infer(tensors)
+        inferred = monotonic()
+        response = write_response(outputs, request, plane.model.name, plane.model.version)
+        self._observe_codec(decoded - begin + monotonic() - inferred)
+        return response
+
+    async def _admit(self, context: Context) -> None:
+        """Compare the gate's secret, and name file and request in the answer's metadata."""
+        sent = dict(context.invocation_metadata() or ())
+        answer = [(HEADER_MODEL_DIGEST, self._plane.model.digest)] if self._plane.model.digest else []
+        if HEADER_REQUEST_ID in sent:
+            answer.append((HEADER_REQUEST_ID, sent[HEADER_REQUEST_ID]))
+        context.set_trailing_metadata(tuple(answer))
+        if self._secret and not hmac.compare_digest(_to_bytes(sent.get(HEADER_GATE, b"")), self._secret):
+            await self._refuse(GateClosed("This runtime answers only what comes through the gateway."), context)
+
+    async def _check_name(self, name: str, version: str, context: Context) -> None:
+        model = self._plane.model
+        if name != model.name or version not in ("", model.version):
+            sentence = f"There is no model {name[:60]!r} of version {version[:20]!r} here."
+            await self._refuse(UnknownModel(sentence, f"There is {model.name}, version {model.version}."), context)
+
+    async def _refuse(self, error: ServingError, context: Context) -> Any:
+        """End the call with the error's status and words; never returns."""
+        await context.abort(find_status(error), str(error))
+
+
+def _to_bytes(value: str | bytes) -> bytes:
+    return value if isinstance(value, bytes) else value.encode()
