@@ -16,13 +16,13 @@ import re
 import subprocess
 import sys
 import tarfile
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+NAMES_FILE = "runtime_images/base/airgate_kit/names.py"
 REGISTRY = "airgate.local"  # a name that resolves nowhere: these images are brought, never pulled
 TIMESTAMP = "1767225600"  # of every file and layer, seconds since 1970: equal sources make equal digests
 PIP_DOWNLOAD = (
@@ -219,7 +219,9 @@ def read_digest(archive: Path) -> str:
 
 def read_version() -> str:
     """Return the product's version."""
-    return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
+    found = re.search(r'^VERSION = "([^"]+)"', (ROOT / NAMES_FILE).read_text(), re.MULTILINE)
+    assert found, f"{NAMES_FILE} names no VERSION"
+    return found[1]
 
 
 def read_index(path: Path) -> dict[str, Built]:

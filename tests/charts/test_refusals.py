@@ -10,7 +10,7 @@ TWO_PODS = "replicas=2,database.existingSecret=d"
 
 COMBINATIONS = [
     (PLUGIN, "image.digest=", "image.digest is empty. Give the digest of the device-plugin image"),
-    (PLUGIN, "privileged=true,hostRoot=/srv/simulated", "privileged is true, but hostRoot is /srv/simulated"),
+    (PLUGIN, "qaicReport=/opt/qaic.txt", "qaicReport lies in /opt, all of which the container would see."),
     (PLUGIN, f"devicePluginsDir=/{'x' * 80}", "devicePluginsDir is too long"),
     (RUNTIMES, "runtimes[0].image.digest=", "The runtime ai-environment-python-3-11 has no image.digest."),
     (WEBAPP, "image.digest=", "image.digest is empty. Give the digest of the image"),
@@ -34,6 +34,7 @@ SHAPES = [
     (PLUGIN, "image.digest=latest", "digest"),
     (PLUGIN, "devicePluginsDir=relative", "devicePluginsDir"),
     (PLUGIN, "qids.somewhere=1", "qids"),
+    (PLUGIN, "qaicReport=qaic.txt", "qaicReport"),
     (RUNTIMES, "runtimes[0].slug=Capitals", "slug"),
     (RUNTIMES, "runtimes[0].image.tag=latest", "tag"),
     (RUNTIMES, "networkPolicy=false", "networkPolicy"),

@@ -68,32 +68,23 @@ def test_every_container_is_restricted_but_the_plugin_s_user_and_folders(rendere
     for item, pod, box in find_containers(rendered):
         context = box["securityContext"]
         assert context["readOnlyRootFilesystem"] is True
-        if not context.get("privileged"):
-            assert context["allowPrivilegeEscalation"] is False
-            assert context["capabilities"] == {"drop": ["ALL"]}
+        assert context["allowPrivilegeEscalation"] is False
+        assert context["capabilities"] == {"drop": ["ALL"]}
+        assert "privileged" not in context
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         if item.name != "airgate-device-plugin":
             assert pod["securityContext"]["runAsNonRoot"] is True
             assert pod["securityContext"]["runAsUser"] == names.UID
-            assert not context.get("privileged")
-
-
-@EVERY_CI
-def test_the_plugin_is_privileged_only_when_asked(rendered, chart, path):
-    """Nobody gets all devices of a host by default."""
-    asked = "privileged: true" in path.read_text()
-    for item, _, box in find_containers(rendered):
-        assert bool(box["securityContext"].get("privileged")) == (asked and item.name == "airgate-device-plugin")
 
 
 @EVERY_CI
 def test_folders_of_the_node_are_seen_by_the_plugin_read_only(rendered, chart, path):
-    """The plugin writes in the kubelet's folder of sockets alone."""
+    """The plugin writes in the folders of sockets and of CDI files alone."""
     for item, pod, box in find_containers(rendered):
         of_host = {volume["name"] for volume in pod.get("volumes", ()) if "hostPath" in volume}
         if item.name == "airgate-device-plugin":
             writable = {mount["name"] for mount in box["volumeMounts"] if not mount.get("readOnly")}
-            assert of_host & writable == {"kubelet"}
+            assert of_host & writable == of_host & {"kubelet", "cdi"}
         else:
             assert of_host <= {"routes"}, f"{item.name} mounts {of_host} of the node"
 

@@ -57,6 +57,14 @@ def test_nobody_spells_a_label_or_a_resource_in_another_way():
     assert [(path, name) for path, name in find_spelled() if name not in find_known()] == []
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "charts").glob("*/Chart.yaml")), ids=lambda path: path.parent.name)
+def test_a_chart_has_the_product_s_version(path):
+    """One number says what is installed."""
+    chart = yaml.safe_load(path.read_text())
+    wanted = {chart["version"], chart["appVersion"], *(need["version"] for need in chart.get("dependencies", ()))}
+    assert wanted == {names.VERSION}
+
+
 @pytest.mark.parametrize("label", names.NODE_CLASSES.values())
 def test_node_classes_are_labels_of_ours(label):
     """A site sees whose label it is."""

@@ -66,7 +66,7 @@ def test_the_base_makes_the_appliance_s_user():
 def copied_root(tmp_path, monkeypatch):
     """A copy of what the gateway's image is made from, which a test may change."""
     recipe = next(recipe for recipe in build_images.RECIPES if recipe.name == "gateway")
-    for path in [ROOT / "pyproject.toml", ROOT / recipe.dockerfile, *build_images.find_sources(recipe)]:
+    for path in [ROOT / build_images.NAMES_FILE, ROOT / recipe.dockerfile, *build_images.find_sources(recipe)]:
         target = tmp_path / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
