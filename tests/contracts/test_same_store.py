@@ -347,6 +347,12 @@ def test_versions_published_at_the_same_time_get_different_numbers(store):
     assert [version.version for version in store.list_versions("qc", "digits")] == [8, 7, 6, 5, 4, 3, 2, 1]
 
 
+def test_a_runtime_put_by_several_at_once_is_there_once(store):
+    """Replicas of the web process that start together do not stop each other."""
+    run_together(*[lambda: store.put_runtime(make_runtime())] * 6)
+    assert list(store.list_runtimes()) == [make_runtime()]
+
+
 def test_readers_and_writers_do_not_refuse_each_other(store):
     """Pages, API and reconciler use one store at the same time."""
     store.add_project(make_project())
@@ -380,6 +386,20 @@ def test_a_store_finds_everything_again(sql_url):
     second = open_store(sql_url)
     assert list(second.list_deployments()) == [kept]
     second.close()
+
+
+@pytest.mark.postgres
+def test_a_restarted_database_costs_no_request(request):
+    """Connections that the server has closed are opened again by themselves."""
+    with make_database(request, "postgres") as url:
+        store = open_store(url)
+        store.add_project(make_project())
+        server = create_engine(url, poolclass=NullPool)
+        with server.connect() as connection:
+            others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+            connection.execute(text(f"{others} AND pid <> pg_backend_pid()"))
+        assert [project.route for project in store.list_projects()] == ["qc"]
+        store.close()
 
 
 def test_a_database_that_is_none_is_refused_in_a_sentence(tmp_path):

@@ -8,14 +8,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from airgate_kit import logs
 from airgate_web.adapters.store_sql.tables import counters
 from airgate_web.domain.errors import Conflict, Invalid, Unavailable
 
 BUSY_TIMEOUT = 20_000  # milliseconds a SQLite connection waits for another process's write
-POOL_SIZE, POOL_OVERFLOW = 10, 40  # connections; the API answers in up to 40 threads
+POOL_SIZE, POOL_OVERFLOW = 10, 20  # connections; a PostgreSQL server takes 100 unless told otherwise
 CONNECT_TIMEOUT = 10  # seconds until a PostgreSQL server that does not answer is given up
 WRITES = "airgate_writes"  # execution option of a connection whose transaction writes
+
+log = logs.get("airgate_web.store")
 
 
 def open_engine(url: str) -> Engine:
@@ -71,7 +75,8 @@ def explain_failures() -> Iterator[None]:
         yield
     except IntegrityError as error:
         raise Conflict("Somebody else changed the same thing at the same time.", "Look again and repeat.") from error
-    except DBAPIError as error:
+    except (DBAPIError, PoolTimeout) as error:
+        log.warning("database refused", extra={"fields": {"error": str(error)}})
         raise Unavailable(
             "The database does not answer.", "Try again; if it stays so, look at the database and the free disk space."
         ) from error

@@ -10,6 +10,7 @@ from airgate_web.adapters.store_sql.engine import Door, count_up
 from airgate_web.adapters.store_sql.projects import hold_project
 from airgate_web.adapters.store_sql.rows import read_runtime, read_version, write_version
 from airgate_web.adapters.store_sql.tables import deployments, projects, runtimes, versions
+from airgate_web.domain.errors import Conflict
 from airgate_web.domain.model import Model, ModelVersion
 from airgate_web.domain.plain import make_plain
 from airgate_web.domain.runtime import Runtime
@@ -73,6 +74,12 @@ class Runtimes(Door):
 
     def put_runtime(self, runtime: Runtime) -> None:
         """Keep it under its slug, in place of one that is there; the same once more changes nothing."""
+        try:
+            self._put_runtime(runtime)
+        except Conflict:  # another process put one at the same time: now there is one to replace
+            self._put_runtime(runtime)
+
+    def _put_runtime(self, runtime: Runtime) -> None:
         with self._write() as connection:
             row = connection.execute(select(runtimes).where(runtimes.c.slug == runtime.slug).with_for_update()).first()
             if row is not None and read_runtime(row) == runtime:
