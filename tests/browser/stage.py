@@ -3,7 +3,10 @@
 import dataclasses
 import datetime
 import os
-import threading
+import socket
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -139,26 +142,54 @@ def make_observation(now: datetime.datetime) -> Observation:
 
 
 def make_app(desk: Desk) -> FastAPI:
-    """Return the whole web process: API and pages."""
+    """Return the whole web process, API and pages, with a few levers behind /stage for the tests."""
     app = build_app(desk, "an internal token")
+    add_levers(app, desk)
     hint = "First time here? The name is ada; the password lies in ~/.local/share/airgate/first-password."
     add_pages(app, desk, About("0.1.0", lambda: hint))
     return app
 
 
+def add_levers(app: FastAPI, desk: Desk) -> None:
+    """Let a test in another process play the reconciler and count what is kept."""
+
+    @app.post("/stage/ready/{route}/{name}")
+    def make_ready(route: str, name: str) -> None:
+        kept = desk.store.find_deployment(route, name)
+        assert kept is not None
+        replicas = tuple(
+            Replica(f"{name}-{n}", ReplicaState.READY, "d", "edge-1", (), started=desk.clock.now(), device="CPU")
+            for n in range(kept.replicas)
+        )
+        status = DeploymentStatus(ReplicaState.READY, kept.generation, kept.replicas, kept.replicas, replicas=replicas)
+        desk.store.write_status(kept.id, status)
+
+    @app.get("/stage/blobs")
+    def count_blobs() -> int:
+        return len(desk.blobs.list())
+
+
+def main() -> None:
+    """Serve the stage on the port of the first argument, 0 for a free one, and print the port."""
+    listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+    with tempfile.TemporaryDirectory() as folder:
+        app = make_app(make_site(Path(folder)))
+        print(listener.getsockname()[1], flush=True)
+        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
+
+
 @contextmanager
-def serve(app: FastAPI) -> Iterator[str]:
-    """Serve an app on a free port of loopback in a thread and yield its address."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="on"))
-    thread = threading.Thread(target=server.run, name="pages")
-    thread.start()
-    started = threading.Event()
-    while not server.started and thread.is_alive():
-        started.wait(0.02)
+def run_stage(port: int = 0) -> Iterator[str]:
+    """Run the stage as a process of its own and yield its address: the pages' framework is one object a process."""
+    program = [sys.executable, "-m", "tests.browser.stage", str(port)]
+    process = subprocess.Popen(program, stdout=subprocess.PIPE, text=True)
     try:
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
     finally:
-        server.should_exit = True
-        thread.join(20)
-        assert not thread.is_alive()
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+if __name__ == "__main__":
+    main()

@@ -35,9 +35,9 @@ class Pulse:
         """Look at the store until cancelled; one that does not answer is asked again at the next look."""
         look = 0
         while True:
-            if self._followers and (await asyncio.to_thread(self._look, look) or look % BEAT_EVERY == 0):
-                for notice in list(self._followers.values()):
-                    notice()
+            changed = bool(self._followers) and await asyncio.to_thread(self._look, look)
+            for notice in list(self._followers.values()) if changed or look % BEAT_EVERY == 0 else ():
+                notice()
             await asyncio.sleep(LOOK_EVERY_S)
             look += 1
 

@@ -6,11 +6,11 @@
   const isDark = () => (chosen() ? chosen() === "dark" : system.matches);
   const applyLook = () => {
     root.classList.toggle("dark", isDark());
-    if (window.Quasar?.Dark && document.body?.className.includes("q-")) window.Quasar.Dark.set(isDark());
+    const parts = window.Quasar?.Dark;  // there once the page's own scripts have run
+    if (parts && document.body.classList.contains(isDark() ? "body--light" : "body--dark")) parts.set(isDark());
   };
   applyLook();  // before the first paint
   system.addEventListener("change", applyLook);
-  window.addEventListener("load", () => setTimeout(applyLook));
 
   const steps = [[86400, "d"], [3600, "h"], [60, "min"]];
   const age = (seconds) => {
@@ -29,7 +29,7 @@
     }
   };
   setInterval(applyAges, 1000);
-  new MutationObserver(applyAges).observe(root, { childList: true, subtree: true });
+  new MutationObserver(() => { applyAges(); applyLook(); }).observe(root, { childList: true, subtree: true });
 
   const applySide = (open) => {
     root.classList.toggle("side-open", open);

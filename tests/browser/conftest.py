@@ -1,0 +1,70 @@
+"""One Chromium and one stage for each file of tests; each test gets a fresh window that is signed in."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.stage import PASSWORD, run_stage
+
+CHROMIUM = "/usr/bin/chromium"
+PATIENCE_MS = 15_000
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this room."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium without a window. Its own sandbox needs user namespaces, which containers do not give."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Where the stage answers."""
+    with run_stage() as address:
+        yield address
+
+
+@pytest.fixture
+def window(browser: Browser, address: str) -> Iterator[Page]:
+    """A fresh window without a session. It fails the test when a page raises an error or asks another host."""
+    context = browser.new_context(base_url=address, viewport={"width": 1440, "height": 900}, color_scheme="light")
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
+    page.on("request", lambda request: is_inside(request.url, address) or wrong.append(f"outside: {request.url}"))
+    yield page
+    context.close()
+    assert not wrong
+
+
+@pytest.fixture
+def page(window: Page) -> Page:
+    """A window in which ada is signed in."""
+    sign_in(window)
+    return window
+
+
+def sign_in(window: Page) -> None:
+    """Go through the door."""
+    window.goto("/sign-in")
+    window.get_by_label("Name").fill("ada")
+    window.get_by_label("Password").fill(PASSWORD)
+    window.get_by_role("button", name="Sign in").click()
+    window.get_by_role("heading", name="Home").wait_for()
+
+
+def is_inside(url: str, address: str) -> bool:
+    """Return whether an address belongs to the appliance, or never leaves the browser."""
+    return url.startswith((address + "/", "data:", "blob:"))
