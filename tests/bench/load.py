@@ -83,10 +83,10 @@ def run_wrk(url: str, body: bytes, connections: int, seconds: int, headers: Mapp
     return Load(**json.loads(done.stdout.strip().splitlines()[-1]))
 
 
-def find_resident_mb(pid: int) -> float:
-    """Return the resident memory of a process and its children, MB (proportional where the kernel tells it)."""
+def find_resident_mb(pid: int, children: bool = True) -> float:
+    """Return the resident memory of a process, MB, shared pages in proportion; of its children too unless told."""
     total = 0.0
-    for child in [pid, *find_descendants(pid)]:
+    for child in [pid, *(find_descendants(pid) if children else ())]:
         with contextlib.suppress(OSError):
             rollup = Path(f"/proc/{child}/smaps_rollup").read_text()
             total += next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) / 1024
