@@ -8,7 +8,7 @@ import pytest
 
 from airgate_kit import names
 from runtime_images import build_images
-from tests.images.conftest import OUT, WHEELS
+from tests.images.built import OUT, WHEELS
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 LOCKED_IN = (
