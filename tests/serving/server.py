@@ -120,3 +120,8 @@ def _end(process: Any) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def find_python_path() -> str:
+    """Return where this process finds the project's packages, for one that is started without an environment."""
+    return os.pathsep.join(path for path in sys.path if "runtime_images" in path or "plugin_src" in path)

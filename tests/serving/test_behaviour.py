@@ -2,12 +2,9 @@
 
 import asyncio
 import hashlib
-import http.server
 import re
 import socket
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ from airgate_protocols import open_inference_pb2 as pb
 from airgate_protocols import open_inference_pb2_grpc as service
 from airgate_serving.errors import ServingError
 from airgate_serving.rest.failures import STATUS
+from tests.serving.file_store import Store, run_store
 from tests.serving.models import WIDTH
 from tests.serving.server import RunningServer, run_command, start_server, wait_for
 
@@ -167,41 +165,6 @@ def test_nothing_is_reported_to_the_makers_of_libraries(model_folder, tmp_path) 
         pass
     run_command("inspect", str(model_folder / "mlp.onnx"), env={"HOME": str(tmp_path)})
     assert list(tmp_path.iterdir()) == []
-
-
-class Store(http.server.BaseHTTPRequestHandler):
-    """A webapp's file door: one file, for whoever has the token; it can break off once."""
-
-    content = b"a model file" * 1000
-    asked: list[str] = []
-    break_off = False
-
-    def do_GET(self) -> None:
-        """Answer the file."""
-        self.asked.append(self.headers.get("Authorization", ""))
-        if self.headers.get("Authorization") != "Bearer let-me-in":
-            self.send_error(401)
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(self.content)))
-        self.end_headers()
-        self.wfile.write(self.content[:100] if type(self).break_off else self.content)
-        type(self).break_off = False
-
-    def log_message(self, *_: Any) -> None:
-        """Be quiet."""
-
-
-@contextmanager
-def run_store() -> Iterator[str]:
-    """Serve the file until the block ends; the address is given."""
-    Store.asked = []
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Store) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/blobs/x"
-        server.shutdown()
-        thread.join()
 
 
 def fetch_command(url: str, digest: str, to: Path, token: str = "let-me-in") -> Any:

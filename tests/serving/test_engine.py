@@ -1,6 +1,7 @@
 """Batching, admission, warm-up and thread counts, on models and folders of the test's own."""
 
 import asyncio
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,25 @@ async def test_a_request_that_waited_too_long_is_told_so() -> None:
     batcher = make_batcher(Doubler(), clock=lambda: next(seconds), deadline=1.0)
     with pytest.raises(DeadlinePassed, match="deadline"):
         await batcher.submit(row(1))
+    batcher.close()
+
+
+async def test_a_deadline_holds_while_the_model_is_busy() -> None:
+    """Whoever waits behind a long run hears 504 at their deadline, not when the run has ended."""
+    release = threading.Event()
+
+    def run_long(inputs: Tensors) -> Tensors:
+        release.wait(30)
+        return inputs
+
+    batcher = make_batcher(run_long, seconds=SLOW, batchable=False, deadline=0.05)
+    first = batcher.submit(row(1))
+    await asyncio.sleep(0)
+    with pytest.raises(DeadlinePassed):
+        await batcher.submit(row(2))
+    assert not first.done()
+    release.set()
+    assert (await first)["x"] == 1
     batcher.close()
 
 

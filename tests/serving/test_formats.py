@@ -8,7 +8,8 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.cluster import KMeans
+from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from airgate_serving.errors import BadModelFile, DangerousModelFile, MissingLibrary, ModelRefused
 from airgate_serving.formats.interface import LoadOptions, Runner
@@ -64,6 +65,15 @@ def test_a_regression_has_no_probabilities(model_folder) -> None:
     runner = open_model(model_folder / "diabetes.pkl")
     assert [spec.name for spec in runner.info.signature.outputs] == ["PredictedValue"]
     assert runner.info.signature.task == "regression"
+
+
+def test_outputs_are_described_as_they_come(tmp_path) -> None:
+    """Two targets at once, or clusters: the signature says what will be answered."""
+    rows = np.random.default_rng(0).random((30, 3))
+    both = write(tmp_path / "both", pickle.dumps(LinearRegression().fit(rows, rows[:, :2])))
+    assert open_model(both).info.signature.outputs[0].shape == (-1, 2)
+    clusters = open_model(write(tmp_path / "clusters", pickle.dumps(KMeans(2, n_init=1).fit(rows))))
+    assert clusters.info.signature.outputs[0].datatype == "INT32" and clusters.info.signature.task == "clustering"
 
 
 def test_a_bare_matrix_is_one_input(model_folder) -> None:

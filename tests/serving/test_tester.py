@@ -14,6 +14,7 @@ import pytest
 from onnx import TensorProto, helper
 from sklearn.linear_model import LinearRegression
 
+from tests.serving.file_store import Store, run_store
 from tests.serving.server import RunningServer, start_process, wait_for
 
 
@@ -275,3 +276,21 @@ def test_an_explicit_word_on_loopback_opens_a_pickle_without_landlock(shelf, tmp
     with start_tester(shelf, tmp_path, "--landlock", "off", "--open-unlocked") as server:
         pickled = call(server, "/inspect", {"digest": put_model(shelf, model_folder, "iris.pkl"), "filename": "m"})
         assert pickled.status_code == 200
+
+
+def test_a_tester_without_a_folder_fetches_and_keeps_a_few(tmp_path, model_folder, monkeypatch) -> None:
+    """On another node the file comes from the webapp, is checked, and gives way when room is needed."""
+    monkeypatch.setattr(Store, "content", (model_folder / "mlp.onnx").read_bytes())
+    digest = f"sha256:{hashlib.sha256(Store.content).hexdigest()}"
+    ports = ("--port", "0", "--admin-port", "0", "--cache-mib", "0")
+    env = {"AIRGATE_FETCH_TOKEN": "let-me-in"}
+    with (
+        run_store() as url,
+        start_process("tester", "--blobs-url", url, "--scratch", str(tmp_path), *ports, env=env) as server,
+    ):
+        for _ in range(2):
+            answer = call(server, "/inspect", {"digest": digest, "filename": "m"})
+            assert answer.status_code == 200, answer.json()
+        assert len(Store.asked) == 1 and [path.name for path in (tmp_path / "cache").iterdir()] == [digest[7:]]
+        other = call(server, "/inspect", {"digest": f"sha256:{'1' * 64}", "filename": "m"})
+        assert other.status_code == 502 and other.json()["code"] == "fetch-failed"

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import importlib.metadata
+import os
 import signal
 import uuid
 
@@ -11,7 +12,7 @@ import uvloop
 from airgate_kit import logs, names
 from airgate_kit.clock import Clock
 from airgate_serving.config import ServeConfig
-from airgate_serving.engine.admission import Admission
+from airgate_serving.engine.admission import Admission, State
 from airgate_serving.engine.batcher import Batcher, BatchRules
 from airgate_serving.engine.dataplane import DataPlane, ServedModel
 from airgate_serving.engine.meter import Meter
@@ -55,7 +56,7 @@ class _Runtime:
     async def run(self) -> None:
         """Bind, lock, load, serve, drain; what was opened is closed in the opposite order."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
+            asyncio.get_running_loop().add_signal_handler(number, self._end)
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self._plane.close)
             door = await self._open_doors(stack)
@@ -63,6 +64,12 @@ class _Runtime:
             await self._bring_model()
             await self._stop.wait()
             await self._drain(door)
+
+    def _end(self) -> None:
+        """Begin the drain, or end at once while the model is still being loaded: nobody has been let in."""
+        if self._plane.admission.state is State.STARTING:
+            os._exit(0)
+        self._stop.set()
 
     async def _open_doors(self, stack: contextlib.AsyncExitStack) -> Door:
         """Bind all three ports, then answer on them; say on stdout where. Return the door of predictions."""

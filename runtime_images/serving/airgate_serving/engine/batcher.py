@@ -18,6 +18,7 @@ from airgate_serving.errors import DeadlinePassed
 from airgate_serving.tensors import Tensors
 
 LOOP_SECONDS = 0.001  # a run expected to be shorter than this stays in the loop
+HINT_DEADLINE = "Try again in a second, or add replicas."
 SMOOTHING = 0.1  # weight of the newest run in the expected duration
 
 
@@ -33,6 +34,7 @@ class Waiting:
     since: float
     answer: asyncio.Future[Tensors]
     alone: bool = False
+    taken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Batcher:
         self._run, self._rules, self._meter, self._monotonic, self._loop = run, rules, meter, monotonic, loop
         self._queue: list[Waiting] = []
         self._scheduled = False
+        self._in_thread = False
         self._expected = LOOP_SECONDS if rules.seconds is None else rules.seconds
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._observe_queue = meter.stages["queue"].observe
@@ -68,7 +71,10 @@ class Batcher:
         """Queue a request and return the future of its outputs."""
         answer = self._loop.create_future()
         rows = next(iter(inputs.values())).shape[0] if self._rules.batchable else 1
-        self._queue.append(Waiting(inputs, rows, self._monotonic(), answer))
+        waiting = Waiting(inputs, rows, self._monotonic(), answer)
+        self._queue.append(waiting)
+        if self._in_thread:
+            self._loop.call_later(self._rules.deadline, self._expire, waiting)
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._flush)
@@ -87,6 +93,7 @@ class Batcher:
         elif self._expected < LOOP_SECONDS:
             self._finish(batch, now, _try(self._run, _join(batch)))
         else:
+            self._in_thread = True
             future = self._loop.run_in_executor(self._pool, _try, self._run, _join(batch))
             future.add_done_callback(lambda done: self._finish(batch, now, done.result()))
 
@@ -110,12 +117,18 @@ class Batcher:
             return False
         waited = now - waiting.since
         self._observe_queue(waited)
-        if waited <= self._rules.deadline:
-            return True
-        waiting.answer.set_exception(
-            DeadlinePassed(f"The request waited {waited:.1f} s; its deadline is {self._rules.deadline:g} s.")
-        )
-        return False
+        if waited > self._rules.deadline:
+            self._expire(waiting)
+            return False
+        waiting.taken = True
+        return True
+
+    def _expire(self, waiting: Waiting) -> None:
+        """Tell someone who has waited too long so, unless the model has their request by now."""
+        if not waiting.taken and not waiting.answer.done():
+            waiting.answer.set_exception(
+                DeadlinePassed(f"The request waited for its deadline of {self._rules.deadline:g} s.", HINT_DEADLINE)
+            )
 
     def _fits(self, first: Waiting, waiting: Waiting, rows: int) -> bool:
         """Return whether a request can join a batch: same shapes but for the rows, and not too many of those."""
@@ -125,6 +138,7 @@ class Batcher:
 
     def _finish(self, batch: list[Waiting], begin: float, result: "Tensors | Exception") -> None:
         """Hand the outputs, or the error, to everyone in the batch; then go on with the queue."""
+        self._in_thread = False
         seconds = self._monotonic() - begin
         self._expected += SMOOTHING * (seconds - self._expected)
         self._meter.count_batch(sum(waiting.rows for waiting in batch), seconds)
@@ -148,7 +162,7 @@ def _try(run: Callable[[Tensors], Tensors], inputs: Tensors) -> Tensors | Except
 
 
 def _set_apart(waiting: Waiting) -> Waiting:
-    waiting.alone = True
+    waiting.alone, waiting.taken = True, False
     return waiting
 
 

@@ -1,6 +1,7 @@
 """scikit-learn estimators and pipelines, saved by pickle or joblib."""
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from airgate_serving.errors import BadModelFile, ModelFailed, ModelRefused
 from airgate_serving.formats import sklearn_schema as schema
 from airgate_serving.formats.interface import Library, LoadOptions, ModelInfo
 from airgate_serving.formats.pickles import HINT_SAVE, find_sklearn_version, read_object
-from airgate_serving.tensors import DATATYPES, Array, Tensors
+from airgate_serving.tensors import DATATYPES, Array, Signature, Tensors
 
 
 def load(path: Path, options: LoadOptions) -> "SklearnRunner":
@@ -52,6 +53,8 @@ class SklearnRunner:
         """Read the signature and settle how rows are handed over."""
         self._model = model
         self._threads = threads
+        self._columns = schema.find_column_names(model)
+        self._as_frame = schema.needs_frame(model)
         self.info = ModelInfo(
             schema.describe_model(model),
             platform="sklearn",
@@ -59,9 +62,17 @@ class SklearnRunner:
             device="CPU",
             libraries=libraries,
         )
-        self._columns = schema.find_column_names(model)
-        self._as_frame = schema.needs_frame(model)
-        self._outputs = self.info.signature.outputs
+        self.info = replace(self.info, signature=self._refine(self.info.signature))
+
+    def _refine(self, signature: Signature) -> Signature:
+        """Return the signature with the outputs' datatypes and ranks as a sample showed them."""
+        inputs = {spec.name: np.array(spec.sample, dtype=DATATYPES[spec.datatype]) for spec in signature.inputs}
+        try:
+            answers = {spec.name: self._ask(spec.name, inputs) for spec in signature.outputs}
+        except Exception:  # noqa: BLE001 - a sample need not fit; the signature then says what the estimator says
+            return signature
+        outputs = tuple(schema.refine_output(spec, answers[spec.name]) for spec in signature.outputs)
+        return Signature(signature.inputs, outputs, signature.task)
 
     def run(self, inputs: Tensors) -> Tensors:
         """Return PredictedValue and Probabilities. Raises ModelRefused or ModelFailed."""
@@ -69,7 +80,7 @@ class SklearnRunner:
 
         try:
             with joblib.parallel_config("threading", n_jobs=self._threads):
-                return self._predict(self._arrange(inputs))
+                return {spec.name: self._ask(spec.name, inputs) for spec in self.info.signature.outputs}
         except (ValueError, TypeError, KeyError) as error:
             raise ModelRefused(f"The model refused the values: {str(error).strip()[:300]}") from error
         except Exception as error:
@@ -86,11 +97,8 @@ class SklearnRunner:
 
         return pandas.DataFrame(columns)
 
-    def _predict(self, rows: Any) -> Tensors:
-        answers = {}
-        for spec in self._outputs:
-            answers[spec.name] = _settle(getattr(self._model, _METHODS[spec.name])(rows), spec.datatype)
-        return answers
+    def _ask(self, output: str, inputs: Tensors) -> Array:
+        return _settle(getattr(self._model, _METHODS[output])(self._arrange(inputs)))
 
 
 _METHODS = {
@@ -100,7 +108,7 @@ _METHODS = {
 }
 
 
-def _settle(answer: Any, datatype: str) -> Array:
-    """Return the answer as a plain array of the announced datatype; sparse ones are filled."""
-    dense = answer.toarray() if hasattr(answer, "toarray") else answer
-    return np.asarray(dense).astype(DATATYPES[datatype], copy=False)
+def _settle(answer: Any) -> Array:
+    """Return the answer as a plain array; sparse ones are filled, texts are objects."""
+    array = np.asarray(answer.toarray() if hasattr(answer, "toarray") else answer)
+    return array.astype(object) if array.dtype.kind == "U" else array

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from airgate_serving.tensors import ANY, Scalar, Signature, TensorSpec, find_datatype
+from airgate_serving.tensors import ANY, Array, Scalar, Signature, TensorSpec, find_datatype
 
 MATRIX = "X"
 PREDICTED = "PredictedValue"
@@ -43,11 +43,17 @@ def describe_outputs(model: Any) -> tuple[TensorSpec, ...]:
     if not hasattr(model, "predict"):
         return (TensorSpec(TRANSFORMED, "FP64", (ANY, ANY)),)
     classes = find_classes(model)
-    datatype = find_datatype(np.asarray(classes).dtype) if classes else _guess_datatype(model)
+    datatype = find_datatype(np.asarray(classes).dtype) if classes else "FP64"
     predicted = TensorSpec(PREDICTED, datatype, (ANY,), values=classes)
     if not classes or not hasattr(model, "predict_proba"):
         return (predicted,)
     return (predicted, TensorSpec(PROBABILITIES, "FP64", (ANY, len(classes)), values=classes))
+
+
+def refine_output(spec: TensorSpec, answer: Array) -> TensorSpec:
+    """Return an output with the datatype and the shape that an answer of one row showed."""
+    shape = (ANY, *answer.shape[1:]) if answer.ndim else ()
+    return TensorSpec(spec.name, find_datatype(answer.dtype), shape, spec.sample, spec.values)
 
 
 def find_task(model: Any) -> str:
@@ -122,8 +128,3 @@ def _describe_column(name: str, choices: tuple[Scalar, ...], usual: float) -> Te
         datatype = find_datatype(np.asarray(choices).dtype)
         return TensorSpec(name, datatype, (ANY,), sample=[choices[0]], values=choices)
     return TensorSpec(name, "FP64", (ANY,), sample=[usual])
-
-
-def _guess_datatype(model: Any) -> str:
-    """Return the datatype of a prediction without classes: clusters are counted, the rest is measured."""
-    return "INT32" if find_task(model) == "clustering" else "FP64"

@@ -21,6 +21,7 @@ from airgate_serving.errors import CallStopped, NotReady, ServingError
 from airgate_serving.trials.job import MEBIBYTE, Job, write_job
 
 PACKET = 65536  # bytes
+PAUSE = 2.0  # seconds before a warm process that never got warm is started again
 SHOWN = 64 * 1024  # bytes of what a model printed that are handed on
 log = logs.get("airgate_serving.trials")
 
@@ -121,10 +122,12 @@ class Keeper:
                 self.ready.set()
             elif message["id"] in self._ends:
                 self._ends[message["id"]].set_result(message["status"])
-        self._replace()
+        await self._replace()
 
-    def _replace(self) -> None:
+    async def _replace(self) -> None:
         log.error("the warm process ended; starting another")
+        if not self.ready.is_set():
+            await asyncio.sleep(PAUSE)
         self.ready.clear()
         for end in self._ends.values():
             if not end.done():
