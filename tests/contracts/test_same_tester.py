@@ -61,23 +61,10 @@ def rig(request, tmp_path_factory) -> Iterator[Rig]:
 def start_tester(folder: Path) -> subprocess.Popen[str]:
     """Start the real test runtime on a free port."""
     (folder / "scratch").mkdir()
+    listen = ["--host", "127.0.0.1", "--port", "0", "--admin-port", "0"]
+    folders = ["--blobs", str(folder / "blobs"), "--scratch", str(folder / "scratch")]
     return subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "airgate_serving",
-            "tester",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            "0",
-            "--admin-port",
-            "0",
-            "--blobs",
-            str(folder / "blobs"),
-            "--scratch",
-            str(folder / "scratch"),
-        ],
+        [sys.executable, "-m", "airgate_serving", "tester", *listen, *folders],
         env={**os.environ, "AIRGATE_GATE_SECRET": find_tester_secret(INTERNAL, "python")},
         stdout=subprocess.PIPE,
         text=True,
