@@ -99,6 +99,6 @@ def show_share(label: str, share: tuple[int, int], unit: int, word: str) -> None
     percent = min(100.0, 100.0 * asked / total)
     with box("card stat"):
         show_html(
-            f'<span class="mute">{label} asked for</span><b>{asked / unit:g} of {total / unit:.4g} {word}</b>'
+            f'<span class="mute">{label} asked for</span><b>{asked / unit:g} of {total / unit:.3g} {word}</b>'
             f'<div class="meter" style="margin-top:6px"><i style="width:{percent:.1f}%"></i></div>'
         )

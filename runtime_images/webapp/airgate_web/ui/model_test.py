@@ -6,7 +6,7 @@ from html import escape
 from nicegui import ui
 
 from airgate_web.domain.errors import Refusal
-from airgate_web.domain.model import ModelVersion
+from airgate_web.domain.model import ModelVersion, Signature
 from airgate_web.domain.runtime import Runtime
 from airgate_web.domain.scaffold import make_curl
 from airgate_web.domain.workload import ReplicaState
@@ -66,16 +66,17 @@ class ModelTest:
             self._button.props(remove="loading")
         self._output.clear()
         with self._output:
-            show_run(run)
+            show_run(run, version.signature)
             self._show_call(body)
 
     def _show_call(self, body: dict[str, object]) -> None:
         version = self._version
         path = f"/api/v2/projects/{version.project}/models/{version.model}/versions/{version.version}/test"
         show_code(make_curl(self._visit.origin + path, body), "Run this test from a script")
+        show_text("TOKEN is the token that POST /api/v2/session answers.", "mute small")
 
 
-def show_run(run: TrialRun) -> None:
+def show_run(run: TrialRun, signature: Signature) -> None:
     """Draw what came of one test: the picture first, then the words."""
     with box("line"):
         show_text("Output", "h2", "h2")
@@ -84,7 +85,7 @@ def show_run(run: TrialRun) -> None:
         show_text(f"loaded in {write_seconds(run.load_seconds)}, then released", "mute small")
     if not run.ok:
         show_attention(run.error or "The model failed.", escape(run.hint))
-    shares = find_shares(run.result)
+    shares = find_shares(run.result, signature)
     if shares:
         show_bars(shares)
     if run.ok:

@@ -2,40 +2,42 @@
 
 import json
 import math
-import re
-import textwrap
 from collections.abc import Mapping, Sequence
+
+from airgate_web.domain.model import Signature
 
 SHARES_MAX = 20  # bars that still fit
 SLACK = 0.02  # how far from 1 the sum of probabilities may be: they are single floats
-FLAT_LIST = re.compile(r"\[\n(?P<indent> *)(?P<elements>[^\[\]{}]*?)\s+\]")  # without lists in it, one element a line
-SPREAD_COMMA = re.compile(r",\s+")
+INDENT = "  "
 LINE = 60  # characters of a list that may stand on one line
 
 Shares = tuple[tuple[str, float], ...]
 
 
-def find_shares(result: object) -> Shares:
-    """Return the first row's probabilities as (name, share), or () when the answer has none."""
+def find_shares(result: object, signature: Signature) -> Shares:
+    """Return the first row's probabilities as (name, share), or () when the answer has none.
+
+    The names are the classes of that output where the signature knows them, else places from 0.
+    """
     row = result[0] if isinstance(result, list) and result else result
-    candidates = list(row.values()) if isinstance(row, Mapping) else [row]
-    if isinstance(row, Mapping):
-        candidates.append(row)
-    return next((shares for shares in map(read_shares, candidates) if shares), ())
+    if not isinstance(row, Mapping):
+        return read_shares(row, ())
+    classes = {spec.name: spec.values for spec in signature.outputs}
+    found = (read_shares(value, classes.get(name, ())) for name, value in row.items())
+    return next((shares for shares in found if shares), ()) or read_shares(row, ())
 
 
-def read_shares(value: object) -> Shares:
+def read_shares(value: object, classes: Sequence[object]) -> Shares:
     """Return a list or an object of numbers that add up to 1 as shares, else ()."""
     if isinstance(value, list) and len(value) == 1:
-        return read_shares(value[0])
-    pairs: Sequence[tuple[str, object]] = ()
+        return read_shares(value[0], classes)
+    pairs: Sequence[tuple[object, object]] = ()
     if isinstance(value, Mapping):
-        pairs = [(str(name), share) for name, share in value.items()]
+        pairs = list(value.items())
     elif isinstance(value, list):
-        pairs = [(str(place), share) for place, share in enumerate(value)]
-    shares = tuple(
-        (name, share) for name, share in ((name, read_share(one)) for name, one in pairs) if share is not None
-    )
+        pairs = list(zip(classes if len(classes) == len(value) else range(len(value)), value, strict=True))
+    read = ((str(name), read_share(one)) for name, one in pairs)
+    shares = tuple((name, share) for name, share in read if share is not None)
     fits = 2 <= len(pairs) <= SHARES_MAX and len(shares) == len(pairs)
     return shares if fits and abs(sum(share for _, share in shares) - 1) <= SLACK else ()
 
@@ -47,24 +49,45 @@ def read_share(value: object) -> float | None:
     return float(value) if -SLACK <= value <= 1 + SLACK else None
 
 
-def write_json(value: object) -> str:
-    """Return JSON for reading: indented, but a list of plain values fills its lines."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
-    return FLAT_LIST.sub(fill_lines, text)
+def write_json(value: object, depth: int = 0) -> str:
+    """Return JSON for reading: indented, but a list of plain values fills its lines. depth: indents around it."""
+    if isinstance(value, Mapping) and value:
+        parts = [f"{write_word(str(name))}: {write_json(item, depth + 1)}" for name, item in value.items()]
+        return write_block("{", parts, "}", depth)
+    if isinstance(value, list | tuple) and value:
+        if any(isinstance(item, Mapping | list | tuple) for item in value):
+            return write_block("[", [write_json(item, depth + 1) for item in value], "]", depth)
+        lines = fill_lines([write_word(item) for item in value])
+        return f"[{lines[0]}]" if len(lines) == 1 else write_block("[", lines, "]", depth)
+    return write_word(value)
 
 
-def fill_lines(found: re.Match[str]) -> str:
-    """Return a flat list on one line when it fits, else on full lines of its own indent."""
-    joined = SPREAD_COMMA.sub(", ", found["elements"])
-    if len(joined) <= LINE:
-        return f"[{joined}]"
-    indent = found["indent"]
-    lines = textwrap.fill(joined, LINE, break_long_words=False, break_on_hyphens=False).replace("\n", f"\n{indent}")
-    return f"[\n{indent}{lines}\n{indent[:-2]}]"
+def write_word(value: object) -> str:
+    """Return a plain value as JSON."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def write_block(begin: str, parts: Sequence[str], end: str, depth: int) -> str:
+    """Return parts one a line between brackets, indented."""
+    inner, outer = INDENT * (depth + 1), INDENT * depth
+    return f"{begin}\n{inner}" + f",\n{inner}".join(parts) + f"\n{outer}{end}"
+
+
+def fill_lines(words: Sequence[str]) -> list[str]:
+    """Return words joined by commas, as many a line as fit."""
+    lines = [words[0]]
+    for word in words[1:]:
+        if len(lines[-1]) + len(word) + 2 <= LINE:
+            lines[-1] += f", {word}"
+        else:
+            lines.append(word)
+    return lines
 
 
 def write_seconds(seconds: float) -> str:
     """Return a duration as people read it: "0.4 ms", "38 ms", "2.1 s"."""
+    if seconds < 0.0001:
+        return "under 0.1 ms"
     if seconds >= 1:
         return f"{seconds:.1f} s"
     return f"{seconds * 1000:.1f} ms" if seconds < 0.01 else f"{seconds * 1000:.0f} ms"
