@@ -18,7 +18,7 @@ from pathlib import Path
 from airgate_serving.sandbox.lock import LockPlan, lock_calls, lock_files
 from airgate_serving.sandbox.limits import CallLimits, apply_limits
 model, scratch, serving = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "serving"
-import ctypes, socket, subprocess, threading, urllib.request
+import ctypes, socket, subprocess, threading
 report = lock_files(LockPlan((model,), (scratch,), may_bind=serving))
 report = lock_calls(report, serving)
 assert report.landlock_abi and report.seccomp, report
@@ -44,38 +44,52 @@ def test_the_model_can_be_read_and_the_scratch_folder_written(tmp_path) -> None:
     assert attempt(tmp_path, code) == "the model"
 
 
+ESCAPES = [
+    "print(open('/etc/passwd').read())",
+    "print(os.listdir('/'))",
+    "print(os.listdir(os.path.expanduser('~root')))",
+    "print((model.parent / 'neighbour.bin').read_text())",
+    "print(open(f'/proc/{os.getppid()}/environ').read())",
+    "print(open('/proc/self/environ').read())",
+    "print(open('/proc/self/mem', 'rb'))",
+    "model.write_bytes(b'other'); print('written')",
+    "(model.parent / 'new').write_bytes(b'x'); print('written')",
+    "open('/tmp/airgate-escape', 'w'); print('written')",
+    "os.symlink('/etc/passwd', scratch / 'link'); print((scratch / 'link').read_text())",
+    "os.link('/etc/passwd', scratch / 'hard'); print((scratch / 'hard').read_text())",
+    "print(socket.socket())",
+    "print(socket.socket(socket.AF_UNIX))",
+    "print(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW))",
+    "print(socket.create_connection(('127.0.0.1', 1)))",
+    "print(subprocess.run(['true']))",
+    "print(os.fork())",
+    "os.execv('/bin/true', ['true'])",
+    "os.kill(os.getppid(), 0); print('reached')",
+    "os.mkfifo('/tmp/airgate-fifo'); print('made')",
+    "os.setuid(1); print('changed')",
+    "os.chroot('/'); print('changed')",
+]
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory) -> dict[tuple[str, bool], str]:
+    """What came of every attempt, in one locked process of each kind."""
+    found = {}
+    for serving in (False, True):
+        tries = "\n".join(
+            f"try:\n{textwrap.indent(code, '    ')}\nexcept Exception as error:\n    print(type(error).__name__)"
+            for code in ESCAPES
+        )
+        lines = attempt(tmp_path_factory.mktemp("escapes"), tries, serving).splitlines()
+        found |= {(code, serving): line for code, line in zip(ESCAPES, lines, strict=True)}
+    return found
+
+
 @pytest.mark.parametrize("serving", [False, True])
-@pytest.mark.parametrize(
-    "code",
-    [
-        "print(open('/etc/passwd').read())",
-        "print(os.listdir('/'))",
-        "print(os.listdir(os.path.expanduser('~root')))",
-        "print((model.parent / 'neighbour.bin').read_text())",
-        "print(open(f'/proc/{os.getppid()}/environ').read())",
-        "print(open('/proc/self/environ').read())",
-        "print(open('/proc/self/mem', 'rb'))",
-        "model.write_bytes(b'other'); print('written')",
-        "(model.parent / 'new').write_bytes(b'x'); print('written')",
-        "open('/tmp/airgate-escape', 'w'); print('written')",
-        "os.symlink('/etc/passwd', scratch / 'link'); print((scratch / 'link').read_text())",
-        "os.link('/etc/passwd', scratch / 'hard'); print((scratch / 'hard').read_text())",
-        "print(socket.socket())",
-        "print(socket.socket(socket.AF_UNIX))",
-        "print(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW))",
-        "print(urllib.request.urlopen('http://127.0.0.1:1/', timeout=1))",
-        "print(subprocess.run(['true']))",
-        "print(os.fork())",
-        "os.execv('/bin/true', ['true'])",
-        "os.kill(os.getppid(), 0); print('reached')",
-        "os.mkfifo('/tmp/airgate-fifo'); print('made')",
-        "os.setuid(1); print('changed')",
-        "os.chroot('/'); print('changed')",
-    ],
-)
-def test_everything_else_is_out_of_reach(tmp_path, code, serving) -> None:
+@pytest.mark.parametrize("code", ESCAPES)
+def test_everything_else_is_out_of_reach(outcomes, code, serving) -> None:
     """Keys, neighbours, the network, other processes: a model reaches none of them."""
-    assert attempt(tmp_path, code, serving) in ("PermissionError", "OSError", "URLError", "FileNotFoundError")
+    assert outcomes[code, serving] == "PermissionError"
 
 
 @pytest.mark.parametrize(

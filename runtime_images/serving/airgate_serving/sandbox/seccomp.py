@@ -21,8 +21,9 @@ NO_SOCKETS_AT_ALL = (
     "sendmmsg",
     "recvfrom",
 )
-NO_PEERS = ("ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "kcmp")
+NO_PEERS = ("ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "move_pages", "kcmp")
 NO_HANDLES = ("pidfd_open", "pidfd_getfd", "pidfd_send_signal", "open_by_handle_at", "name_to_handle_at")
+NO_SHARING = ("shmget", "shmat", "shmctl", "semget", "semctl", "semop", "msgget", "msgsnd", "msgrcv", "mq_open")
 NO_SIGNALS = ("kill", "tkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
 NO_RINGS = ("io_uring_setup", "io_uring_enter", "io_uring_register")  # a ring makes sockets past any filter
 NO_MOUNTS = ("mount", "umount2", "pivot_root", "chroot", "setns", "unshare", "open_tree", "move_mount")
@@ -32,7 +33,7 @@ NO_MODULES = ("init_module", "finit_module", "delete_module", "kexec_load", "kex
 NO_SETTINGS = ("swapon", "swapoff", "acct", "quotactl", "sethostname", "setdomainname", "vhangup", "iopl", "ioperm")
 NO_CLOCKS = ("settimeofday", "clock_settime", "clock_adjtime", "adjtimex")
 NO_USERS = ("setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setgroups")
-OTHERS_ALONE = (NO_PEERS, NO_HANDLES, NO_SIGNALS)
+OTHERS_ALONE = (NO_PEERS, NO_HANDLES, NO_SIGNALS, NO_SHARING)
 KERNEL_ALONE = (NO_RINGS, NO_MOUNTS, NO_NEW_MOUNTS, NO_PROBES, NO_MODULES, NO_SETTINGS, NO_CLOCKS, NO_USERS)
 CLONE_THREAD = 0x00010000
 TIOCSTI = 0x5412  # types into the terminal that started us
