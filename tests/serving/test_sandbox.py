@@ -47,7 +47,7 @@ def test_the_model_can_be_read_and_the_scratch_folder_written(tmp_path) -> None:
 ESCAPES = [
     "print(open('/etc/passwd').read())",
     "print(os.listdir('/'))",
-    "print(os.listdir(os.path.expanduser('~root')))",
+    "print(os.listdir('/root'))",
     "print((model.parent / 'neighbour.bin').read_text())",
     "print(open(f'/proc/{os.getppid()}/environ').read())",
     "print(open('/proc/self/environ').read())",
@@ -89,7 +89,7 @@ def outcomes(tmp_path_factory) -> dict[tuple[str, bool], str]:
 @pytest.mark.parametrize("code", ESCAPES)
 def test_everything_else_is_out_of_reach(outcomes, code, serving) -> None:
     """Keys, neighbours, the network, other processes: a model reaches none of them."""
-    assert outcomes[code, serving] == "PermissionError"
+    assert outcomes[code, serving] == ("OSError" if code.startswith("os.link") else "PermissionError")
 
 
 @pytest.mark.parametrize(
