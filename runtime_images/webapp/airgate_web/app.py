@@ -33,12 +33,13 @@ from airgate_web.config import (
     find_first_password,
     find_internal_token,
     find_key,
+    read_runtimes,
 )
 from airgate_web.domain.errors import Invalid
 from airgate_web.gateway.server import make_router as make_gateway_router
 from airgate_web.services.desk import Desk
 from airgate_web.services.passwords import judge_password
-from airgate_web.services.runtimes import put_default_runtimes
+from airgate_web.services.runtimes import put_default_runtimes, put_runtimes
 from airgate_web.services.users import FIRST_USER, add_first_user
 from airgate_web.ui import About, add_pages
 
@@ -118,7 +119,10 @@ def open_desk(config: WebConfig, internal_token: str) -> tuple[Desk, SqlStore]:
         upload_limit=config.upload_limit_mib * MIB,
         random=os.urandom,
     )
-    put_default_runtimes(desk, config.serving_image)
+    if config.runtimes_file:
+        put_runtimes(desk, read_runtimes(config.runtimes_file))
+    else:
+        put_default_runtimes(desk, "")
     add_first_user(desk, lambda: read_first_password(config))
     return desk, store
 

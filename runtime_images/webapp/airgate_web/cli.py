@@ -53,7 +53,7 @@ def add_web(commands: Any) -> None:
         "MiB that one model file may have",
         int,
     )
-    add_setting(parser, "--serving-image", "AIRGATE_SERVING_IMAGE", "", "image of the default runtime")
+    add_setting(parser, "--runtimes-file", "AIRGATE_RUNTIMES_FILE", None, "JSON list of the runtimes on offer", Path)
     add_setting(
         parser, "--first-password-file", "AIRGATE_FIRST_PASSWORD_FILE", None, "password of the first user", Path
     )
@@ -77,7 +77,7 @@ def read_web(given: argparse.Namespace) -> WebConfig:
         uds=given.uds,
         database_url=read_database(given),
         upload_limit_mib=given.upload_limit_mib,
-        serving_image=given.serving_image,
+        runtimes_file=given.runtimes_file,
         first_password_file=given.first_password_file,
         signing_key_file=given.signing_key_file,
         internal_token_file=given.internal_token_file,

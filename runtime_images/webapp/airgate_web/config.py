@@ -1,11 +1,14 @@
 """What the web process is told: where it keeps things, where it listens, what it allows."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from airgate_kit.names import PORT_RECONCILER_HEALTH
 from airgate_web.domain.errors import Invalid
+from airgate_web.domain.runtime import Runtime, RuntimeKind
 
 MIB = 1024 * 1024
 UPLOAD_LIMIT_MIB = 2048
@@ -17,7 +20,7 @@ class WebConfig:
     """Settings of `airgate-web web`; the table in README.md says what each means.
 
     uds: a unix socket to listen on in place of host and port. upload_limit_mib: MiB of one model file.
-    serving_image: of the default runtime; not used by local processes.
+    runtimes_file: a JSON list of the runtimes on offer; without one there is the default runtime, for local processes.
     """
 
     home: Path
@@ -26,7 +29,7 @@ class WebConfig:
     uds: Path | None = None
     database_url: str = ""
     upload_limit_mib: int = UPLOAD_LIMIT_MIB
-    serving_image: str = ""
+    runtimes_file: Path | None = None
     first_password_file: Path | None = None
     signing_key_file: Path | None = None
     internal_token_file: Path | None = None
@@ -80,3 +83,30 @@ def find_internal_token(home: Path, given: Path | None) -> Path:
 def find_first_password(config: WebConfig) -> Path:
     """Return the file of the first user's password."""
     return config.first_password_file or config.home / "first-password"
+
+
+def read_runtimes(path: Path) -> tuple[Runtime, ...]:
+    """Return the runtimes of a JSON list of objects with slug, name, kind, language, image, formats and description.
+
+    Raises Invalid, naming the file, when it cannot be read or an entry is not of that form.
+    """
+    try:
+        return tuple(read_runtime(entry) for entry in json.loads(path.read_text()))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Invalid(
+            f"The runtimes cannot be read from {path}: {type(error).__name__} {error}.",
+            "Write a JSON list of runtimes (--runtimes-file, AIRGATE_RUNTIMES_FILE).",
+        ) from None
+
+
+def read_runtime(entry: Mapping[str, Any]) -> Runtime:
+    """Return one runtime; KeyError or ValueError for an entry that lacks something."""
+    return Runtime(
+        slug=entry["slug"],
+        name=entry["name"],
+        kind=RuntimeKind(entry["kind"]),
+        language=entry["language"],
+        image=entry["image"],
+        formats=tuple(entry["formats"]),
+        description=entry.get("description", ""),
+    )

@@ -27,6 +27,12 @@ def put_default_runtimes(desk: Desk, image: str) -> None:
     )
 
 
+def put_runtimes(desk: Desk, runtimes: Sequence[Runtime]) -> None:
+    """Keep the runtimes that a site offers, each in place of one with its slug; those not named any more stay known."""
+    for runtime in runtimes:
+        desk.store.put_runtime(runtime)
+
+
 def list_runtimes(desk: Desk, kind: RuntimeKind | None = None) -> Sequence[Runtime]:
     """Return all runtimes, or those of one kind, by name."""
     return [runtime for runtime in desk.store.list_runtimes() if kind in (None, runtime.kind)]
