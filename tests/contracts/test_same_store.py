@@ -16,6 +16,7 @@ from tests.fakes import postgres
 from tests.fakes.samples import (
     DIGEST,
     NOON,
+    make_dataset,
     make_deployment,
     make_observation,
     make_project,
@@ -158,6 +159,37 @@ def test_digests_are_named_as_long_as_a_version_or_a_deployment_needs_them(store
     assert store.list_digests() == frozenset()
 
 
+def test_a_data_set_is_found_as_it_was_kept(store):
+    """A name is taken once in a project; another project is another room."""
+    store.add_project(make_project())
+    store.add_project(make_project("other"))
+    kept = make_dataset()
+    store.add_dataset(kept)
+    store.add_dataset(make_dataset("other"))
+    store.add_dataset(make_dataset(name="a", digest="sha256:a"))
+    with pytest.raises(Conflict):
+        store.add_dataset(make_dataset())
+    with pytest.raises(NotFound):
+        store.add_dataset(make_dataset("none"))
+    assert store.find_dataset("qc", "iris") == kept
+    assert store.find_dataset("qc", "none") is None
+    assert [one.name for one in store.list_datasets("qc")] == ["a", "iris"]
+    assert store.list_digests() == {kept.digest, "sha256:a"}
+
+
+def test_a_data_set_goes_alone_or_with_its_project(store):
+    """Nothing of it is named afterwards, so that its file can go too."""
+    store.add_project(make_project())
+    store.add_dataset(make_dataset())
+    store.add_dataset(make_dataset(name="other"))
+    store.remove_dataset("qc", "iris")
+    store.remove_dataset("qc", "iris")
+    assert [one.name for one in store.list_datasets("qc")] == ["other"]
+    store.remove_project("qc", NOON)
+    assert list(store.list_datasets("qc")) == []
+    assert store.list_digests() == frozenset()
+
+
 def test_a_runtime_replaces_the_one_of_its_slug(store):
     """An upgrade renews the runtimes that come with the product."""
     store.put_runtime(make_runtime("b"))
@@ -294,6 +326,8 @@ WISHES = {
     "change_deployment": lambda store, kept: store.change_deployment(kept),
     "add_token": lambda store, kept: store.add_token(make_token(kept.id, "t2")),
     "revoke_token": lambda store, kept: store.revoke_token("t1", NOON),
+    "add_dataset": lambda store, kept: store.add_dataset(make_dataset(name="new")),
+    "remove_dataset": lambda store, kept: store.remove_dataset("qc", "iris"),
     "remove_deployment": lambda store, kept: store.remove_deployment("qc", "live", NOON),
     "remove_project": lambda store, kept: store.remove_project("qc", NOON),
 }
@@ -306,6 +340,7 @@ def test_every_changed_wish_is_noticed(store, wish):
     store.add_version(make_version())
     kept = store.add_deployment(make_deployment())
     store.add_token(make_token(kept.id))
+    store.add_dataset(make_dataset())
     before = store.find_wish_number()
     WISHES[wish](store, kept)
     assert store.find_wish_number() > before
@@ -318,6 +353,7 @@ def test_what_changes_nothing_is_not_noticed(store):
     before = store.find_wish_number(), store.find_fact_number()
     store.put_runtime(make_runtime())
     store.remove_model("qc", "none")
+    store.remove_dataset("qc", "none")
     store.remove_deployment("qc", "none", NOON)
     store.remove_project("none", NOON)
     store.revoke_token("none", NOON)

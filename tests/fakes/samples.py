@@ -4,6 +4,7 @@ import datetime
 from typing import Any
 
 from airgate_web.domain.amounts import Amounts
+from airgate_web.domain.dataset import DataSet
 from airgate_web.domain.deployment import Deployment, DeploymentStatus, Token
 from airgate_web.domain.model import ModelVersion, Signature, TensorSpec
 from airgate_web.domain.project import Project
@@ -61,6 +62,21 @@ def make_version(route: str = "qc", model: str = "digits", **changes: Any) -> Mo
         "created_by": "ada",
     }
     return ModelVersion(**(fields | changes))
+
+
+def make_dataset(route: str = "qc", name: str = "iris", **changes: Any) -> DataSet:
+    """Return a data set of three gigabytes."""
+    fields = {
+        "project": route,
+        "name": name,
+        "filename": "iris.csv",
+        "digest": "sha256:" + "cd" * 32,
+        "size": 3_000_000_000,
+        "created": NOON,
+        "created_by": "ada",
+        "description": "",
+    }
+    return DataSet(**(fields | changes))
 
 
 def make_runtime(slug: str = "python", **changes: Any) -> Runtime:

@@ -5,6 +5,7 @@ import datetime
 import threading
 from collections.abc import Sequence
 
+from airgate_web.domain.dataset import DataSet
 from airgate_web.domain.deployment import Deployment, DeploymentStatus, Token
 from airgate_web.domain.errors import Conflict, NotFound
 from airgate_web.domain.model import Model, ModelVersion
@@ -24,6 +25,7 @@ class MemoryStore:
         self._audit: list[AuditEntry] = []
         self._projects: dict[str, Project] = {}
         self._versions: dict[tuple[str, str], list[ModelVersion]] = {}
+        self._datasets: dict[tuple[str, str], DataSet] = {}
         self._runtimes: dict[str, Runtime] = {}
         self._deployments: dict[int, Deployment] = {}
         self._statuses: dict[int, DeploymentStatus] = {}
@@ -76,6 +78,8 @@ class MemoryStore:
                 return
             for key in [key for key in self._versions if key[0] == route]:
                 del self._versions[key]
+            for name in [name for project, name in self._datasets if project == route]:
+                del self._datasets[route, name]
             for deployment in self.list_deployments(route):
                 self.remove_deployment(route, deployment.name, at)
             self._wishes += 1
@@ -113,7 +117,29 @@ class MemoryStore:
     def list_digests(self) -> frozenset[str]:
         with self._lock:
             kept = {version.digest for versions in self._versions.values() for version in versions}
+            kept |= {dataset.digest for dataset in self._datasets.values()}
             return frozenset(kept | {deployment.model.digest for deployment in self._deployments.values()})
+
+    # Data sets
+    def add_dataset(self, dataset: DataSet) -> None:
+        with self._lock:
+            self._check_project(dataset.project)
+            if (dataset.project, dataset.name) in self._datasets:
+                raise Conflict(f"There is a data set '{dataset.name}' already in project '{dataset.project}'.")
+            self._wishes += 1
+            self._datasets[dataset.project, dataset.name] = dataset
+
+    def find_dataset(self, route: str, name: str) -> DataSet | None:
+        return self._datasets.get((route, name))
+
+    def list_datasets(self, route: str) -> Sequence[DataSet]:
+        with self._lock:
+            return [self._datasets[key] for key in sorted(self._datasets) if key[0] == route]
+
+    def remove_dataset(self, route: str, name: str) -> None:
+        with self._lock:
+            if self._datasets.pop((route, name), None):
+                self._wishes += 1
 
     # Runtimes
     def put_runtime(self, runtime: Runtime) -> None:

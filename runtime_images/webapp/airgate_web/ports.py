@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from airgate_web.domain.dataset import DataSet
 from airgate_web.domain.deployment import Deployment, DeploymentStatus, Token
 from airgate_web.domain.model import Model, ModelVersion, Signature
 from airgate_web.domain.plan import Action
@@ -50,7 +51,7 @@ class Store(Protocol):
     def find_project(self, route: str) -> Project | None: ...
     def list_projects(self) -> Sequence[Project]: ...
     def remove_project(self, route: str, at: datetime.datetime) -> None:
-        """Remove it with its models and deployments; see `remove_deployment`."""
+        """Remove it with its models, data sets and deployments; see `remove_deployment`."""
 
     # Models
     def add_version(self, version: ModelVersion) -> ModelVersion:
@@ -64,7 +65,15 @@ class Store(Protocol):
 
     def remove_model(self, route: str, model: str) -> None: ...
     def list_digests(self) -> frozenset[str]:
-        """Digests that a version or a deployment still names."""
+        """Digests that a version, a data set or a deployment still names."""
+
+    # Data sets
+    def add_dataset(self, dataset: DataSet) -> None: ...
+    def find_dataset(self, route: str, name: str) -> DataSet | None: ...
+    def list_datasets(self, route: str) -> Sequence[DataSet]:
+        """By name."""
+
+    def remove_dataset(self, route: str, name: str) -> None: ...
 
     # Runtimes
     def put_runtime(self, runtime: Runtime) -> None:

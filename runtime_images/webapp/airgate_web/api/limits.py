@@ -7,7 +7,7 @@ from airgate_web.domain.errors import TooLarge
 MIB = 1024 * 1024
 BODY_MAX = 32 * MIB  # bytes; a test's input may be an image
 API = "/api/"
-UPLOADS = "/models"  # how the only path that streams ends
+UPLOADS = ("/models", "/datasets")  # how the paths that stream end
 
 
 class BodyLimit:

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from airgate_web.api import (
+    datasets,
     deployments,
     failures,
     models,
@@ -28,6 +29,7 @@ def make_api_router() -> APIRouter:
     router.include_router(uploads.router, tags=["models"])  # POST /projects/{route}/models
     router.include_router(models.router, tags=["models"])  # /projects/{route}/models
     router.include_router(trials.router, tags=["models"])  # …/versions/{version}/sample and /test
+    router.include_router(datasets.router, tags=["data sets"])  # /projects/{route}/datasets
     router.include_router(deployments.router, tags=["deployments"])  # /projects/{route}/deployments /deployments
     router.include_router(tokens.router, tags=["tokens"])  # /projects/{route}/deployments/{name}/tokens
     return router

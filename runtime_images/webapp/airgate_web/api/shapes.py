@@ -112,6 +112,19 @@ class ModelAnswer(Answer):
     latest: VersionAnswer
 
 
+class DataSetAnswer(Answer):
+    """A data set. size: bytes."""
+
+    project: str
+    name: str
+    filename: str
+    digest: str
+    size: int
+    created: datetime.datetime
+    created_by: str
+    description: str
+
+
 class SampleAnswer(Answer):
     """Bodies to start with: args for the test and for predict, tensors for Open Inference."""
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select, union
 from airgate_web.adapters.store_sql.engine import Door, count_up
 from airgate_web.adapters.store_sql.projects import hold_project
 from airgate_web.adapters.store_sql.rows import read_runtime, read_version, write_version
-from airgate_web.adapters.store_sql.tables import deployments, projects, runtimes, versions
+from airgate_web.adapters.store_sql.tables import datasets, deployments, projects, runtimes, versions
 from airgate_web.domain.errors import Conflict
 from airgate_web.domain.model import Model, ModelVersion
 from airgate_web.domain.plain import make_plain
@@ -64,9 +64,10 @@ class Models(Door):
                 count_up(connection, "wish")
 
     def list_digests(self) -> frozenset[str]:
-        """Return the digests that a version or a deployment still names."""
+        """Return the digests that a version, a data set or a deployment still names."""
+        named = union(*(select(table.c.digest) for table in (versions, datasets, deployments)))
         with self._read() as connection:
-            return frozenset(connection.scalars(union(select(versions.c.digest), select(deployments.c.digest))))
+            return frozenset(connection.scalars(named))
 
 
 class Runtimes(Door):

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from airgate_web.domain.amounts import Amounts
+from airgate_web.domain.dataset import DataSet
 from airgate_web.domain.deployment import Deployment, Token
 from airgate_web.domain.model import ModelVersion, Signature
 from airgate_web.domain.plain import make_plain, read_plain
@@ -50,6 +51,20 @@ def write_version(version: ModelVersion) -> dict[str, Any]:
     columns = make_plain(version)
     del columns["project"], columns["version"]
     return {**columns, "created": version.created}
+
+
+def read_dataset(row: AnyRow) -> DataSet:
+    """Return the data set of a row of `datasets` joined with its project's `route`."""
+    return DataSet(
+        row.route, row.name, row.filename, row.digest, row.size, row.created, row.created_by, row.description
+    )
+
+
+def write_dataset(dataset: DataSet) -> dict[str, Any]:
+    """Return the columns of a data set, without its project."""
+    columns = make_plain(dataset)
+    del columns["project"]
+    return {**columns, "created": dataset.created}
 
 
 def read_runtime(row: AnyRow) -> Runtime:

@@ -2,6 +2,7 @@
 
 from sqlalchemy import select
 
+from airgate_web.adapters.store_sql.datasets import DataSets
 from airgate_web.adapters.store_sql.deployments import Deployments, Facts, Tokens
 from airgate_web.adapters.store_sql.models import Models, Runtimes
 from airgate_web.adapters.store_sql.people import People
@@ -9,7 +10,7 @@ from airgate_web.adapters.store_sql.projects import Projects
 from airgate_web.adapters.store_sql.tables import counters
 
 
-class SqlStore(People, Projects, Models, Runtimes, Deployments, Facts, Tokens):
+class SqlStore(People, Projects, Models, DataSets, Runtimes, Deployments, Facts, Tokens):
     """Keeps the Store protocol; safe in several threads, and on one database in several processes."""
 
     def find_wish_number(self) -> int:

@@ -91,6 +91,21 @@ versions = Table(
     UniqueConstraint("project_id", "model", "version"),
 )
 
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    project_column(),
+    Column("name", String(40), nullable=False),
+    Column("filename", Text, nullable=False),
+    Column("digest", String(80), nullable=False, index=True),
+    Column("size", BigInteger, nullable=False),
+    Column("created", UtcTime, nullable=False),
+    Column("created_by", String(80), nullable=False),
+    Column("description", Text, nullable=False),
+    UniqueConstraint("project_id", "name"),
+)
+
 runtimes = Table(
     "runtimes",
     metadata,
