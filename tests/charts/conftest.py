@@ -27,7 +27,7 @@ def images():
     return find_built_images()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def cluster(images):
     """A cluster with the images, simulated cards and the appliance's namespace, and nothing installed."""
     cluster = Cluster.start("airgate-charts")
