@@ -15,6 +15,8 @@ from tests.cluster.wait import wait_until
 
 NAME = "airgate-test"
 READY_LIMIT_S = 180
+BIN = "/snap/bin/microk8s"
+WORKER_MARK = "/var/snap/microk8s/current/var/lock/clustered.lock"
 
 # Where a node sees the files of the store.
 SNAPS = "/opt/airgate-test/snaps"
@@ -99,24 +101,60 @@ class Cluster:
 
     def _install(self, addons: Sequence[str]) -> None:
         for node in self.nodes:
+            silence_snapd(node)
             install_snaps(node, self.artefacts)
+        wait_for_control(self.control)
         write_kubeconfig(self.control, self.kubeconfig)
+        for worker in self.nodes[1:]:
+            join_worker(self.control, worker)
+        for node in self.nodes:
+            import_images(node, self.artefacts)
         self.wait_ready()
+        self._enable(addons)
+
+    def _enable(self, addons: Sequence[str]) -> None:
         for addon in addons:
-            self.control.exec("/snap/bin/microk8s.enable", addon)
-        for kind in ("deployment", "daemonset"):
-            for found in self.kubectl("-n", "kube-system", "get", kind, "-o", "name").stdout.split():
-                self.kubectl("-n", "kube-system", "rollout", "status", "--timeout=180s", found)
+            self.control.exec(f"{BIN}.enable", addon)
+        if addons:
+            self.kubectl("-n", "kube-system", "rollout", "status", "--timeout=180s", "deployment")
+
+
+def silence_snapd(node: Node) -> None:
+    """Give snapd a proxy that refuses: without one it tries its store for a minute before it goes on."""
+    folder = "/etc/systemd/system/snapd.service.d"
+    proxy = "http://127.0.0.1:9"
+    lines = f"[Service]\nEnvironment=http_proxy={proxy} https_proxy={proxy}\n"
+    if node.exec("test", "-e", f"{folder}/quiet.conf", check=False).returncode:
+        node.exec("sh", "-c", f"mkdir -p {folder} && cat > {folder}/quiet.conf", source=lines.encode())
+        node.exec("systemctl", "daemon-reload")
+        node.exec("systemctl", "restart", "snapd.service")
 
 
 def install_snaps(node: Node, artefacts: Artefacts) -> None:
-    """Install the three snaps by the node's snapd and import the images, unless they are there."""
+    """Install the three snaps by the node's own snapd, unless they are there."""
     for name in artefacts.snaps:
         if node.exec("test", "-e", f"/snap/{name}/current", check=False).returncode:
             extra = ["--classic"] if name == "microk8s" else []
             node.exec("snap", "install", "--dangerous", *extra, f"{SNAPS}/{name}.snap")
-    node.exec("/snap/bin/microk8s.status", "--wait-ready", "--timeout", str(READY_LIMIT_S), limit_s=READY_LIMIT_S + 20)
-    have = node.exec("/snap/bin/microk8s.ctr", "image", "list", "-q").stdout.split()
+
+
+def wait_for_control(node: Node) -> None:
+    """Return when the node's own control plane answers and the node is Ready."""
+    node.exec(f"{BIN}.status", "--wait-ready", "--timeout", str(READY_LIMIT_S), limit_s=READY_LIMIT_S + 20)
+
+
+def join_worker(control: Node, worker: Node) -> None:
+    """Make a node a worker of the control plane's cluster, unless it is one."""
+    if worker.exec("test", "-e", WORKER_MARK, check=False).returncode:
+        words = control.exec(f"{BIN}.add-node").stdout.split()
+        worker.exec(f"{BIN}.join", words[-2], "--worker")
+
+
+def import_images(node: Node, artefacts: Artefacts) -> None:
+    """Import the images that a cluster needs before any of ours, unless they are there."""
+    ask = (f"{BIN}.ctr", "image", "list", "-q")
+    wait_until("An answer of containerd", lambda: node.exec(*ask, check=False).returncode == 0, READY_LIMIT_S)
+    have = node.exec(*ask).stdout.split()
     for reference, archive in artefacts.images.items():
         if reference not in have:
             load_archive(node, archive)
@@ -124,7 +162,7 @@ def install_snaps(node: Node, artefacts: Artefacts) -> None:
 
 def load_archive(node: Node, archive: Path) -> list[str]:
     """Import an archive into a node's containerd, pin its images against the kubelet's cleaning, return their names."""
-    ctr = "/snap/bin/microk8s.ctr"
+    ctr = f"{BIN}.ctr"
     before = set(node.exec(ctr, "image", "list", "-q").stdout.split())
     node.exec(ctr, "image", "import", "--platform", "linux/amd64", "-", source=archive)
     added = sorted(set(node.exec(ctr, "image", "list", "-q").stdout.split()) - before)
@@ -137,7 +175,7 @@ def write_kubeconfig(node: Node, target: Path) -> Path:
     """Write the administrator's kubeconfig of a node's cluster, for use from this machine (mode 0600)."""
     target.parent.mkdir(parents=True, exist_ok=True)
     target.touch(mode=0o600)
-    target.write_text(node.exec("/snap/bin/microk8s.config").stdout)
+    target.write_text(node.exec(f"{BIN}.config").stdout)
     return target
 
 

@@ -22,6 +22,8 @@ class Attempts:
     connections  packets that would open a connection (a retry counts again), whatever their protocol
     dns          DNS queries, over UDP or TCP
     other        everything else, IPv6 too
+
+    What a kernel says to its own link (multicast to 224.0.0.0/24 and ff02::/16) is dropped and not counted.
     """
 
     connections: int
@@ -42,7 +44,7 @@ def close_egress(pid: int, allowed: Iterable[str]) -> None:
     """
     rules = [f"-N {CHAIN}", f"-A {CHAIN} -m conntrack --ctstate ESTABLISHED,RELATED --ctdir REPLY -j RETURN"]
     rules += [f"-A {CHAIN} {match} -j RETURN" for match in allowed]
-    rules += [f"-A {CHAIN} -d {POD_RANGE} -j RETURN"]
+    rules += [f"-A {CHAIN} -d {POD_RANGE} -j RETURN", f"-A {CHAIN} -d 224.0.0.0/24 -j DROP"]
     rules += [f"-A {CHAIN} -p {protocol} --dport 53 -m comment --comment dns -j DROP" for protocol in ("udp", "tcp")]
     rules += [
         f"-A {CHAIN} ! -d {GATEWAY} -m iprange --dst-range {SUBNET[2]}-{SUBNET[-2]} -j RETURN",
@@ -52,9 +54,13 @@ def close_egress(pid: int, allowed: Iterable[str]) -> None:
     ]
     for rule in rules:
         _iptables("iptables", pid, rule)
-    for rule in (f"-N {CHAIN}", f"-A {CHAIN} -m comment --comment other -j DROP"):
+    _close_ipv6(pid)
+
+
+def _close_ipv6(pid: int) -> None:
+    rules = [f"-N {CHAIN}", f"-A {CHAIN} -d ff02::/16 -j DROP", f"-A {CHAIN} -m comment --comment other -j DROP"]
+    for rule in (*rules, f"-A POSTROUTING -o {DEVICE} -j {CHAIN}"):
         _iptables("ip6tables", pid, rule)
-    _iptables("ip6tables", pid, f"-A POSTROUTING -o {DEVICE} -j {CHAIN}")
 
 
 def read_attempts(pid: int) -> Attempts:

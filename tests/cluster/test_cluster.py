@@ -34,9 +34,7 @@ def wait_for_web(cluster: Cluster) -> None:
 
 def fetch(cluster: Cluster, url: str) -> str:
     """Fetch a URL from inside a pod."""
-    done = cluster.kubectl(
-        "-n", SPACE, "exec", "deployment/web", "--", "wget", "-q", "-O", "-", url, check=False
-    )
+    done = cluster.kubectl("-n", SPACE, "exec", "deployment/web", "--", "wget", "-q", "-O", "-", url, check=False)
     return done.stdout.strip()
 
 

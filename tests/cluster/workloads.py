@@ -22,7 +22,7 @@ def describe_namespace(name: str) -> dict[str, object]:
 
 
 def describe_pod_template(name: str, command: Sequence[str], **spec: Any) -> dict[str, object]:
-    """Return the template of a restricted pod that runs one BusyBox command line."""
+    """Return the template of a restricted pod that runs one BusyBox command line; `spec` adds to its spec."""
     container = {
         "name": "main",
         "image": choose_references().busybox,
@@ -39,11 +39,11 @@ def describe_pod_template(name: str, command: Sequence[str], **spec: Any) -> dic
     return {"metadata": {"labels": {"app": name}}, "spec": whole | spec}
 
 
-def describe_web(name: str, namespace: str, replicas: int = 2) -> list[dict[str, object]]:
-    """Return a Deployment that answers "hello" on port 8080, and its Service on port 80."""
+def describe_web(name: str, namespace: str, replicas: int = 2, **pod: Any) -> list[dict[str, object]]:
+    """Return a Deployment that answers "hello" on port 8080, and its Service on port 80; `pod` adds to the pod spec."""
     place = {"name": name, "namespace": namespace}
     command = ("sh", "-c", "echo hello > /tmp/index.html && exec httpd -f -p 8080 -h /tmp")
-    template = describe_pod_template(name, command)
+    template = describe_pod_template(name, command, **pod)
     selector = {"matchLabels": {"app": name}}
     spec = {"replicas": replicas, "selector": selector, "template": template}
     ports = [{"port": 80, "targetPort": 8080}]

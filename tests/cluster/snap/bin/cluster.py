@@ -46,7 +46,7 @@ def main() -> int:
     removing.add_argument("--force", action="store_true")
     removing.set_defaults(do=remove_node)
     asked = parser.parse_args()
-    return asked.do(asked)
+    return int(asked.do(asked))
 
 
 def add_node(asked: argparse.Namespace) -> int:
@@ -90,7 +90,7 @@ def request_join(address: str, token: str, certificate: str) -> dict[str, str]:
     trust.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     asking = urllib.request.Request(f"https://{address}/join", json.dumps(body).encode(), method="POST")
     with urllib.request.urlopen(asking, context=trust, timeout=30) as answer:
-        return json.load(answer)
+        return dict(json.load(answer))
 
 
 def become_worker(control: str, given: dict[str, str]) -> None:
@@ -123,8 +123,8 @@ def leave(_: argparse.Namespace) -> int:
 
 def remove_node(asked: argparse.Namespace) -> int:
     """Take a node that left out of the cluster's list."""
-    config = ["--kubeconfig", DATA / "credentials" / "client.config"]
-    return subprocess.run([SNAP / "bin" / "kubectl", *config, "delete", "node", asked.node]).returncode
+    config = f"--kubeconfig={DATA}/credentials/client.config"
+    return subprocess.run([SNAP / "bin" / "kubectl", config, "delete", "node", asked.node]).returncode
 
 
 def serve(_: argparse.Namespace) -> int:
