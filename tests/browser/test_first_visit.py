@@ -103,6 +103,22 @@ def test_a_dropped_file_becomes_a_model_and_then_its_next_version(page: Page, tm
     expect(page.get_by_role("row")).to_have_count(3)  # the heading and two versions
 
 
+def test_a_dropped_data_set_shows_its_first_lines_and_comes_back_as_it_was(page: Page, tmp_path: Path) -> None:
+    """Plain text as it stands, markup in it included; the download is the same file."""
+    content = b"width,colour\n5.1,<b>red</b>\n"
+    file = tmp_path / "Petals.csv"
+    file.write_bytes(content)
+    page.goto("/projects/botany?tab=data+sets")
+    drop_file(page, file)
+    page.get_by_role("button", name="Upload petals").click()
+    page.get_by_role("heading", name="petals").wait_for()
+    expect(page.get_by_text("5.1,<b>red</b>")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    assert download.value.suggested_filename == "Petals.csv"
+    assert Path(download.value.path()).read_bytes() == content
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [

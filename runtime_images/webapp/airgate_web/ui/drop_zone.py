@@ -1,6 +1,6 @@
 """The drop zone: a file goes from the browser straight to the API, never through the page's own socket."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from nicegui import ui
@@ -12,7 +12,7 @@ class DropZone(Element, component="assets/drop_zone.js"):
     """Sends one file to `address` with ?name and ?filename, and calls `on_done` with the API's answer.
 
     noun: what the file is, for the words. known: names that exist and how many versions each has. fixed: the only name
-    that a file may get here, "" for any.
+    that a file may get here, "" for any. once: a name that exists may not be used again.
     """
 
     def __init__(
@@ -22,9 +22,10 @@ class DropZone(Element, component="assets/drop_zone.js"):
         known: Mapping[str, int],
         on_done: Callable[[dict[str, Any]], None],
         fixed: str = "",
+        once: bool = False,
     ) -> None:
         super().__init__()
-        self._props.update({"address": address, "noun": noun, "known": dict(known), "fixed": fixed})
+        self._props.update({"address": address, "noun": noun, "known": dict(known), "fixed": fixed, "once": once})
 
         def finish(event: GenericEventArguments) -> None:
             on_done(event.args)
@@ -32,12 +33,19 @@ class DropZone(Element, component="assets/drop_zone.js"):
         self.on("done", finish)
 
 
-def show_drop_zone(
-    route: str, known: Mapping[str, int], on_done: Callable[[str, int], None], fixed: str = ""
-) -> ui.element:
-    """Draw the place for model files of a project. on_done: given the model's name and its new version."""
+def show_model_zone(route: str, known: Mapping[str, int], fixed: str = "") -> None:
+    """Draw the place for model files of a project; a new version is opened once it is there."""
 
     def finish(answer: dict[str, Any]) -> None:
-        on_done(str(answer.get("model") or answer.get("name") or fixed), int(answer.get("version") or 1))
+        ui.navigate.to(f"/projects/{route}/models/{answer['model']}?version={answer['version']}")
 
-    return DropZone(f"/api/v2/projects/{route}/models", "model", known, finish, fixed)
+    DropZone(f"/api/v2/projects/{route}/models", "model", known, finish, fixed)
+
+
+def show_dataset_zone(route: str, known: Iterable[str]) -> None:
+    """Draw the place for data sets of a project; a new one is opened once it is there."""
+
+    def finish(answer: dict[str, Any]) -> None:
+        ui.navigate.to(f"/projects/{route}/datasets/{answer['name']}")
+
+    DropZone(f"/api/v2/projects/{route}/datasets", "data set", dict.fromkeys(known, 1), finish, once=True)

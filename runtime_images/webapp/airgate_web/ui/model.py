@@ -15,7 +15,7 @@ from airgate_web.services.desk import Desk
 from airgate_web.services.models import LATEST, find_version, list_versions, remove_model
 from airgate_web.services.projects import find_project
 from airgate_web.services.runtimes import list_runtimes
-from airgate_web.ui.drop_zone import show_drop_zone
+from airgate_web.ui.drop_zone import show_model_zone
 from airgate_web.ui.frame import frame
 from airgate_web.ui.head import Deed, show_head
 from airgate_web.ui.live import LivePlace
@@ -160,12 +160,7 @@ def show_versions(sight: ModelContent, tabs: Tabs) -> None:
     tabs.count("Versions", len(sight.versions))
     with box("tight"):
         show_html(f"The next file becomes version {len(sight.versions) + 1}.", "mute")
-        show_drop_zone(
-            route,
-            {name: len(sight.versions)},
-            lambda _, version: ui.navigate.to(f"/projects/{route}/models/{name}?version={version}"),
-            fixed=name,
-        )
+        show_model_zone(route, {name: len(sight.versions)}, fixed=name)
     rows = [
         {
             "version": Cell(f"v{one.version}", f"?version={one.version}", sort=one.version),

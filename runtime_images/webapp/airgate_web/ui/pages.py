@@ -15,6 +15,7 @@ from airgate_web.services.desk import Desk
 from airgate_web.services.users import find_session_user
 from airgate_web.ui.accelerators import draw_accelerators
 from airgate_web.ui.audit import draw_audit
+from airgate_web.ui.dataset import draw_dataset
 from airgate_web.ui.deploy import draw_deploy, draw_edit
 from airgate_web.ui.deployment import draw_deployment
 from airgate_web.ui.frame import show_refused_page
@@ -40,6 +41,7 @@ PAGES: tuple[tuple[str, Draw], ...] = (
     ("/projects", draw_projects),
     ("/projects/{route}", draw_project),
     ("/projects/{route}/models/{name}", draw_model),
+    ("/projects/{route}/datasets/{name}", draw_dataset),
     ("/projects/{route}/deploy", draw_deploy),
     ("/projects/{route}/deployments/{name}", draw_deployment),
     ("/projects/{route}/deployments/{name}/edit", draw_edit),

@@ -5,16 +5,18 @@ from dataclasses import dataclass
 
 from nicegui import ui
 
+from airgate_web.domain.dataset import DataSet
 from airgate_web.domain.project import Project
+from airgate_web.services.datasets import list_datasets
 from airgate_web.services.deployments import DeploymentView, list_deployments
 from airgate_web.services.desk import Desk
 from airgate_web.services.models import list_models
 from airgate_web.services.projects import find_project, remove_project
-from airgate_web.ui.drop_zone import show_drop_zone
+from airgate_web.ui.drop_zone import show_dataset_zone, show_model_zone
 from airgate_web.ui.frame import frame
 from airgate_web.ui.head import Deed, show_head
 from airgate_web.ui.live import LivePlace
-from airgate_web.ui.parts import make_badge, show_text
+from airgate_web.ui.parts import make_badge, show_text, write_size
 from airgate_web.ui.sheets import ask_for_name
 from airgate_web.ui.tables import Cell, Column, show_table_card
 from airgate_web.ui.tabs import Tabs
@@ -33,6 +35,13 @@ DEPLOYMENTS = (
     Column("model", "Model"),
     Column("replicas", "Replicas"),
     Column("cards", "Accelerators"),
+    Column("created", "Age"),
+)
+DATA_SETS = (
+    Column("name", "Data set"),
+    Column("filename", "File"),
+    Column("size", "Size", end=True),
+    Column("by", "By"),
     Column("created", "Age"),
 )
 
@@ -56,6 +65,7 @@ class ProjectContent:
     project: Project
     models: tuple[ModelSight, ...]
     deployments: tuple[DeploymentView, ...]
+    datasets: tuple[DataSet, ...]
 
 
 async def draw_project(visit: Visit, route: str) -> None:
@@ -67,13 +77,16 @@ async def draw_project(visit: Visit, route: str) -> None:
         show_head(project.name, make_badge(project.route), deeds)
         if project.description:
             show_text(project.description, "mute")
-        tabs = Tabs(visit, ("Models", "Deployments"))
+        tabs = Tabs(visit, ("Models", "Deployments", "Data sets"))
         with tabs.panel("Models"):
             known = {model.name: model.versions for model in sight.models}
-            show_drop_zone(route, known, lambda name, version: open_model(route, name, version))
+            show_model_zone(route, known)
             LivePlace(visit, sight, lambda: find_content(visit.desk, route), lambda now: show_models(now, tabs))
         with tabs.panel("Deployments"):
             LivePlace(visit, sight, lambda: find_content(visit.desk, route), lambda now: show_deployments(now, tabs))
+        with tabs.panel("Data sets"):
+            show_dataset_zone(route, [dataset.name for dataset in sight.datasets])
+            LivePlace(visit, sight, lambda: find_content(visit.desk, route), lambda now: show_datasets(now, tabs))
 
 
 def find_content(desk: Desk, route: str) -> ProjectContent:
@@ -82,12 +95,12 @@ def find_content(desk: Desk, route: str) -> ProjectContent:
         ModelSight(one.name, one.latest.version, one.versions, one.latest.format, one.latest.task, one.latest.created)
         for one in list_models(desk, route)
     )
-    return ProjectContent(find_project(desk, route), tuple(models), tuple(list_deployments(desk, route)))
-
-
-def open_model(route: str, name: str, version: int) -> None:
-    """Go to the version that was just uploaded."""
-    ui.navigate.to(f"/projects/{route}/models/{name}?version={version}")
+    project, deployments, datasets = (
+        find_project(desk, route),
+        list_deployments(desk, route),
+        list_datasets(desk, route),
+    )
+    return ProjectContent(project, tuple(models), tuple(deployments), tuple(datasets))
 
 
 def show_models(sight: ProjectContent, tabs: Tabs) -> None:
@@ -111,6 +124,24 @@ def show_deployments(sight: ProjectContent, tabs: Tabs) -> None:
     """Draw the deployments."""
     tabs.count("Deployments", len(sight.deployments))
     show_deployment_table(sight.deployments, "No deployments yet. Open a model and deploy it.")
+
+
+def show_datasets(sight: ProjectContent, tabs: Tabs) -> None:
+    """Draw the data sets."""
+    tabs.count("Data sets", len(sight.datasets))
+    home = f"/projects/{sight.project.route}/datasets"
+    rows = [
+        {
+            "name": Cell(one.name, f"{home}/{one.name}"),
+            "filename": Cell(one.filename, mono=True),
+            "size": Cell(write_size(one.size), sort=one.size),
+            "by": one.created_by,
+            "created": one.created,
+            "open": f"{home}/{one.name}",
+        }
+        for one in sight.datasets
+    ]
+    show_table_card("", DATA_SETS, rows, "No data sets yet. Drop a file above.")
 
 
 def show_deployment_table(views: tuple[DeploymentView, ...], empty: str) -> None:
@@ -141,4 +172,5 @@ async def ask_to_remove(visit: Visit, project: Project) -> None:
         await visit.act(remove_project, visit.desk, visit.user, project.route)
         ui.navigate.to("/projects")
 
-    ask_for_name("Delete project", project.route, "Its models are lost. Deployments must be deleted first.", remove)
+    consequence = "Its models and data sets are lost. Deployments must be deleted first."
+    ask_for_name("Delete project", project.route, consequence, remove)

@@ -8,21 +8,21 @@ const size = (bytes) => {
 const left = (seconds) => (seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.round(seconds / 60)} min`);
 
 export default {
-  props: { address: String, noun: String, known: Object, fixed: String, keep: Boolean },
+  props: { address: String, noun: String, known: Object, fixed: String, once: Boolean },
   template: `
     <div class="drop" :class="{ over, idle: step === 'idle' }" @click="choose"
          @dragover.prevent="over = step === 'idle'" @dragleave="over = false" @drop.prevent="drop">
       <input ref="input" type="file" class="only-reader" tabindex="-1" :aria-label="'Choose a ' + noun + ' file'"
              @change="take($event.target.files[0])" @click.stop>
       <template v-if="step === 'idle'">
-        <b>Drop a {{ noun }} file here</b>
+        <b>Drop a {{ once ? noun : noun + ' file' }} here</b>
         <span class="mute">or <button type="button" class="link" @click.stop="choose(true)">choose one</button><slot></slot></span>
         <span v-if="wrong" class="wrong" role="alert"><b>{{ wrong }}</b> {{ hint }}</span>
       </template>
       <form v-else-if="step === 'named'" class="ask" @submit.prevent="send" @click.stop @keydown.esc="stop">
         <span><b class="mono">{{ file.name }}</b> <span class="mute">{{ amount(file.size) }}</span></span>
         <label>Name<input ref="name" v-model.trim="name" :readonly="!!fixed" required maxlength="40" autocapitalize="none"></label>
-        <label v-if="!keep">Description <input v-model.trim="description" maxlength="1000" placeholder="What is new in it"></label>
+        <label v-if="!once">Description <input v-model.trim="description" maxlength="1000" placeholder="What is new in it"></label>
         <span class="mute" aria-live="polite">{{ becomes }}</span>
         <span v-if="wrong" class="wrong" role="alert"><b>{{ wrong }}</b> {{ hint }}</span>
         <span class="ends"><button type="button" class="as-button plain" @click="stop">Cancel</button>
@@ -40,7 +40,7 @@ export default {
   computed: {
     becomes() {
       const versions = this.known[this.name];
-      if (this.keep) return versions ? `${this.name} is there already; choose another name.` : "";
+      if (this.once) return versions ? `There is a ${this.noun} ${this.name} already; choose another name.` : "";
       return versions ? `Becomes version ${versions + 1} of ${this.name}.` : `A new ${this.noun}, version 1.`;
     },
   },
@@ -86,7 +86,7 @@ export default {
       request.open("POST", `${this.address}?${query}`);
       request.setRequestHeader("Content-Type", "application/octet-stream");
       request.upload.onprogress = (event) => this.tell(event, (performance.now() - begun) / 1000);
-      request.upload.onload = () => Object.assign(this, { step: "checking", percent: 100, told: this.keep ? "" : "Its inputs and outputs are read in the sandbox." });
+      request.upload.onload = () => Object.assign(this, { step: "checking", percent: 100, told: this.once ? "" : "Its inputs and outputs are read in the sandbox." });
       request.onerror = () => this.refuse("The upload broke off.", "Check that the appliance answers, then try again.");
       request.onload = () => this.finish(request);
       Object.assign(this, { step: "sending", percent: 0, told: "", wrong: "" });
