@@ -114,6 +114,7 @@ def can_i(cluster, *question: str) -> bool:
         (("list", "pods", "-A"), True),
         (("get", "pods/log", "-n", names.NAMESPACE_DEPLOY), True),
         (("create", "pods", "-n", names.NAMESPACE_DEPLOY), False),
+        (("get", "pods", "-n", names.NAMESPACE_DEPLOY), False),
         (("create", "pods/exec", "-n", names.NAMESPACE_DEPLOY), False),
         (("get", "secrets", "-n", NAMESPACE), False),
         (("create", "deployments.apps", "-n", NAMESPACE), False),

@@ -47,6 +47,7 @@ def test_the_charts_use_the_vocabulary_s_namespaces_labels_ports_and_user():
             "gatewayHttp": names.PORT_GATEWAY_HTTP,
             "plugin": names.PORT_PLUGIN_HTTP,
         },
+        "accounts": {"runtime": names.SERVICE_ACCOUNT_RUNTIME},
         "uid": names.UID,
     }
 
