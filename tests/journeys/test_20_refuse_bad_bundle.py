@@ -1,0 +1,57 @@
+"""A bare node refuses every bundle but the one that was sent, and is as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import Node
+from tests.journeys import site
+from tests.journeys.conftest import Medium
+from tests.journeys.site import Played
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
+
+Play = Callable[..., Played]
+
+
+def assert_untouched(node: Node) -> None:
+    """No part of a bundle, no record and no Kubernetes is on the node."""
+    found = node.exec("ls", "-A", "/var/lib/airgate/bundle", check=False).stdout.split()
+    assert found == []
+    assert node.exec("test", "-e", "/etc/airgate/release.json", check=False).returncode != 0
+    assert "microk8s" not in node.exec("snap", "list", check=False).stdout
+
+
+def test_one_flipped_byte_is_refused_and_the_file_is_named(medium: Medium, node: Node, play: Play) -> None:
+    """site.yml ends at its second phase with one sentence."""
+    harmed = site.link_bundle(medium.bundle, "harmed")
+    blob = max((harmed / "images/blobs/sha256").iterdir(), key=lambda path: path.stat().st_size)
+    content = bytearray(blob.read_bytes())
+    content[len(content) // 2] ^= 1
+    site.replace_file(blob, bytes(content))
+    refused = play("site.yml", "-e", f"airgate_bundle_source={site.MEDIUM}/harmed")
+    assert refused.status != 0
+    name = f"images/blobs/sha256/{blob.name}"
+    assert f"The bundle is refused: {name} is not what was signed, its SHA-256 digest differs;" in refused.words
+    assert_untouched(node)
+
+
+def test_a_bundle_that_somebody_else_signed_is_refused(medium: Medium, node: Node, play: Play, tmp_path: Path) -> None:
+    """The key that counts came another way; the bundle cannot bring its own."""
+    foreign = site.link_bundle(medium.bundle, "foreign")
+    site.sign(foreign, site.make_key(tmp_path / "stranger"))
+    refused = play("phases/20_bundle.yml", "-e", f"airgate_bundle_source={site.MEDIUM}/foreign")
+    assert refused.status != 0
+    assert "manifest.json.sig was not made over manifest.json by the key in airgate_bundle_public_key" in refused.words
+    assert_untouched(node)
+
+
+def test_check_mode_on_a_bare_node_says_what_would_happen_and_does_nothing(node: Node, play: Play) -> None:
+    """A person can look before anything is installed."""
+    looked = play("site.yml", "--check")
+    assert looked.status == 0, looked.output[-6000:]
+    assert looked.changed > 0
+    assert_untouched(node)
