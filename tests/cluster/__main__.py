@@ -5,9 +5,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tests.cluster.cluster import NAME, Cluster
+from tests.cluster.cluster import NAME, Cluster, list_cluster_nodes, remove_cluster
 from tests.cluster.command import CommandFailed, ToolMissing
-from tests.cluster.node import list_nodes
+from tests.cluster.network import remove_network_if_unused
+from tests.cluster.node import Node, list_nodes
 from tests.cluster.wait import TooLate
 
 
@@ -48,22 +49,23 @@ def _up(asked: argparse.Namespace) -> int:
 
 
 def _down(asked: argparse.Namespace) -> int:
-    cluster = Cluster.find(asked.name)
-    if cluster is not None:
-        cluster.remove()
+    remove_cluster(asked.name)
     for node in list_nodes() if asked.all else []:
         node.remove()
-    print(f"The cluster {asked.name} is gone.")
+    remove_network_if_unused()
+    print("Every node is gone." if asked.all else f"The cluster {asked.name} is gone.")
     return 0
 
 
 def _shell(asked: argparse.Namespace) -> int:
+    if Node.find(f"{asked.name}-1") is None:
+        return _status(asked)
     argv = ["podman", "exec", "-it", "-e", "PATH=/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin", f"{asked.name}-1", "bash"]
-    os.execvp(argv[0], argv)
+    return os.execvp(argv[0], argv)
 
 
 def _status(asked: argparse.Namespace) -> int:
-    nodes = list_nodes(f"{asked.name}-")
+    nodes = list_cluster_nodes(asked.name)
     for node in nodes:
         print(f"{node.name} {node.address} {'running' if node.is_running() else 'stopped'}")
     print(f"{len(nodes)} nodes" if nodes else f"There is no cluster {asked.name}: python -m tests.cluster up")

@@ -45,15 +45,16 @@ class Cluster:
         older recipe is made anew. The first node, NAME-1, is the control plane, the others are workers.
         """
         artefacts = find_artefacts()
-        made = [_start_node(f"{name}-{number}", artefacts, egress) for number in range(1, nodes + 1)]
-        cluster = cls(name, tuple(made), find_kubeconfig(name), artefacts)
-        cluster._install(addons)
+        with find_store().lock(f"cluster-{name}"):
+            made = [_start_node(f"{name}-{number}", artefacts, egress) for number in range(1, nodes + 1)]
+            cluster = cls(name, tuple(made), find_kubeconfig(name), artefacts)
+            cluster._install(addons)
         return cluster
 
     @classmethod
     def find(cls, name: str = NAME) -> "Cluster | None":
         """Return the cluster of this name as it is, or None where it has no node."""
-        nodes = tuple(list_nodes(f"{name}-"))
+        nodes = tuple(list_cluster_nodes(name))
         return cls(name, nodes, find_kubeconfig(name), find_artefacts()) if nodes else None
 
     @property
@@ -63,10 +64,7 @@ class Cluster:
 
     def remove(self) -> None:
         """Remove every node with its disk, and the kubeconfig."""
-        for node in self.nodes:
-            node.remove()
-        self.kubeconfig.unlink(missing_ok=True)
-        remove_network_if_unused()
+        remove_cluster(self.name)
 
     def kubectl(self, *argv: str, source: bytes | Path = b"", check: bool = True) -> CompletedProcess[str]:
         """Run kubectl on this machine against the cluster."""
@@ -117,6 +115,22 @@ class Cluster:
             self.control.exec(f"{BIN}.enable", addon)
         if addons:
             self.kubectl("-n", "kube-system", "rollout", "status", "--timeout=180s", "deployment")
+
+
+def remove_cluster(name: str) -> None:
+    """Remove what a cluster of this name has on this machine; nothing where it has nothing."""
+    for node in list_cluster_nodes(name):
+        node.remove()
+    kubeconfig = find_kubeconfig(name)
+    kubeconfig.unlink(missing_ok=True)
+    if kubeconfig.parent.is_dir():
+        kubeconfig.parent.rmdir()
+    remove_network_if_unused()
+
+
+def list_cluster_nodes(name: str) -> list[Node]:
+    """Return NAME-1, NAME-2 and so on, and no node of a cluster whose name begins alike."""
+    return [node for node in list_nodes(f"{name}-") if node.name.removeprefix(f"{name}-").isdecimal()]
 
 
 def silence_snapd(node: Node) -> None:

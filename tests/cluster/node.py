@@ -114,8 +114,8 @@ class Node:
     def make_cards(self, count: int, group: str = "qaic") -> list[str]:
         """Make device nodes /dev/accel/accel0…, 0660 and of `group`, and return their paths.
 
-        They read as /dev/zero's elder brother, /dev/null. They are there again after a restart; a smaller count
-        takes the others away.
+        They behave as /dev/null does: no ioctl answers. They are there again after a restart; a smaller count takes
+        the others away.
         """
         paths = [f"/dev/accel/accel{number}" for number in range(count)]
         lines = ["d /dev/accel 0755 root root -", *(f"c {path} 0660 root {group} - 1:3" for path in paths)]

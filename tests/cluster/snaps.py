@@ -56,6 +56,7 @@ def find_snaps(store: Store) -> Mapping[str, Path]:
 
 def repack_snap(snap: Path, target: Path, version: str) -> Path:
     """Write a copy of a snap that differs in its version alone: the next revision for a refresh."""
+    ensure_tools("mksquashfs")
     tree = target.with_suffix(".tree")
     run("unsquashfs", "-q", "-n", "-d", tree, snap)
     yaml = tree / "meta" / "snap.yaml"
