@@ -25,6 +25,9 @@ class Rig(Protocol):
     def call(self, workload: WorkloadFacts, secret: str) -> int:
         """Ask the model's metadata at one of the workload's addresses; the HTTP status, 0 when nobody answers."""
 
+    def find_granted(self, replica: str) -> set[str]:
+        """Return the cards that a replica's process was given."""
+
     def crash(self, replica: str) -> None:
         """Kill the replica's process, as a fault in it would."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from airgate_kit.clock import SystemClock
-from airgate_kit.names import HEADER_GATE
+from airgate_kit.names import ENV_QAIC_VISIBLE_DEVICES, HEADER_GATE
 from airgate_web.adapters.blobs_folder import FolderBlobs
 from airgate_web.adapters.cluster_local.backend import LocalCluster
 from airgate_web.adapters.cluster_local.process import find_start_ticks
@@ -83,6 +83,11 @@ class LocalRig:
             except httpx.HTTPError:
                 return 0
         return 0
+
+    def find_granted(self, replica: str) -> set[str]:
+        environ = Path(f"/proc/{self.find_pid(replica)}/environ").read_bytes().decode().split("\0")
+        found = [line.partition("=")[2] for line in environ if line.startswith(ENV_QAIC_VISIBLE_DEVICES)]
+        return set(found[0].split(",")) if found else set()
 
     def crash(self, replica: str) -> None:
         os.kill(self.find_pid(replica), signal.SIGKILL)

@@ -16,6 +16,9 @@ class MemoryRig:
     def call(self, workload: WorkloadFacts, secret: str) -> int:
         return self.cluster.find_answer(workload.addresses[0], secret) if workload.addresses else 0
 
+    def find_granted(self, replica: str) -> set[str]:
+        return self.cluster.find_cards(replica)
+
     def crash(self, replica: str) -> None:
         self.cluster.crash(replica)
 

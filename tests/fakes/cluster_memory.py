@@ -86,6 +86,11 @@ class MemoryCluster:
             self._replicas[replica].state = ReplicaState.FAILED
             self._news.set()
 
+    def find_cards(self, replica: str) -> set[str]:
+        """Return the cards that a replica holds."""
+        with self._lock:
+            return set(self._replicas[replica].cards)
+
     def sicken(self, card: str, *, healthy: bool = False) -> None:
         """Let a card fall ill, or get well."""
         with self._lock:

@@ -32,6 +32,9 @@ MANAGED_BY = "airgate"
 LABEL_WORKLOAD = "airgate.io/workload"  # the workload's name
 LABEL_KIND = "airgate.io/kind"  # service | tester | job
 ANNOTATION_SPEC_DIGEST = "airgate.io/spec-digest"  # sha256 of the wish that made this object
+ANNOTATION_REPLICA_DIGEST = "airgate.io/replica-digest"  # the same without the count: what one pod is
+ANNOTATION_OWNER = "airgate.io/owner"  # whom people know it by: "route/deployment", or a runtime's slug
+SERVICE_ACCOUNT_RUNTIME = "airgate-runtime"  # what pods with models run as: no token, the registry's pull secrets
 
 # Environment of a container that was granted Qualcomm cards.
 ENV_QAIC_VISIBLE_DEVICES = "QAIC_VISIBLE_DEVICES"  # comma list of host QIDs

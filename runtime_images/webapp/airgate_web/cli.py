@@ -89,6 +89,9 @@ def add_reconcile(commands: Any) -> None:
     """Add `reconcile`: from wishes to facts."""
     parser = commands.add_parser("reconcile", help="make the cluster as the users wish, and write down what is so")
     add_common(parser)
+    what = "where pods fetch model files; run workloads in Kubernetes, not as processes of this machine"
+    add_setting(parser, "--blobs-url", "AIRGATE_BLOBS_URL", "", what)
+    add_setting(parser, "--kubeconfig", "AIRGATE_KUBECONFIG", None, "the way to that cluster from outside", Path)
     add_setting(parser, "--health-host", "AIRGATE_RECONCILER_HEALTH_HOST", "127.0.0.1", "address of the probes")
     add_setting(parser, "--health-port", "AIRGATE_RECONCILER_HEALTH_PORT", "8001", "port of the probes", int)
     parser.set_defaults(run=start_reconcile)
@@ -107,6 +110,8 @@ def read_reconcile(given: argparse.Namespace) -> ReconcileConfig:
         home=given.home,
         database_url=read_database(given),
         internal_token_file=given.internal_token_file,
+        blobs_url=given.blobs_url,
+        kubeconfig=given.kubeconfig,
         health_host=given.health_host,
         health_port=given.health_port,
         log_level=given.log_level,

@@ -45,11 +45,17 @@ class WebConfig:
 
 @dataclass(frozen=True, slots=True)
 class ReconcileConfig:
-    """Settings of `airgate-web reconcile`. health_host and health_port: of /livez, /readyz and /metrics."""
+    """Settings of `airgate-web reconcile`.
+
+    blobs_url: of the web process as pods reach it; with it workloads run in Kubernetes, without it as processes of
+    this machine. kubeconfig: of that cluster; None inside of it. health_host, health_port: of the probes and metrics.
+    """
 
     home: Path
     database_url: str = ""
     internal_token_file: Path | None = None
+    blobs_url: str = ""
+    kubeconfig: Path | None = None
     health_host: str = "127.0.0.1"
     health_port: int = PORT_RECONCILER_HEALTH
     log_level: str = "info"

@@ -20,10 +20,11 @@ def run_reconcile(config: ReconcileConfig) -> int:
     logs.setup(config.log_level)
     clock = SystemClock()
     token = read_internal_token(config)
+    cluster = open_cluster(config, token)
     store = open_store_patiently(find_database(config.home, config.database_url), clock)
     blobs = FolderBlobs(config.home / BLOBS, clock)
     try:
-        run_reconciler(store, open_cluster(config), blobs, token, clock, (config.health_host, config.health_port))
+        run_reconciler(store, cluster, blobs, token, clock, (config.health_host, config.health_port))
     except OSError as why:
         raise Invalid(
             f"Cannot listen on {config.health_host} port {config.health_port}: {why.strerror}.",
@@ -60,6 +61,13 @@ def open_store_patiently(url: str, clock: Clock) -> SqlStore:
             clock.sleep(PAUSE_SECONDS)
 
 
-def open_cluster(config: ReconcileConfig) -> Cluster:
-    """Return the cluster that the settings name."""
-    return LocalCluster(Places(config.home.absolute()).socket)
+def open_cluster(config: ReconcileConfig, internal_token: str) -> Cluster:
+    """Return the cluster that the settings name: Kubernetes, or this machine's supervisor."""
+    if not config.blobs_url:
+        return LocalCluster(Places(config.home.absolute()).socket)
+    from airgate_web.adapters.cluster_kubernetes.backend import KubernetesCluster
+    from airgate_web.adapters.cluster_kubernetes.client import open_client
+    from airgate_web.adapters.cluster_kubernetes.settings import KubernetesSettings
+
+    settings = KubernetesSettings(config.blobs_url.rstrip("/"), internal_token)
+    return KubernetesCluster(open_client(config.kubeconfig), settings)

@@ -1,0 +1,7 @@
+"""Workloads as objects of a Kubernetes cluster.
+
+In come the reconciler's actions, out goes an Observation. `manifests.py`, `pods.py` and `observe.py` are pure and
+translate between the domain and Kubernetes' own JSON; `client.py` is the only file that knows the Kubernetes library.
+A workload is a Deployment, a headless Service and a Secret of one name. Placing pods is left to Kubernetes, routing
+to the gateway.
+"""

@@ -1,0 +1,226 @@
+"""A workload as Kubernetes objects. Pure: the same wish gives the same objects, to the byte."""
+
+from typing import Any
+
+from airgate_kit import names
+from airgate_web.adapters.cluster_kubernetes.settings import KubernetesSettings
+from airgate_web.domain.amounts import Amounts
+from airgate_web.domain.secrets import find_blob_secret, find_blobs_secret
+from airgate_web.domain.workload import Kind, ModelFile, Workload, find_replica_digest, find_spec_digest
+
+Manifest = dict[str, Any]
+REVISIONS = 2  # old ReplicaSets that are kept
+GRACE_SECONDS = 35  # linger + drain of the runtime, and a little
+LINGER_SECONDS = 5  # after SIGTERM: not ready, still answering, until the gateway has heard of it
+START_SECONDS = 600  # a large model may take so long to load
+STALLED_SECONDS = 900
+SCRATCH = "4Gi"  # a tester's files; a service's model is as large as it is
+TMP = "64Mi"
+ENV_GATE_SECRET, ENV_FETCH_TOKEN = "AIRGATE_GATE_SECRET", "AIRGATE_FETCH_TOKEN"
+KEY_GATE, KEY_FETCH = "gate", "fetch"
+PORTS = {"http": names.PORT_SERVE_HTTP, "grpc": names.PORT_SERVE_GRPC, "admin": names.PORT_SERVE_ADMIN}
+LOCKED = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+
+
+def make_manifests(workload: Workload, settings: KubernetesSettings) -> tuple[Manifest, ...]:
+    """Return the objects of a workload in the order to apply them: the one with the digest comes last."""
+    return make_secret(workload, settings), make_service(workload, settings), make_deployment(workload, settings)
+
+
+def make_metadata(workload: Workload, settings: KubernetesSettings) -> Manifest:
+    """Return the metadata that all objects of a workload share."""
+    return {
+        "name": workload.name,
+        "namespace": settings.find_namespace(workload.kind),
+        "labels": make_labels(workload),
+        "annotations": {names.ANNOTATION_OWNER: workload.owner},
+    }
+
+
+def make_labels(workload: Workload) -> dict[str, str]:
+    """Return the labels by which a workload's objects and pods are found again."""
+    return {
+        names.LABEL_MANAGED_BY: names.MANAGED_BY,
+        names.LABEL_WORKLOAD: workload.name,
+        names.LABEL_KIND: workload.kind.value,
+    }
+
+
+def make_secret(workload: Workload, settings: KubernetesSettings) -> Manifest:
+    """Return the Secret: what the gateway sends, and what opens this workload's model files and nothing else."""
+    token = settings.internal_token
+    fetch = find_blob_secret(token, workload.model.digest) if workload.model else find_blobs_secret(token)
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": make_metadata(workload, settings),
+        "type": "Opaque",
+        "stringData": {KEY_GATE: workload.gate_secret, KEY_FETCH: fetch},
+    }
+
+
+def make_service(workload: Workload, settings: KubernetesSettings) -> Manifest:
+    """Return the headless Service: its name stands for the addresses of the ready pods."""
+    doors = ("http", "grpc") if workload.kind is Kind.SERVICE else ("http",)
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": make_metadata(workload, settings),
+        "spec": {
+            "clusterIP": "None",
+            "selector": {names.LABEL_WORKLOAD: workload.name},
+            "ports": [{"name": door, "port": PORTS[door], "targetPort": door, "protocol": "TCP"} for door in doors],
+        },
+    }
+
+
+def make_deployment(workload: Workload, settings: KubernetesSettings) -> Manifest:
+    """Return the Deployment. With cards old pods go before new ones come, because a card cannot be held twice."""
+    metadata = make_metadata(workload, settings)
+    metadata["annotations"] |= {names.ANNOTATION_SPEC_DIGEST: find_spec_digest(workload)}
+    surge, unavailable = (0, 1) if workload.amounts.accelerators else (1, 0)
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata,
+        "spec": {
+            "replicas": workload.replicas,
+            "revisionHistoryLimit": REVISIONS,
+            "progressDeadlineSeconds": STALLED_SECONDS,
+            "strategy": {
+                "type": "RollingUpdate",
+                "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable},
+            },
+            "selector": {"matchLabels": {names.LABEL_WORKLOAD: workload.name}},
+            "template": make_template(workload, settings),
+        },
+    }
+
+
+def make_template(workload: Workload, settings: KubernetesSettings) -> Manifest:
+    """Return the pod template: restricted, without a token, on nodes of its class."""
+    annotations = {
+        names.ANNOTATION_OWNER: workload.owner,
+        names.ANNOTATION_REPLICA_DIGEST: find_replica_digest(workload),
+    }
+    model = workload.model
+    return {
+        "metadata": {"labels": make_labels(workload), "annotations": annotations},
+        "spec": {
+            "serviceAccountName": settings.service_account,
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "nodeSelector": {names.NODE_CLASSES[workload.node_class]: "true"},
+            "terminationGracePeriodSeconds": GRACE_SECONDS,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": names.UID,
+                "runAsGroup": names.UID,
+                "fsGroup": names.UID,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "initContainers": [make_fetcher(workload, model, settings)] if model else [],
+            "containers": [make_server(workload, model) if model else make_tester(workload, settings)],
+            "volumes": make_volumes(model),
+        },
+    }
+
+
+def make_volumes(model: ModelFile | None) -> list[Manifest]:
+    """Return the pod's folders: /tmp, and one for the model or for a tester's files; all go with the pod."""
+    own = {"name": "models", "emptyDir": {}} if model else {"name": "scratch", "emptyDir": {"sizeLimit": SCRATCH}}
+    return [{"name": "tmp", "emptyDir": {"sizeLimit": TMP}}, own]
+
+
+def make_fetcher(workload: Workload, model: ModelFile, settings: KubernetesSettings) -> Manifest:
+    """Return the init container that fetches the model by its digest; a restart of the server needs it no more."""
+    url = f"{settings.blobs_url}/internal/blobs/{model.digest.removeprefix('sha256:')}"
+    return {
+        "name": "fetch",
+        "image": workload.image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": ["fetch", "--url", url, "--digest", model.digest, "--to", find_model_path(model)],
+        "env": [make_secret_env(ENV_FETCH_TOKEN, workload, KEY_FETCH)],
+        "resources": make_resources(workload.amounts, cards=False),
+        "securityContext": LOCKED,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [{"name": "models", "mountPath": "/models"}, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
+    }
+
+
+def make_server(workload: Workload, model: ModelFile) -> Manifest:
+    """Return the container that serves one model, which it cannot write to."""
+    what = ["--name", model.name, "--version", str(model.version), "--digest", model.digest, "--format", model.format]
+    doors = [word for door, port in PORTS.items() for word in (f"--{door}-port", str(port))]
+    return {
+        **make_container("serve", workload, PORTS),
+        "args": [find_model_path(model), *what, "--host", "0.0.0.0", *doors, "--linger", str(LINGER_SECONDS)],  # noqa: S104
+        "env": [make_secret_env(ENV_GATE_SECRET, workload, KEY_GATE)],
+        "volumeMounts": [
+            {"name": "models", "mountPath": "/models", "readOnly": True},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+        ],
+    }
+
+
+def make_tester(workload: Workload, settings: KubernetesSettings) -> Manifest:
+    """Return the warm container that opens files nobody trusts; it fetches them itself."""
+    doors = {door: PORTS[door] for door in ("http", "admin")}
+    listen = ["--host", "0.0.0.0", "--port", str(PORTS["http"]), "--admin-port", str(PORTS["admin"])]  # noqa: S104
+    return {
+        **make_container("tester", workload, doors),
+        "args": ["tester", *listen, "--blobs-url", f"{settings.blobs_url}/internal/blobs", "--scratch", "/scratch"],
+        "env": [
+            make_secret_env(ENV_GATE_SECRET, workload, KEY_GATE),
+            make_secret_env(ENV_FETCH_TOKEN, workload, KEY_FETCH),
+        ],
+        "volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
+    }
+
+
+def make_container(name: str, workload: Workload, doors: dict[str, int]) -> Manifest:
+    """Return what both kinds of container have alike: image, ports, amounts, lock and probes."""
+    return {
+        "name": name,
+        "image": workload.image,
+        "imagePullPolicy": "IfNotPresent",
+        "ports": [{"name": door, "containerPort": port, "protocol": "TCP"} for door, port in doors.items()],
+        "resources": make_resources(workload.amounts, cards=True),
+        "securityContext": LOCKED,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "startupProbe": make_probe("/readyz", period=1, failures=START_SECONDS),
+        "readinessProbe": make_probe("/readyz", period=2, failures=2),
+        "livenessProbe": make_probe("/livez", period=10, failures=6),
+    }
+
+
+def make_probe(path: str, *, period: int, failures: int) -> Manifest:
+    """Return a probe on the admin port, every `period` seconds."""
+    return {
+        "httpGet": {"path": path, "port": "admin"},
+        "periodSeconds": period,
+        "timeoutSeconds": 5,
+        "failureThreshold": failures,
+    }
+
+
+def make_resources(amounts: Amounts, *, cards: bool) -> Manifest:
+    """Return requests equal to limits, so that nobody lives at a neighbour's cost."""
+    asked: dict[str, str] = {"cpu": f"{amounts.cpu_millis}m", "memory": f"{amounts.memory_mib}Mi"}
+    if cards and amounts.accelerators:
+        asked[amounts.resource] = str(amounts.accelerators)
+    return {"requests": asked, "limits": dict(asked)}
+
+
+def make_secret_env(variable: str, workload: Workload, key: str) -> Manifest:
+    """Return an environment variable whose value lies in the workload's Secret."""
+    return {"name": variable, "valueFrom": {"secretKeyRef": {"name": workload.name, "key": key}}}
+
+
+def find_model_path(model: ModelFile) -> str:
+    """Return where the model's file lies in its pods: by its digest, because users choose file names."""
+    return f"/models/{model.digest.removeprefix('sha256:')}"

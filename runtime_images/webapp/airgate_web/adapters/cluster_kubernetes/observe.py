@@ -1,0 +1,129 @@
+"""From what the API lists to an Observation. Pure; takes the API's JSON."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from airgate_kit import names
+from airgate_web.adapters.cluster_kubernetes.pods import (
+    FINAL_PHASES,
+    Json,
+    find_cards,
+    find_condition,
+    find_owner,
+    find_replica,
+    holds_cards,
+    is_ours,
+    is_true,
+    read_time,
+)
+from airgate_web.adapters.cluster_kubernetes.quantities import read_cards, read_mib, read_millis
+from airgate_web.domain.workload import (
+    Address,
+    Holder,
+    Kind,
+    NodeFacts,
+    Observation,
+    Replica,
+    ReplicaState,
+    WorkloadFacts,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What the API lists: our own deployments, services and secrets (metadata is enough), all pods, all nodes."""
+
+    deployments: Sequence[Json]
+    others: Sequence[Json]
+    pods: Sequence[Json]
+    nodes: Sequence[Json]
+
+
+def find_observation(listing: Listing, devices: Mapping[str, str]) -> Observation:
+    """Return the whole truth. devices: by pod name, where its model computes."""
+    ours = [pod for pod in listing.pods if is_ours(pod)]
+    things = [*listing.deployments, *listing.others, *ours]
+    every = sorted({thing["metadata"]["labels"][names.LABEL_WORKLOAD] for thing in things})
+    return Observation(
+        workloads=tuple(find_workload(name, things, listing.deployments, ours, devices) for name in every),
+        nodes=tuple(find_node(node) for node in listing.nodes),
+        holders=tuple(holder for pod in listing.pods if holds_cards(pod) for holder in find_holders(pod)),
+    )
+
+
+def find_workload(
+    name: str, things: Sequence[Json], deployments: Sequence[Json], pods: Sequence[Json], devices: Mapping[str, str]
+) -> WorkloadFacts:
+    """Return the facts of one workload; with an empty digest when its Deployment is not, or no more, there."""
+    labels = next(labels for labels in map(read_labels, things) if labels[names.LABEL_WORKLOAD] == name)
+    kind = Kind(labels[names.LABEL_KIND])
+    deployment = next((each for each in deployments if read_labels(each)[names.LABEL_WORKLOAD] == name), None)
+    namespace = deployment["metadata"]["namespace"] if deployment else ""
+    return WorkloadFacts(
+        name=name,
+        kind=kind,
+        spec_digest=find_digest(deployment) if deployment else "",
+        replicas=(*find_replicas(name, pods, devices), *(find_missing(deployment) if deployment else ())),
+        addresses=(find_address(name, namespace, kind),) if deployment else (),
+    )
+
+
+def find_digest(deployment: Json) -> str:
+    """Return the digest of the wish that a Deployment carries out; "" when it is being deleted."""
+    meta = deployment["metadata"]
+    return (
+        "" if meta.get("deletionTimestamp") else str(meta.get("annotations", {}).get(names.ANNOTATION_SPEC_DIGEST, ""))
+    )
+
+
+def find_replicas(name: str, pods: Sequence[Json], devices: Mapping[str, str]) -> list[Replica]:
+    """Return a workload's pods, oldest first. Pods that are over stay listed until deleted: they are left out."""
+    mine = [pod for pod in pods if read_labels(pod)[names.LABEL_WORKLOAD] == name]
+    alive = [pod for pod in mine if pod["status"].get("phase") not in FINAL_PHASES]
+    alive.sort(key=lambda pod: (pod["metadata"].get("creationTimestamp", ""), pod["metadata"]["name"]))
+    return [find_replica(pod, devices.get(pod["metadata"]["name"], "")) for pod in alive or mine[-1:]]
+
+
+def find_missing(deployment: Json) -> tuple[Replica, ...]:
+    """Return a replica that stands for pods which the cluster refuses to make (a quota, a policy)."""
+    if not is_true(deployment, "ReplicaFailure"):
+        return ()
+    template = deployment["spec"]["template"]["metadata"].get("annotations", {})
+    digest = template.get(names.ANNOTATION_REPLICA_DIGEST, "")
+    message = find_condition(deployment, "ReplicaFailure").get("message", "")
+    return (Replica(deployment["metadata"]["name"], ReplicaState.FAILED, digest, reason=message),)
+
+
+def find_address(name: str, namespace: str, kind: Kind) -> Address:
+    """Return the headless Service's name; a tester has no gRPC door (port 0)."""
+    grpc_port = names.PORT_SERVE_GRPC if kind is Kind.SERVICE else 0
+    return Address(f"{name}.{namespace}.svc", names.PORT_SERVE_HTTP, grpc_port)
+
+
+def find_holders(pod: Json) -> tuple[Holder, ...]:
+    """Return one Holder for each kind of card that a pod holds."""
+    meta, node = pod["metadata"], pod["spec"]["nodeName"]
+    since = read_time(pod["status"].get("startTime"))
+    cards = find_cards(pod).items()
+    return tuple(Holder(each, count, find_owner(pod), meta["name"], node, since) for each, count in cards if count)
+
+
+def find_node(node: Json) -> NodeFacts:
+    """Return a node. One that is cordoned is not ready: nothing new is placed there."""
+    labels = node["metadata"].get("labels") or {}
+    allocatable = node["status"].get("allocatable", {})
+    return NodeFacts(
+        name=node["metadata"]["name"],
+        ready=is_true(node, "Ready") and not node["spec"].get("unschedulable", False),
+        classes=tuple(each for each, label in names.NODE_CLASSES.items() if labels.get(label) == "true"),
+        cpu_millis=read_millis(allocatable.get("cpu", "0")),
+        memory_mib=read_mib(allocatable.get("memory", "0")),
+        capacity=read_cards(node["status"].get("capacity", {})),
+        allocatable=read_cards(allocatable),
+    )
+
+
+def read_labels(thing: Json) -> dict[str, str]:
+    """Return an object's labels."""
+    labels: dict[str, str] = thing["metadata"]["labels"]
+    return labels

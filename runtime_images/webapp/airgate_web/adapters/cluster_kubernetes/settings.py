@@ -1,0 +1,29 @@
+"""What the adapter is told about the cluster."""
+
+from dataclasses import dataclass, field
+
+from airgate_kit.names import NAMESPACE_COMPUTE, NAMESPACE_DEPLOY, SERVICE_ACCOUNT_RUNTIME
+from airgate_web.domain.workload import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class KubernetesSettings:
+    """blobs_url: of the web process, where init containers fetch model files (under /internal/blobs).
+
+    internal_token: what the fetch tokens are derived from; it is never given to a pod itself.
+    """
+
+    blobs_url: str
+    internal_token: str = field(repr=False)
+    deploy_namespace: str = NAMESPACE_DEPLOY
+    compute_namespace: str = NAMESPACE_COMPUTE
+    service_account: str = SERVICE_ACCOUNT_RUNTIME
+
+    def find_namespace(self, kind: Kind) -> str:
+        """Return where workloads of a kind live."""
+        return self.deploy_namespace if kind is Kind.SERVICE else self.compute_namespace
+
+    @property
+    def namespaces(self) -> tuple[str, str]:
+        """Return both, services first."""
+        return self.deploy_namespace, self.compute_namespace
