@@ -1,5 +1,6 @@
 """Elements: from JSON values and from raw bytes to arrays of the model's type, never losing a digit in silence."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -41,24 +42,30 @@ def cast_array(array: Array, spec: TensorSpec) -> Array:
 def fit_shape(array: Array, shape: Sequence[int], spec: TensorSpec) -> Array:
     """Return the array in `shape`. Raises BadRequest when the elements do not fill it or the model takes another."""
     check_shape(shape, spec)
-    if array.size != _count(shape):
+    needed = math.prod(shape)
+    if array.size != needed:
         raise BadRequest(
-            f"The input {spec.name!r} has {array.size} elements; its shape {explain_shape(tuple(shape))} needs "
-            f"{_count(shape)}."
+            f"The input {spec.name!r} has {array.size} elements; {explain_shape(tuple(shape))} needs {needed}."
         )
     return array.reshape(tuple(shape))
 
 
 def check_shape(shape: Sequence[int], spec: TensorSpec) -> None:
     """Raise BadRequest when a shape is not one that the model takes."""
-    fits = len(shape) == len(spec.shape) and all(
-        size >= 0 and wanted in (ANY, size) for size, wanted in zip(shape, spec.shape, strict=True)
-    )
-    if not fits:
+    if not _fits(shape, spec.shape):
         raise BadRequest(
             f"The input {spec.name!r} has the shape {explain_shape(tuple(shape))[:200]}; the model takes "
             f"{explain_shape(spec.shape)}, where {ANY} is any size."
         )
+
+
+def _fits(shape: Sequence[int], wanted: Sequence[int]) -> bool:
+    if len(shape) != len(wanted):
+        return False
+    for size, free in zip(shape, wanted, strict=True):  # noqa: SIM110 - a generator costs every request a microsecond
+        if size < 0 or (size != free and free != ANY):
+            return False
+    return True
 
 
 def read_raw(raw: bytes | memoryview, datatype: str, name: str) -> Array:
@@ -154,13 +161,6 @@ def _decode_text(raw: bytes, name: str) -> str:
         return raw.decode()
     except UnicodeDecodeError as error:
         raise BadRequest(f"The input {name!r} holds a text that is not UTF-8.") from error
-
-
-def _count(shape: Sequence[int]) -> int:
-    count = 1
-    for size in shape:
-        count *= size
-    return count
 
 
 def _show(element: object) -> str:

@@ -117,7 +117,7 @@ def _split_body(body: bytes, json_length: str | None) -> tuple[bytes, memoryview
 
 def _read_inputs(inputs: Sequence[InputTensor], signature: Signature, tail: memoryview) -> Tensors:
     tensors: Tensors = {}
-    for tensor in _widen(inputs, signature):
+    for tensor in inputs:
         spec = signature.input_by_name.get(tensor.name)
         if spec is None or tensor.name in tensors:
             raise _explain_names(inputs, signature)
@@ -127,21 +127,15 @@ def _read_inputs(inputs: Sequence[InputTensor], signature: Signature, tail: memo
         else:
             _check_datatype(tensor)
             array = read_array(tensor.data, spec)
-        tensors[tensor.name] = fit_shape(array, tensor.shape, spec)
+        shape = tensor.shape
+        if len(shape) == 2 and len(spec.shape) == 1 and shape[1] == 1:
+            shape = shape[:1]  # clients of tabular servers send a column as [n, 1]
+        tensors[tensor.name] = fit_shape(array, shape, spec)
     if len(tensors) != len(signature.inputs):
         raise _explain_names(inputs, signature)
     if len(tail):
         raise BadRequest(f"{len(tail)} bytes follow the last binary input.")
     return tensors
-
-
-def _widen(inputs: Sequence[InputTensor], signature: Signature) -> Sequence[InputTensor]:
-    """Return the inputs, a column sent as [n, 1] taken as [n]: clients of tabular servers send both."""
-    for tensor in inputs:
-        spec = signature.input_by_name.get(tensor.name)
-        if spec and len(spec.shape) == 1 and len(tensor.shape) == 2 and tensor.shape[1] == 1 and tensor.data:
-            tensor.shape = tensor.shape[:1]
-    return inputs
 
 
 def _take_binary(tensor: InputTensor, tail: memoryview) -> tuple[Array, memoryview]:
