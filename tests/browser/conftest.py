@@ -44,6 +44,7 @@ def window(browser: Browser, address: str) -> Iterator[Page]:
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
     page.on("request", lambda request: is_inside(request.url, address) or wrong.append(f"outside: {request.url}"))
+    page.on("console", lambda message: wrong.append(message.text) if "Content Security" in message.text else None)
     yield page
     context.close()
     assert not wrong

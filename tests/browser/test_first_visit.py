@@ -270,9 +270,36 @@ def test_an_unknown_page_says_what_is_missing_and_the_api_still_answers_json(pag
     assert answer is not None
     assert answer.status == 404
     expect(page.get_by_role("heading", name="There is no project 'nowhere'.")).to_be_visible()
+    answer = page.goto("/no/such/page")
+    assert answer is not None
+    assert answer.status == 404
+    expect(page.get_by_role("heading", name="There is no page /no/such/page.")).to_be_visible()
     unknown = page.request.get("/api/v2/nowhere")
     assert (unknown.status, unknown.json()["code"]) == (404, "not_found")
     assert page.request.put("/api/v2/projects").status == 405
+
+
+def test_what_people_write_is_shown_and_never_run(page: Page) -> None:
+    """Markup in a name, a description or a note stays text on every page that shows it."""
+    evil = "<img src=x onerror=document.title='broken'>"
+    page.goto("/projects")
+    page.get_by_role("button", name="New project").click()
+    page.get_by_label("Name", exact=True).fill(evil)
+    page.get_by_label("Route").fill("evil")
+    page.get_by_label("Description").fill(evil)
+    page.get_by_role("button", name="Create project").click()
+    expect(page.get_by_role("heading", name=evil)).to_be_visible()
+    for path in ("/", "/projects", "/audit"):
+        page.goto(path)
+        page.locator("table").wait_for()
+        assert "broken" not in page.title()
+    page.goto(f"{PROJECT}/deployments/digits-live")
+    page.get_by_role("button", name="Make token").click()
+    page.get_by_label("Whom it is for").fill(evil)
+    page.locator(".sheet").get_by_role("button", name="Make token").click()
+    page.get_by_role("button", name="Done").click()
+    expect(page.get_by_text(evil)).to_be_visible()
+    assert page.locator("img[src=x]").count() == 0
 
 
 def test_a_session_that_ends_elsewhere_ends_here_too(page: Page) -> None:

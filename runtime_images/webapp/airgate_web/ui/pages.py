@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from nicegui import app as pages_app
 from nicegui import background_tasks, ui
 
-from airgate_web.domain.errors import Refusal, Unauthenticated
+from airgate_web.domain.errors import NotFound, Refusal, Unauthenticated
 from airgate_web.services.desk import Desk
 from airgate_web.services.users import find_session_user
 from airgate_web.ui.accelerators import draw_accelerators
@@ -18,8 +18,8 @@ from airgate_web.ui.audit import draw_audit
 from airgate_web.ui.dataset import draw_dataset
 from airgate_web.ui.deploy import draw_deploy, draw_edit
 from airgate_web.ui.deployment import draw_deployment
+from airgate_web.ui.edges import Edges
 from airgate_web.ui.frame import show_refused_page
-from airgate_web.ui.hangup import Hangup
 from airgate_web.ui.home import draw_home
 from airgate_web.ui.model import draw_model
 from airgate_web.ui.nodes import draw_nodes
@@ -36,6 +36,12 @@ Draw = Callable[..., Awaitable[None]]
 TITLE = "Airgate"
 BUILD_S = 15.0  # seconds a page may take to be built before it says that it failed
 
+
+async def draw_nothing(_visit: Visit, path: str) -> None:
+    """Refuse a page that nobody knows."""
+    raise NotFound(f"There is no page /{path}.", "Check the address, or begin with the projects.")
+
+
 PAGES: tuple[tuple[str, Draw], ...] = (
     ("/", draw_home),
     ("/projects", draw_projects),
@@ -50,6 +56,7 @@ PAGES: tuple[tuple[str, Draw], ...] = (
     ("/runtimes", draw_runtimes),
     ("/audit", draw_audit),
     ("/system", draw_system),
+    ("/{path:path}", draw_nothing),  # the last: it takes whatever the others do not
 )
 
 
@@ -75,7 +82,7 @@ def add_pages(app: FastAPI, desk: Desk, about: About) -> None:
         reconnect_timeout=10.0,
         show_welcome_message=False,
     )
-    pages_app.add_middleware(Hangup)
+    pages_app.add_middleware(Edges)
 
 
 def follow_store(pulse: Pulse) -> None:
@@ -104,8 +111,13 @@ def find_visit(request: Request, desk: Desk, pulse: Pulse, about: About) -> Visi
     """Return who visits; Unauthenticated when no session is open."""
     token = request.cookies.get(COOKIE, "")
     user = find_session_user(desk, token)
-    origin = str(request.base_url).rstrip("/")
-    return Visit(desk, pulse, about, user, token, origin, dict(request.query_params))
+    return Visit(desk, pulse, about, user, token, find_origin(request), dict(request.query_params))
+
+
+def find_origin(request: Request) -> str:
+    """Return the address in the browser's bar; the gateway in front says whether it is https."""
+    scheme = request.headers.get("x-forwarded-proto", request.url.scheme)
+    return f"{scheme}://{request.headers.get('host', request.url.netloc)}"
 
 
 def find_target(request: Request) -> Any:

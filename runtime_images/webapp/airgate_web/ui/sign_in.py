@@ -3,6 +3,7 @@
 import asyncio
 from html import escape
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import FastAPI, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -11,7 +12,7 @@ from nicegui import __version__ as framework
 from airgate_web.domain.errors import Refusal
 from airgate_web.services.desk import Desk
 from airgate_web.services.users import SESSION, sign_in, start_session
-from airgate_web.ui.theme import HEAD, MARK
+from airgate_web.ui.theme import HEAD, ICON, MARK
 from airgate_web.ui.visit import About
 
 COOKIE = "airgate_session"
@@ -19,7 +20,8 @@ FONTS = f'<link rel="stylesheet" href="/_nicegui/{framework}/static/fonts.css">'
 
 DOOR = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Sign in · Airgate</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">{head}</head>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="{icon}">{head}</head>
 <body class="plain-page"><main class="door"><form method="post" action="/sign-in" class="card">
 <p class="mark">{mark}Airgate</p>
 <h1 class="h1">Sign in</h1>
@@ -80,6 +82,7 @@ def draw_door(target: str, hint: str, name: str = "", refusal: Refusal | None = 
     wrong = f'<p class="wrong" role="alert">{escape(refusal.sentence)} {escape(refusal.hint)}</p>' if refusal else ""
     text = DOOR.format(
         head=FONTS + HEAD,
+        icon=f"data:image/svg+xml,{quote(ICON)}",
         mark=MARK,
         wrong=wrong,
         name=escape(name),

@@ -33,7 +33,7 @@ export default {
         <div class="meter bar-line" role="progressbar" :aria-valuenow="percent" aria-valuemin="0" aria-valuemax="100">
           <i :style="{ width: percent + '%' }"></i></div>
         <span class="mute">{{ told }}</span>
-        <button type="button" class="as-button plain" @click.stop="stop">Cancel</button>
+        <button v-if="step === 'sending'" type="button" class="as-button plain" @click.stop="stop">Cancel</button>
       </template>
     </div>`,
   data: () => ({ step: "idle", over: false, file: null, name: "", description: "", wrong: "", hint: "", percent: 0, told: "" }),

@@ -1,0 +1,110 @@
+"""Takes the README's pictures from a running trial: `make trial` with AIRGATE_QAIC=4, then `make screenshots`.
+
+It deploys two samples, one that gets a card and one that waits for four, and deletes them again afterwards.
+AIRGATE_HOME and AIRGATE_PORT say which trial; the pictures go to runtime_images/webapp/screenshots.
+"""
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Browser, Error, Page, sync_playwright
+
+from tests.browser.conftest import CHROMIUM
+
+FOLDER = Path(__file__).parents[2] / "runtime_images/webapp/screenshots"
+HOME = Path(os.environ.get("AIRGATE_HOME") or Path.home() / ".local/share/airgate")
+ADDRESS = f"http://127.0.0.1:{os.environ.get('AIRGATE_PORT') or 8080}"
+COLOURS = 256  # of a picture; keeps each well under 150 KB
+WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+SAMPLES = "/projects/samples"
+CARD = "qualcomm.com/qaic"
+
+
+def main() -> int:
+    """Take all pictures and return the exit code."""
+    password_file = HOME / "first-password"
+    if not password_file.exists():
+        print(f"No trial in {HOME}. Start one: AIRGATE_QAIC=4 make trial", file=sys.stderr)
+        return 2
+    FOLDER.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        try:
+            take_all(browser, password_file.read_text().strip())
+        except Error as error:
+            print(f"The trial at {ADDRESS} did not show what was expected: {error.message}", file=sys.stderr)
+            return 1
+        finally:
+            browser.close()
+    return 0
+
+
+def take_all(browser: Browser, password: str) -> None:
+    """Take each picture in the order of a first visit."""
+    with (
+        open_window(browser, password, "light", WIDE) as page,
+        deployed(page, "digits-live", 1),
+        deployed(page, "digits-large", 4),
+    ):
+        page.goto(f"{SAMPLES}/models/iris?tab=test")
+        page.get_by_role("button", name="Run test").click()
+        page.locator(".bars").wait_for()
+        take(page, "test")
+        page.goto(f"{SAMPLES}/deployments/digits-live")
+        page.get_by_text("Ready").first.wait_for(timeout=60_000)
+        take(page, "deployment")
+        page.goto("/")
+        page.locator(".why").wait_for(timeout=60_000)
+        take(page, "home")
+        with open_window(browser, password, "dark", PHONE) as phone:
+            phone.goto(f"{SAMPLES}/deployments/digits-large")
+            phone.locator(".why").wait_for()
+            take(phone, "waiting-phone")
+
+
+@contextmanager
+def open_window(browser: Browser, password: str, look: Any, size: Any) -> Iterator[Page]:
+    """Yield a window in which admin is signed in."""
+    context = browser.new_context(base_url=ADDRESS, color_scheme=look, viewport=size, device_scale_factor=1)
+    page = context.new_page()
+    page.goto("/sign-in")
+    page.get_by_label("Name").fill("admin")
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("heading", name="Home").wait_for()
+    yield page
+    context.close()
+
+
+@contextmanager
+def deployed(page: Page, name: str, cards: int) -> Iterator[None]:
+    """Have the sample model `digits` deployed under `name` with so many cards."""
+    path = "/api/v2" + SAMPLES + "/deployments"
+    body = {"name": name, "model": "digits", "accelerators": cards, "resource": CARD}
+    origin = {"Origin": ADDRESS}  # the session's cookie changes something only from a page of this address
+    answer = page.request.post(path, data=body, headers=origin)
+    if not answer.ok:
+        raise Error(answer.json()["error"])
+    try:
+        yield
+    finally:
+        page.request.delete(f"{path}/{name}", headers=origin)
+
+
+def take(page: Page, name: str) -> None:
+    """Keep what the window shows, with as few colours as a page needs."""
+    page.wait_for_function("window.socket?.connected && document.fonts.status === 'loaded'")
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    small = picture.quantize(COLOURS, dither=Image.Dither.NONE)
+    small.save(FOLDER / f"{name}.png", optimize=True)
+    print(f"{FOLDER / name}.png")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
