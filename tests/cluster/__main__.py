@@ -68,7 +68,8 @@ def _status(asked: argparse.Namespace) -> int:
     nodes = list_cluster_nodes(asked.name)
     for node in nodes:
         print(f"{node.name} {node.address} {'running' if node.is_running() else 'stopped'}")
-    print(f"{len(nodes)} nodes" if nodes else f"There is no cluster {asked.name}: python -m tests.cluster up")
+    if not nodes:
+        print(f"There is no cluster {asked.name}: python -m tests.cluster up --name {asked.name}")
     return 0 if nodes else 1
 
 

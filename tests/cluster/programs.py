@@ -16,13 +16,17 @@ PACKAGES = {
     "containerd": ("tool",),
     "addons": ("./coredns", "./pause", "tool"),
 }
-VERSION_VARIABLES = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+# The variables in which a release build leaves its version; Helm takes charts for Kubernetes 1.20 without them.
+KUBERNETES_VARIABLES = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+HELM_VARIABLES = ("helm.sh/helm/v3/pkg/chartutil", "helm.sh/helm/v3/pkg/lint/rules")
 
 
 def find_programs(store: Store, group: str) -> Path:
     """Return the folder with the programs of a group (a key of PACKAGES); minutes when they must be built."""
     source = SOURCES / group
-    return store.publish(f"programs-{group}", compute_key(source, *_choose_flags()), lambda draft: _build(group, draft))
+    return store.publish(
+        f"programs-{group}", compute_key(source, *_choose_flags(group)), lambda draft: _build(group, draft)
+    )
 
 
 def read_version(module: str, group: str = "kubernetes") -> str:
@@ -35,15 +39,21 @@ def read_version(module: str, group: str = "kubernetes") -> str:
 
 def _build(group: str, draft: Path) -> None:
     ensure_tools("go")
-    build = ("nice", "-n", "5", "go", "build", *_choose_flags(), "-o", f"{draft}/", *PACKAGES[group])
+    build = ("nice", "-n", "5", "go", "build", *_choose_flags(group), "-o", f"{draft}/", *PACKAGES[group])
     run(*build, cwd=SOURCES / group, env={"CGO_ENABLED": "0", "GOWORK": "off"}, limit_s=3000)
 
 
-def _choose_flags() -> list[str]:
-    """The linker's flags give every program the version of Kubernetes; the others have no such variable."""
+def _choose_flags(group: str) -> list[str]:
+    words = ["-s", "-w", *(_name_versions() if group == "kubernetes" else [])]
+    return ["-trimpath", "-ldflags", " ".join(words)]
+
+
+def _name_versions() -> list[str]:
     version = read_version("k8s.io/kubernetes")
     _, minor, _ = version.split(".")
-    words = ["-s", "-w"]
-    for package in VERSION_VARIABLES:
+    words = [f"-X helm.sh/helm/v3/internal/version.version={read_version('helm.sh/helm/v3')}"]
+    for package in KUBERNETES_VARIABLES:
         words += [f"-X {package}.gitVersion={version}", f"-X {package}.gitMajor=1", f"-X {package}.gitMinor={minor}"]
-    return ["-trimpath", "-ldflags", " ".join(words)]
+    for package in HELM_VARIABLES:
+        words += [f"-X {package}.k8sVersionMajor=1", f"-X {package}.k8sVersionMinor={minor}"]
+    return words
