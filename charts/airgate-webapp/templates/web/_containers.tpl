@@ -3,7 +3,6 @@
 - {name: AIRGATE_HOME, value: /data}
 - {name: AIRGATE_INTERNAL_TOKEN_FILE, value: /keys/internal-token}
 - {name: AIRGATE_LOG_LEVEL, value: {{ .Values.logLevel }}}
-- {name: AIRGATE_RUNTIMES_FILE, value: /etc/airgate/runtimes.json}
 {{- if .Values.database.existingSecret }}
 - {name: AIRGATE_DATABASE_URL_FILE, value: /database/url}
 {{- end }}
@@ -12,7 +11,6 @@
 {{/* What both see. The reconciler is given the internal token alone, not the keys that sign for users. */}}
 {{- define "airgate-webapp.mounts" -}}
 - {name: data, mountPath: /data}
-- {name: runtimes, mountPath: /etc/airgate, readOnly: true}
 - {name: tmp, mountPath: /tmp}
 {{- if .Values.database.existingSecret }}
 - {name: database, mountPath: /database, readOnly: true}
