@@ -14,7 +14,7 @@ from tests.cluster.egress import Attempts
 from tests.journeys import site
 from tests.journeys.site import Played
 
-CARDS = 1
+CARDS = 2
 NODE = "airgate-journey"
 
 

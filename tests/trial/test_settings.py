@@ -16,7 +16,7 @@ from airgate_trial.programs import find_programs, render_configuration
         ("/tmp/h", "eighty", "0", "AIRGATE_PORT=eighty"),
         ("/tmp/h", "80", "0", "AIRGATE_PORT=80"),
         ("/tmp/h", "8080", "1.5", "AIRGATE_QAIC=1.5"),
-        ("/tmp/h", "8080", "65", "AIRGATE_QAIC=65"),
+        ("/tmp/h", "8080", "11", "AIRGATE_QAIC=11"),
         ("/tmp/" + "h" * 80, "8080", "0", "AIRGATE_HOME has 85 characters"),
     ],
 )

@@ -11,7 +11,7 @@ from airgate_trial.errors import TrialError
 HOME_MAX = 70  # characters; a unix socket's whole path has room for 107
 DISK_MIN_GIB = 2
 GIB = 1 << 30
-CARDS_MAX = 64
+CARDS_MAX = 10  # slots of the simulated host
 
 
 @dataclass(frozen=True, slots=True)

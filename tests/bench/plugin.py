@@ -1,0 +1,109 @@
+"""The device plugin as its own process over 32 simulated SoCs on 8 Ultra cards, with a kubelet played by the tests."""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from airgate_kit import names
+from airgate_protocols import deviceplugin_pb2 as pb
+from tests.bench.figures import Figure, find_median
+from tests.bench.gateway import TICK_US, find_cpu_ticks
+from tests.bench.load import RUNS, find_resident_mb, wait_until
+from tests.plugin.replayed_kubelet import Endpoint, ReplayedKubelet
+
+BINARIES = Path(sys.executable).parent
+SOCS = 32
+CALLS = 500
+IDLE_S = 10
+
+
+def find_figures() -> list[Figure]:
+    """Measure start, calls, memory and idleness."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        simulate = [
+            str(BINARIES / "airgate-simulate-qaic"),
+            "--root",
+            str(folder / "host"),
+            "--sku",
+            "ultra",
+            "--cards",
+            str(SOCS // 4),
+        ]
+        subprocess.run(simulate, check=True, capture_output=True)
+        kubelet = ReplayedKubelet(folder / "kubelet")
+        kubelet.start()
+        try:
+            starts = [measure_start(folder, kubelet) for _ in range(RUNS)]
+            process = start_plugin(folder)
+            wait_until("the plugin is registered", lambda: is_listed(kubelet))
+            figures = measure_plugin(process, kubelet.endpoints[names.RESOURCE_QAIC])
+            stop_plugin(process, kubelet)
+        finally:
+            kubelet.stop()
+    return [find_median(f"start to registered, {SOCS} SoCs", "s", starts, goal="<= 0.5"), *figures]
+
+
+def start_plugin(folder: Path) -> "subprocess.Popen[bytes]":
+    """Start the plugin over the simulated host."""
+    host = str(folder / "host")
+    flags = ["--host-root", host, "--host-prefix", host, "--http", "127.0.0.1:0"]
+    flags += ["--kubelet-dir", str(folder / "kubelet")]
+    with (folder / "plugin.log").open("ab") as log:
+        return subprocess.Popen([str(BINARIES / "airgate-plugin"), "run", *flags], stdout=log, stderr=log)
+
+
+def stop_plugin(process: "subprocess.Popen[bytes]", kubelet: ReplayedKubelet) -> None:
+    """End the plugin and forget what it registered."""
+    process.terminate()
+    process.wait(30)
+    kubelet.endpoints.clear()
+
+
+def is_listed(kubelet: ReplayedKubelet) -> bool:
+    """Return whether every SoC was offered."""
+    endpoint = kubelet.endpoints.get(names.RESOURCE_QAIC)
+    return endpoint is not None and any(len(devices) == SOCS for devices in endpoint.lists)
+
+
+def measure_start(folder: Path, kubelet: ReplayedKubelet) -> float:
+    """Return seconds from the command to the first full list."""
+    begin = time.monotonic()
+    process = start_plugin(folder)
+    wait_until("the plugin is registered", lambda: is_listed(kubelet))
+    seconds = round(time.monotonic() - begin, 3)
+    stop_plugin(process, kubelet)
+    return seconds
+
+
+def measure_plugin(process: "subprocess.Popen[bytes]", endpoint: Endpoint) -> list[Figure]:
+    """Return latencies of the two calls that a pod's start waits for, memory, and CPU when nothing happens."""
+    ids = list(endpoint.lists[-1])
+    allocate = pb.AllocateRequest(container_requests=[pb.ContainerAllocateRequest(devices_ids=ids[:1])])
+    wanted = pb.ContainerPreferredAllocationRequest(available_deviceIDs=ids, allocation_size=4)
+    prefer = pb.PreferredAllocationRequest(container_requests=[wanted])
+    before = find_cpu_ticks(process.pid)
+    time.sleep(IDLE_S)  # idleness is what is measured
+    idle = (find_cpu_ticks(process.pid) - before) * TICK_US / 1e6 / IDLE_S * 100
+    return [
+        *measure_calls("Allocate", lambda: endpoint.stub.Allocate(allocate), "<= 1"),
+        *measure_calls(f"preferred 4 of {SOCS}", lambda: endpoint.stub.GetPreferredAllocation(prefer), "<= 2"),
+        Figure("resident memory", "MB", find_resident_mb(process.pid), goal="<= 45"),
+        Figure("CPU when idle", "%", round(idle, 2), goal="<= 0.1"),
+    ]
+
+
+def measure_calls(label: str, call: Callable[[], object], goal: str) -> list[Figure]:
+    """Return p50 and p99 of many calls one after another, ms, the client's part included."""
+    times = []
+    for _ in range(CALLS):
+        begin = time.monotonic()
+        call()
+        times.append((time.monotonic() - begin) * 1000)
+    times.sort()
+    p50, p99 = statistics.median(times), times[int(len(times) * 0.99)]
+    return [Figure(f"{label}, p50", "ms", round(p50, 3)), Figure(f"{label}, p99", "ms", round(p99, 3), goal=goal)]

@@ -1,0 +1,236 @@
+"""From a file on a page to a prediction over HTTPS, on the node that site.yml installed; one test follows the other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from airgate_kit import names
+from airgate_protocols import open_inference_pb2 as messages
+from airgate_protocols import open_inference_pb2_grpc as services
+from airgate_trial.samples import train_digits
+from tests.browser.conftest import CHROMIUM
+from tests.cluster.wait import wait_until
+from tests.journeys.conftest import CARDS, Installed
+from tests.kit.appliance import Appliance
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+KUBECTL = ("/snap/bin/microk8s", "kubectl")
+ROUTE, MODEL, LIVE, OTHER, GREEDY = "quality-control", "digits", "digits-live", "digits-other", "digits-greedy"
+PIXELS = [float(i % 17) for i in range(64)]
+LOOK_INTO_POD = "import json, os; print(json.dumps([os.environ['QAIC_VISIBLE_DEVICES'], os.listdir('/dev/accel')]))"
+PATIENCE_MS = 60_000
+BACK_S = 300.0  # after a power cut a whole Kubernetes has to come up
+
+
+def kubectl(installed: Installed, *arguments: str) -> str:
+    """Run kubectl on the node and return what it printed."""
+    return str(installed.node.exec(*KUBECTL, *arguments).stdout)
+
+
+@pytest.fixture(scope="module")
+def password(installed: Installed) -> str:
+    """The first password, where the installation says it lies."""
+    field = 'go-template={{index .data "first-password" | base64decode}}'
+    return kubectl(installed, "-n", names.NAMESPACE_SYSTEM, "get", "secret", "airgate-keys", "-o", field).strip()
+
+
+@pytest.fixture(scope="module")
+def appliance(installed: Installed, password: str) -> Iterator[Appliance]:
+    """A person signed in through the API, to look at what the pages did."""
+    signed_in = Appliance(installed.address, "admin", password)
+    yield signed_in
+    signed_in.close()
+
+
+@pytest.fixture(scope="module")
+def page(installed: Installed, password: str) -> Iterator[Page]:
+    """A Chromium on the site, signed in as admin; any request to another address fails the tests."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        context = browser.new_context(base_url=installed.address, ignore_https_errors=True)
+        context.set_default_timeout(PATIENCE_MS)
+        page = context.new_page()
+        outside: list[str] = []
+        inside = (installed.address + "/", "data:", "blob:")
+        page.on("request", lambda request: request.url.startswith(inside) or outside.append(request.url))
+        page.goto("/sign-in")
+        page.get_by_label("Name").fill("admin")
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("heading", name="Home").wait_for()
+        yield page
+        browser.close()
+    assert outside == []
+
+
+@pytest.fixture(scope="module")
+def tokens(appliance: Appliance) -> dict[str, str]:
+    """A token of each deployment, by its name."""
+    return {name: appliance.make_token(ROUTE, name) for name in (LIVE, OTHER)}
+
+
+def test_a_model_is_uploaded_by_the_page(page: Page, tmp_path: Path) -> None:
+    """Make a project, drop an ONNX file, see its signature."""
+    page.goto("/projects")
+    page.get_by_role("button", name="New project").click()
+    page.get_by_label("Name", exact=True).fill("Quality control")
+    page.get_by_role("button", name="Create project").click()
+    page.get_by_role("heading", name="Quality control").wait_for()
+    file = tmp_path / f"{MODEL}.onnx"
+    file.write_bytes(train_digits())
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_role("button", name=f"Upload {MODEL}").click()
+    page.get_by_role("heading", name=MODEL).wait_for()
+    expect(page.get_by_text("pixels").first).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_a_test_shows_the_result_and_the_device(page: Page) -> None:
+    """The sample runs as it stands, in the sandbox of a compute node's pod."""
+    page.goto(f"/projects/{ROUTE}/models/{MODEL}?tab=test")
+    page.get_by_role("button", name="Run test").click()
+    expect(page.get_by_text("ONNX Runtime device: CPU")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("probabilities").first).to_be_visible()
+
+
+def test_it_is_deployed_with_one_card_by_the_page(page: Page, appliance: Appliance) -> None:
+    """One whole card, Ready on the page without reloading it, and the page says that the CPU computes."""
+    page.goto(f"/projects/{ROUTE}/deploy?model={MODEL}")
+    page.get_by_label("Name", exact=True).fill(LIVE)
+    page.get_by_label("CPU, cores").fill("0.5")
+    page.get_by_label("Accelerator", exact=True).click()
+    page.get_by_role("option", name=names.RESOURCE_QAIC).click()
+    page.get_by_label("Accelerators for each replica, whole cards", exact=True).fill("1")
+    page.get_by_role("button", name=f"Deploy {MODEL} v1").click()
+    page.get_by_role("heading", name=LIVE).wait_for()
+    expect(page.get_by_text("Ready").first).to_be_visible(timeout=2 * PATIENCE_MS)
+    expect(page.get_by_text("but computes on the CPU").first).to_be_visible()
+    assert len(appliance.find_deployment(ROUTE, LIVE)["running"]) == 1
+
+
+def test_its_pod_sees_its_card_and_no_other(installed: Installed, appliance: Appliance) -> None:
+    """One device node and the host's number of the card, in the pod of an ordinary user."""
+    pod = appliance.find_deployment(ROUTE, LIVE)["running"][0]["name"]
+    seen = kubectl(installed, "-n", names.NAMESPACE_DEPLOY, "exec", pod, "--", "python3", "-c", LOOK_INTO_POD)
+    visible, nodes = json.loads(seen.strip().splitlines()[-1])
+    assert visible in {str(qid) for qid in range(CARDS)}
+    assert len(nodes) == 1
+
+
+def test_it_is_called_through_every_door(installed: Installed, appliance: Appliance, tokens: dict[str, str]) -> None:
+    """Records, split and Open Inference over HTTPS, and gRPC: the same digit, and the model's digest with each."""
+    appliance.deploy(ROUTE, OTHER, model=MODEL, cpu=0.5)
+    tokens[OTHER] = appliance.make_token(ROUTE, OTHER)
+    records = {"args": {"X": [{"pixels": PIXELS}]}}
+    split = {"X": {"columns": ["pixels"], "data": [[PIXELS]]}}
+    tensor = {"name": "pixels", "datatype": "FP32", "shape": [1, 64], "data": PIXELS}
+    wait_until("Its route", lambda: appliance.predict(ROUTE, LIVE, tokens[LIVE], records).status_code == 200, 60)
+    by_records = appliance.predict(ROUTE, LIVE, tokens[LIVE], records)
+    by_split = appliance.predict(ROUTE, LIVE, tokens[LIVE], split).json()["result"]
+    by_tensor = appliance.predict(ROUTE, LIVE, tokens[LIVE], {"inputs": [tensor]}, f"v2/models/{MODEL}/infer").json()
+    digit = by_records.json()["result"][0]["label"]
+    assert by_split["data"][0][by_split["columns"].index("label")] == digit
+    assert find_output(by_tensor, "label") == [digit]
+    assert call_grpc(installed, tokens[LIVE]) == [digit]
+    assert by_records.headers["x-airgate-model-digest"] == appliance.find_deployment(ROUTE, LIVE)["model"]["digest"]
+
+
+def find_output(answer: dict[str, Any], name: str) -> Any:
+    """Return the data of one output of an Open Inference answer."""
+    return next(output["data"] for output in answer["outputs"] if output["name"] == name)
+
+
+def call_grpc(installed: Installed, token: str) -> list[int]:
+    """Return the labels that Open Inference over gRPC answers."""
+    trusted = grpc.ssl_channel_credentials(installed.node.exec("cat", "/etc/airgate/tls/tls.crt").stdout.encode())
+    pixels = messages.ModelInferRequest.InferInputTensor(name="pixels", datatype="FP32", shape=[1, 64])
+    pixels.contents.fp32_contents.extend(PIXELS)
+    keys = ((names.METADATA_DEPLOYMENT, f"{ROUTE}/{LIVE}"), ("authorization", f"Bearer {token}"))
+    with grpc.secure_channel(installed.address.removeprefix("https://") + ":443", trusted) as channel:
+        stub = services.GRPCInferenceServiceStub(channel)
+        request = messages.ModelInferRequest(model_name=MODEL, inputs=[pixels])
+        answer = stub.ModelInfer(request, metadata=keys, timeout=30)
+    position = [output.name for output in answer.outputs].index("label")
+    if answer.raw_output_contents:
+        return [int.from_bytes(answer.raw_output_contents[position], "little")]
+    return list(answer.outputs[position].contents.int64_contents)
+
+
+def test_without_its_own_token_nobody_calls_it(appliance: Appliance, tokens: dict[str, str]) -> None:
+    """401 without one, 403 with another deployment's, each with a sentence."""
+    nobody = appliance.predict(ROUTE, LIVE, "", {})
+    assert (nobody.status_code, nobody.json()["code"]) == (401, "unauthenticated")
+    stranger = appliance.predict(ROUTE, LIVE, tokens[OTHER], {})
+    assert (stranger.status_code, stranger.json()["code"]) == (403, "forbidden")
+
+
+def test_more_cards_than_are_free_wait_and_name_who_holds_them(page: Page, appliance: Appliance) -> None:
+    """On the page, in one sentence."""
+    appliance.deploy(ROUTE, GREEDY, model=MODEL, cpu=0.5, accelerators=CARDS, resource=names.RESOURCE_QAIC)
+    page.goto(f"/projects/{ROUTE}/deployments/{GREEDY}")
+    sentence = f"Asks {CARDS} {names.RESOURCE_QAIC}, {CARDS - 1} of {CARDS} free: 1 held by {ROUTE}/{LIVE}"
+    expect(page.get_by_text(sentence).first).to_be_visible(timeout=PATIENCE_MS)
+    appliance.remove_deployment(ROUTE, GREEDY)
+
+
+def test_predictions_come_back_after_a_power_cut_without_the_webapp(
+    installed: Installed, appliance: Appliance, tokens: dict[str, str]
+) -> None:
+    """Web and reconciler are kept from starting, the node is killed and started; nobody touches anything."""
+    scale_webapp(installed, 0)
+    installed.node.kill()
+    installed.node.start()
+    records = {"X": [{"pixels": PIXELS}]}
+    wait_until("A prediction after the power cut", lambda: is_predicting(appliance, tokens[LIVE], records), BACK_S)
+    assert kubectl(installed, "-n", names.NAMESPACE_SYSTEM, "get", "pod", "-l", "app.kubernetes.io/component=web", "-o",
+                   "name") == ""  # fmt: skip
+    scale_webapp(installed, 1)
+    kubectl(installed, "-n", names.NAMESPACE_SYSTEM, "rollout", "status", "deployment/airgate-web", "--timeout=180s")
+    wait_until("The console is back", lambda: is_console_up(appliance), BACK_S)
+
+
+def scale_webapp(installed: Installed, replicas: int) -> None:
+    """Keep the webapp's pod, which holds web and reconciler, from running, or let it run again."""
+    deployment = ("deployment/airgate-web", f"--replicas={replicas}")
+    kubectl(installed, "-n", names.NAMESPACE_SYSTEM, "scale", *deployment)
+    if not replicas:
+        kubectl(installed, "-n", names.NAMESPACE_SYSTEM, "wait", "--for=delete", "pod", "-l",
+                "app.kubernetes.io/component=web", "--timeout=90s")  # fmt: skip
+
+
+def is_predicting(appliance: Appliance, token: str, body: dict[str, Any]) -> bool:
+    """Return whether a call is answered."""
+    try:
+        return appliance.predict(ROUTE, LIVE, token, body).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def is_console_up(appliance: Appliance) -> bool:
+    """Return whether the API answers."""
+    try:
+        return appliance.http.get("/api/v2/projects").status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def test_deleting_leaves_nothing(page: Page, installed: Installed, appliance: Appliance) -> None:
+    """By the page, with the name typed; no pod, service or secret of a deployment is left."""
+    appliance.remove_deployment(ROUTE, OTHER)
+    page.goto(f"/projects/{ROUTE}/deployments/{LIVE}")
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_label(f"Type {LIVE} to go on").fill(LIVE)
+    page.get_by_role("button", name=f"Delete {LIVE}").click()
+    page.get_by_role("heading", name="Quality control").wait_for()
+    ours = ("-l", f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}", "-o", "name")
+    ask = ("-n", names.NAMESPACE_DEPLOY, "get", "deployments,services,secrets,pods", *ours)
+    wait_until("The last object is gone", lambda: kubectl(installed, *ask) == "", 120)
+    assert appliance.send("GET", f"/projects/{ROUTE}/deployments") == []
