@@ -20,7 +20,6 @@ from tests.browser.conftest import CHROMIUM
 FOLDER = Path(__file__).parents[2] / "runtime_images/webapp/screenshots"
 HOME = Path(os.environ.get("AIRGATE_HOME") or Path.home() / ".local/share/airgate")
 ADDRESS = f"http://127.0.0.1:{os.environ.get('AIRGATE_PORT') or 8080}"
-COLOURS = 256  # of a picture; keeps each well under 150 KB
 WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 SAMPLES = "/projects/samples"
 CARD = "qualcomm.com/qaic"
@@ -101,11 +100,10 @@ def deployed(page: Page, name: str, cards: int) -> Iterator[None]:
 
 
 def take(page: Page, name: str) -> None:
-    """Keep what the window shows, with as few colours as a page needs."""
+    """Keep what the window shows."""
     page.wait_for_function("window.socket?.connected && document.fonts.status === 'loaded'")
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    small = picture.quantize(COLOURS, dither=Image.Dither.NONE)
-    small.save(FOLDER / f"{name}.png", optimize=True)
+    picture.save(FOLDER / f"{name}.png", optimize=True)
     print(f"{FOLDER / name}.png")
 
 
