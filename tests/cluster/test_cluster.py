@@ -154,6 +154,8 @@ def test_the_snap_can_be_removed_with_pods_alive_and_installed_again(web: Cluste
     assert node.exec("pgrep", "-f", "containerd-shim", check=False).stdout == ""
     assert "/var/snap/microk8s" not in node.exec("cat", "/proc/mounts").stdout
     assert node.exec("ls", "/var/snap/microk8s", "/var/lib/kubelet", check=False).stdout == ""
-    again = Cluster.start(web.name)
+    again = Cluster.start(web.name, addons=())
     assert again.kubectl("get", "namespace", SPACE, check=False).returncode != 0
+    asked = again.kubectl("auth", "can-i", "list", "secrets", "--as=nobody", check=False)
+    assert asked.stdout.strip() == "yes", "RBAC is on without `enable rbac`, unlike in MicroK8s"
     again.apply(describe_namespace(SPACE))
