@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.airgate_layout import Tools, Wanted, add_image
-from ansible.module_utils.airgate_manifest import BundleRefused, describe_files, render_manifest
-from ansible.module_utils.airgate_signature import sign_manifest
-from ansible.module_utils.airgate_staging import Room, Trust, stage_bundle
 
-from tests.roles.conftest import Played, make_key, make_parts
+from tests.roles.conftest import Played
+
+# These run the playbooks and need skopeo.
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 Play = Callable[..., Played]
 
@@ -56,29 +54,6 @@ def stage(tmp_path: Path, play: Play) -> Play:
         )
 
     return run
-
-
-@pytest.fixture(scope="module")
-def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A good bundle, made once by the building module's own parts; sender.pub lies beside it."""
-    folder = tmp_path_factory.mktemp("good")
-    make_parts(folder / "parts")
-    make_key(folder / "sender")
-    bundle = folder / "bundle"
-    image = Wanted("airgate.local/small:1", "file", str(folder / "parts" / "small.tar"), "linux/amd64")
-    add_image(bundle / "images", image, Tools(str(folder)))
-    (bundle / "snaps").mkdir()
-    for name in ("hello.snap", "hello.assert"):
-        shutil.copyfile(folder / "parts" / name, bundle / "snaps" / name)
-    release = {"name": "airgate", "version": "1.2.3", "built": "2026-01-02"}
-    (bundle / "manifest.json").write_text(render_manifest(release, describe_files(bundle)))
-    sign_manifest(bundle, folder / "sender")
-    return bundle
-
-
-def blob_of(bundle: Path) -> Path:
-    """Return the biggest blob of a bundle's images."""
-    return max((bundle / "images" / "blobs").rglob("*"), key=lambda path: path.is_file() and path.stat().st_size)
 
 
 def test_a_bundle_is_built_staged_and_known_on_the_node(build: Play, stage: Play, tmp_path: Path) -> None:
@@ -145,115 +120,16 @@ def test_a_bundle_of_the_controller_arrives_and_absent_takes_everything_away(
     assert not (tmp_path / "etc" / "release.json").exists()
 
 
-def flip_a_byte(bundle: Path) -> str:
-    """Alter one bit of a layer."""
-    blob = blob_of(bundle)
-    content = bytearray(blob.read_bytes())
-    content[len(content) // 2] ^= 1
-    blob.write_bytes(bytes(content))
-    return f"{blob.relative_to(bundle)} is not what was signed"
-
-
-def lose_a_file(bundle: Path) -> str:
-    """Remove a signed file."""
-    (bundle / "snaps" / "hello.assert").unlink()
-    return "snaps/hello.assert is missing"
-
-
-def add_a_file(bundle: Path) -> str:
-    """Add a file that nobody signed."""
-    (bundle / "snaps" / "extra.snap").write_text("more")
-    return "snaps/extra.snap is in the folder but not in the signed manifest"
-
-
-def cut_a_file(bundle: Path) -> str:
-    """Cut the last byte off a layer."""
-    blob = blob_of(bundle)
-    blob.write_bytes(blob.read_bytes()[:-1])
-    return f"{blob.relative_to(bundle)} has "
-
-
-def link_a_file(bundle: Path) -> str:
-    """Put a link where a file was."""
-    (bundle / "snaps" / "hello.snap").unlink()
-    (bundle / "snaps" / "hello.snap").symlink_to("/etc/hostname")
-    return "hello.snap is not a plain file"
-
-
-def change_the_manifest(bundle: Path) -> str:
-    """Alter what was signed."""
-    text = (bundle / "manifest.json").read_text()
-    (bundle / "manifest.json").write_text(text.replace('"1.2.3"', '"1.2.4"'))
-    return "manifest.json.sig was not made over manifest.json by the key in airgate_bundle_public_key"
-
-
-def lose_the_signature(bundle: Path) -> str:
-    """Remove the signature."""
-    (bundle / "manifest.json.sig").unlink()
-    return "manifest.json.sig is missing"
-
-
-def lose_the_manifest(bundle: Path) -> str:
-    """Remove the manifest."""
-    (bundle / "manifest.json").unlink()
-    return "manifest.json is not in"
-
-
-@pytest.mark.parametrize(
-    "harm",
-    [
-        flip_a_byte,
-        lose_a_file,
-        add_a_file,
-        cut_a_file,
-        link_a_file,
-        change_the_manifest,
-        lose_the_signature,
-        lose_the_manifest,
-    ],
-)
-def test_a_harmed_bundle_is_refused_in_one_sentence_and_leaves_nothing(
-    harm: Callable[[Path], str], good: Path, tmp_path: Path
-) -> None:
-    """One flipped byte anywhere, and the node is as it was; the sentence names the file."""
-    bundle = tmp_path / "harmed"
-    shutil.copytree(good, bundle)
-    sentence = harm(bundle)
-    trust = Trust((good.parent / "sender.pub").read_text(), tmp_path / "release.json")
-    with pytest.raises(BundleRefused, match=re.escape(f"The bundle is refused: {sentence}")) as refused:
-        stage_bundle(bundle, Room(tmp_path / "node"), trust, shutil.copyfile)
-    assert str(refused.value).count("\n") == 0
-    assert not list((tmp_path / "node").glob("*"))
-
-
 def test_a_refusal_ends_the_playbook_with_that_sentence(build: Play, stage: Play, tmp_path: Path) -> None:
     """The person at the keyboard sees the sentence and no trace of Python."""
     build()
-    sentence = flip_a_byte(tmp_path / "bundle")
+    (tmp_path / "bundle" / "snaps" / "hello.snap").write_text("the content of hellO.snap\n")
     refused = stage()
     assert refused.status != 0
-    assert f"The bundle is refused: {sentence}" in " ".join(refused.output.split())
+    assert "The bundle is refused: snaps/hello.snap is not what was signed" in " ".join(refused.output.split())
     assert "Traceback" not in refused.output
     assert not list((tmp_path / "node").glob("*"))
     assert not (tmp_path / "etc").exists()
-
-
-def test_an_interrupted_copy_goes_on_where_it_stopped(good: Path, tmp_path: Path) -> None:
-    """What was copied before a power cut is not copied again, and half a file does not count."""
-    room = Room(tmp_path / "node")
-    room.incoming.mkdir(parents=True)
-    (room.incoming / "half.part").write_text("half")
-    shutil.copytree(good / "snaps", room.incoming / "snaps")
-    copied: list[str] = []
-
-    def copy(source: Path, target: Path) -> None:
-        copied.append(source.name)
-        shutil.copyfile(source, target)
-
-    stage_bundle(good, room, Trust((good.parent / "sender.pub").read_text(), None), copy)
-    assert "hello.snap" not in copied
-    assert "manifest.json" in copied
-    assert not (room.current / "half.part").exists()
 
 
 def test_a_bundle_of_another_sender_is_refused(

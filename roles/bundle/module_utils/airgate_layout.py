@@ -9,6 +9,7 @@ An image keeps the digest it has in the layout for good: what the cluster runs i
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -110,11 +111,18 @@ def run(command: list[str], wanted: Wanted) -> None:
     """Run a tool; raise ImageRefused with its last words."""
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
-        words = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        words = read_reason(done.stderr)
         raise ImageRefused(
             f"{wanted.name} cannot be read from {wanted.kind} {wanted.source}: {command[0]} says {words}; "
             "correct its source in inventory/release.yml, or make the image there."
         )
+
+
+def read_reason(complaint: str) -> str:
+    """Return what a tool gives as its reason: the message of its last line, without time and level."""
+    last = (complaint.strip().splitlines() or ["nothing"])[-1]
+    found = re.search(r'msg="(.*)"$', last)
+    return (found.group(1) if found else last).replace('\\"', "'")
 
 
 def keep_only(layout: Path, names: set[str]) -> None:

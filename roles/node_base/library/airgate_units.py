@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible.module_utils.airgate_units import apply_masks, find_masked, remove_masks
+from ansible.module_utils.airgate_units import apply_masks, find_masked, find_ours, remove_masks
 from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
@@ -37,7 +37,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
     units, masked = module.params["units"], module.params["masked"]
     present = find_masked(FOLDER, units)
-    changes = [unit for unit in units if (unit in present) != masked]
+    changes = [unit for unit in units if unit not in present] if masked else find_ours(FOLDER, units)
     if changes and not module.check_mode:
         (apply_masks if masked else remove_masks)(FOLDER, changes)
         module.run_command(["systemctl", "daemon-reload"], check_rc=True)

@@ -58,7 +58,7 @@ def find_machine(root: Path, disk: Path, now: int) -> Machine:
         disk_mib=shutil.disk_usage(existing).free // MIB,
         system=read_system(root),
         kernel=(root / "proc/sys/kernel/osrelease").read_text(encoding="utf-8").strip(),
-        snapd=(root / "run/snapd.socket").exists(),
+        snapd=any(line.endswith("/run/snapd.socket") for line in read_lines(root / "proc/net/unix")),
         default_route=has_default_route(root),
         now=now,
         holders=find_holders(root),
