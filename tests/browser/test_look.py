@@ -176,6 +176,29 @@ def test_a_change_by_somebody_else_appears_without_reloading(browser: Browser, a
     other.context.close()
 
 
+def test_what_was_filtered_and_sorted_stays_so_when_the_table_changes(page: Page, address: str) -> None:
+    """Somebody else's change does not take away what one is looking for."""
+    for number in range(12):
+        make_project(page, address, f"batch-{number}")
+    settle(page, "/projects")
+    page.get_by_label("Filter").fill("batch")
+    heading = page.get_by_role("columnheader", name="Route")
+    heading.click()
+    heading.click()
+    first = page.locator("tbody tr .mono").first
+    expect(first).to_have_text("batch-9")
+    make_project(page, address, "batch-99")
+    expect(first).to_have_text("batch-99")
+    expect(page.get_by_label("Filter")).to_have_value("batch")
+    expect(page.get_by_text("quality-control")).to_have_count(0)
+
+
+def make_project(page: Page, address: str, route: str) -> None:
+    """Make a project by the API, with this window's session."""
+    body = {"name": route, "route": route}
+    assert page.request.post("/api/v2/projects", data=body, headers={"Origin": address}).ok
+
+
 def test_a_page_that_lost_its_server_says_so_and_comes_back_by_itself(browser: Browser) -> None:
     """The server ends and starts again on the same port; nobody presses anything. (The stage forgets its sessions.)"""
     with run_stage() as address:

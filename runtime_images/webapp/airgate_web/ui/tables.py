@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nicegui import ui
+from nicegui import app, ui
 
 from airgate_web.domain.workload import ReplicaState
 from airgate_web.ui.parts import box, show_text
@@ -60,25 +60,38 @@ class Column:
 
 
 def show_table(columns: Sequence[Column], rows: Sequence[Row]) -> None:
-    """Draw rows of str, int, Cell, ReplicaState or datetime (shown as an age). "open": where a click on a row leads."""
+    """Draw rows of str, int, Cell, ReplicaState or datetime (shown as an age). "open": where a click on a row leads.
+
+    Order, page and filter outlast drawing the table anew, as a live place does.
+    """
     plain = [{name: make_plain_cell(name, value) for name, value in row.items()} for row in rows]
+    memory = find_memory(columns)
+    field = show_filter(memory) if len(rows) >= FILTER_FROM else None
     table = ui.table(
         columns=[make_column(column) for column in columns],
         rows=[{"id": str(number), **row} for number, row in enumerate(plain)],
-        pagination=PAGE if len(rows) > PAGE else None,
+        pagination={**memory["order"], "rowsPerPage": PAGE if len(rows) > PAGE else 0},
+        on_pagination_change=lambda event: memory.update(order=event.value),
     )
     table.props(":grid='Quasar.Screen.lt.sm' flat wrap-cells binary-state-sort")
+    table.props["hide-pagination"] = len(rows) <= PAGE
     table.add_slot("body", BODY)
     table.add_slot("item", ITEM)
-    if len(rows) >= FILTER_FROM:
-        add_filter(table)
+    if field:
+        table.bind_filter_from(field, "value", lambda text: text or "")
 
 
-def add_filter(table: ui.table) -> None:
-    """Put a field above the table that narrows it while you type."""
-    field = ui.input(placeholder="Filter").props("outlined dense clearable aria-label=Filter").classes("filter")
-    field.on_value_change(lambda: table.set_filter(field.value or ""))
-    field.move(target_index=0)
+def find_memory(columns: Sequence[Column]) -> dict[str, Any]:
+    """Return what this window remembers of a table, known by its columns."""
+    tables: dict[str, dict[str, Any]] = app.storage.client.setdefault("tables", {})
+    return tables.setdefault(" ".join(column.name for column in columns), {"order": {}, "filter": ""})
+
+
+def show_filter(memory: dict[str, Any]) -> ui.input:
+    """Draw a field that narrows a table while one types."""
+    field = ui.input(placeholder="Filter", value=memory["filter"])
+    field.on_value_change(lambda event: memory.update(filter=event.value or ""))
+    return field.props("outlined dense clearable aria-label=Filter").classes("filter")
 
 
 def make_column(column: Column) -> dict[str, Any]:
