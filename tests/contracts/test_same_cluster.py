@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from airgate_web.domain.plan import ApplyWorkload, RemoveWorkload, plan_actions
-from airgate_web.domain.workload import ReplicaState, Workload, find_replica_digest, find_spec_digest
+from airgate_web.domain.runtime import find_tester
+from airgate_web.domain.workload import Kind, ReplicaState, Workload, find_replica_digest, find_spec_digest
 from tests.contracts.cluster_rig import (
     RESOURCE,
     SECOND,
@@ -22,6 +23,7 @@ from tests.contracts.cluster_rig import (
 )
 from tests.contracts.rig_local import LocalRig
 from tests.contracts.rig_memory import MemoryRig
+from tests.fakes.samples import make_runtime
 
 
 def make_kubernetes_rig() -> Rig:
@@ -204,6 +206,14 @@ def test_a_crashed_replica_starts_again_with_its_cards(rig: Rig) -> None:
     assert after is not None
     assert (after.replicas[0].name, after.replicas[0].devices) == (before.name, before.devices)
     assert rig.call(after, SECRET) == 200
+
+
+def test_a_tester_is_a_workload_like_any_other(rig: Rig) -> None:
+    """The warm process that reads signatures and runs tests is kept running, without a card and without gRPC."""
+    wish = begin(rig, find_tester(make_runtime("python", image=rig.image), SECRET))
+    facts = wait_ready(rig, wish.name)
+    assert (facts.kind, facts.addresses[0].grpc_port) == (Kind.TESTER, 0)
+    assert rig.cluster.observe().holders == ()
 
 
 def test_logs_are_the_last_lines_that_a_replica_wrote(rig: Rig) -> None:

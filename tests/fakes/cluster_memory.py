@@ -11,6 +11,7 @@ from airgate_web.domain.workload import (
     Address,
     DeviceFacts,
     Holder,
+    Kind,
     NodeFacts,
     Observation,
     Replica,
@@ -163,7 +164,7 @@ class MemoryCluster:
                 )
                 for replica in mine
             ),
-            addresses=(Address(name, *PORTS),),
+            addresses=(Address(name, PORTS[0], PORTS[1] if wish.kind is Kind.SERVICE else 0),),
         )
 
     def _find_node(self) -> NodeFacts:

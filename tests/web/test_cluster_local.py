@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from airgate_kit.clock import SystemClock
@@ -215,16 +214,6 @@ def test_a_malformed_request_is_answered_and_harms_nothing(rig: LocalRig) -> Non
             with door.makefile("rb") as answer:
                 assert "error" in json.loads(answer.readline())
     rig.cluster.observe()
-
-
-def test_a_tester_becomes_ready_without_a_card(rig: LocalRig) -> None:
-    """The warm process that reads signatures and runs tests is a workload like any other."""
-    wish = begin(rig, find_tester(make_runtime("python"), "token"))
-    facts = wait_ready(rig, wish.name)
-    address = facts.addresses[0]
-    assert address.grpc_port == 0
-    answer = httpx.get(f"http://{address.host}:{address.http_port}/", trust_env=False)
-    assert answer.status_code in (401, 403, 404)
 
 
 def test_only_the_recorded_process_is_ended_never_one_that_has_its_pid(tmp_path: Path) -> None:
