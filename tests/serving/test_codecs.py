@@ -123,3 +123,14 @@ def test_a_sample_from_the_signature_is_accepted() -> None:
     signature = Signature(specs, ())
     found, _ = records.read_arguments(records.make_sample_arguments(signature), signature)
     assert found["x"].shape == (1, 2) and found["y"].tolist() == ["a"]
+
+
+@pytest.mark.parametrize("name", "bBhHiIlLqQ")
+@pytest.mark.parametrize("shape", [(2,), (2, 3), (), (5,), (5, 2)])
+def test_whole_numbers_of_every_c_type_are_answered_as_numbers(name: str, shape: tuple[int, ...]) -> None:
+    """A label is 7, whatever the library that computed it calls its type; one that is not by row is given whole."""
+    _, table = records.decode_records(b'{"args":{"X":[[1, 2],[3, 4]]}}', MATRIX)
+    output = np.full(shape, 7, dtype=name)
+    answer = json.loads(records.encode_result({"label": output}, table))
+    row = output[0].tolist() if shape and shape[0] == 2 else output.tolist()
+    assert answer == {"result": [{"label": row}, {"label": row}]}

@@ -174,6 +174,7 @@ def _unfold(array: Array, spec: TensorSpec) -> Array:
 
 def _split_rows(array: Array, rows: int) -> list[Any]:
     """Return one value a row; an output that is not by row stands whole in every row's place."""
+    array = _name_integers(array)
     if array.ndim == 0 or array.shape[0] != rows:
         return [_whole(array)] * rows
     if array.dtype.kind in "OUS":
@@ -181,8 +182,15 @@ def _split_rows(array: Array, rows: int) -> list[Any]:
     return list(np.ascontiguousarray(array))
 
 
+def _name_integers(array: Array) -> Array:
+    """Return integers under their width's own name: "long long" is as wide as int64, but orjson does not know it."""
+    return array.view(f"{array.dtype.kind}{array.dtype.itemsize}") if array.dtype.kind in "iu" else array
+
+
 def _whole(array: Array) -> Any:
-    return array.tolist() if array.dtype.kind in "OUS" else np.ascontiguousarray(array).reshape(array.shape)
+    if array.dtype.kind in "OUS":
+        return array.tolist()
+    return np.ascontiguousarray(array) if array.ndim else array[()]  # orjson knows scalars, but no array without axes
 
 
 def _list(names: tuple[str, ...]) -> str:
