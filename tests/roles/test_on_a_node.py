@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 NAME = "airgate-roles"
 # Everything that node_base may touch, as text.
 LOOK = (
-    "cat /etc/hosts; find /etc/systemd /etc/sysctl.d ! -type d -printf '%p %l\\n' | sort; snap get system refresh.hold;"
+    "cat /etc/hosts; find /etc/systemd /etc/sysctl.d ! -type d -printf '%p %l\\n' | sort;"
     "systemctl list-units --type=timer --state=active --plain --no-legend | cut -d' ' -f1 | sort"
 )
 
@@ -64,6 +64,7 @@ def test_a_node_is_silenced_once_and_undone_without_a_trace(on_node: Play, node:
     undone = on_node("node_base", airgate_node_base_state="absent")
     assert undone.status == 0, undone.output
     assert node.exec("sh", "-c", LOOK, check=False).stdout.splitlines() == before.splitlines()
+    assert "2099" not in node.exec("snap", "get", "system", "refresh.hold", check=False).stdout
 
 
 def test_a_node_without_snapd_is_refused_by_the_first_phase(on_node: Play, node: Node) -> None:
