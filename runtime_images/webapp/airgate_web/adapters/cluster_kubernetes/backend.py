@@ -90,24 +90,26 @@ class KubernetesCluster:
 
     def find_devices(self, pods: list[Json]) -> dict[str, str]:
         """Return by pod name where each ready pod computes, as its log says; each log is read once."""
-        found, known = {}, {}
+        found: dict[str, str] = {}
+        known: dict[str, str] = {}
         for pod in pods:
             if not is_true(pod, "Ready"):
                 continue
             restarts = sum(each.get("restartCount", 0) for each in pod["status"].get("containerStatuses") or [])
-            key = f"{pod['metadata']['uid']}/{restarts}"
-            device = self.devices.get(key) or self.read_device(pod["metadata"]["namespace"], pod["metadata"]["name"])
-            known[key] = found[pod["metadata"]["name"]] = device
+            key, meta = f"{pod['metadata']['uid']}/{restarts}", pod["metadata"]
+            device = self.devices[key] if key in self.devices else self.read_device(meta["namespace"], meta["name"])
+            if device is not None:
+                known[key] = found[meta["name"]] = device
         self.devices = known
         return found
 
-    def read_device(self, namespace: str, name: str) -> str:
-        """Return the device that the first lines of a pod's log name, or ""."""
+    def read_device(self, namespace: str, name: str) -> str | None:
+        """Return the device that the first lines of a pod's log name, "" when they name none; None: not readable."""
         try:
             path = f"/api/v1/namespaces/{namespace}/pods/{name}/log"
             head = self.client.read_text(path, {"limitBytes": str(LOG_HEAD_BYTES)})
         except Refusal:
-            return ""
+            return None
         match = DEVICE.search(head)
         return match[1] if match else ""
 

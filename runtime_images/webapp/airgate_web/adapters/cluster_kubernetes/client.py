@@ -16,6 +16,7 @@ MANAGER = "airgate"  # field manager of server-side apply
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 30.0
 APPLY_TYPE = "application/apply-patch+yaml"  # JSON is YAML
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+GONE = 410  # the version is too old to watch from: time to look again
 REFUSALS: dict[int, type[Refusal]] = {400: Invalid, 403: Forbidden, 404: NotFound, 409: Conflict, 422: Invalid}
 
 
@@ -53,6 +54,10 @@ class KubeClient:
         query["timeoutSeconds"] = str(max(1, round(seconds)))
         answer = self.open("GET", path, query, seconds=seconds + CONNECT_SECONDS)
         try:
+            if answer.status == GONE:
+                return True
+            if answer.status >= 300:
+                raise make_refusal(answer.status, answer.read())
             return bool(answer.readline())
         except urllib3.exceptions.HTTPError:
             return False
