@@ -34,7 +34,11 @@ def make_kubernetes_rig() -> Rig:
 
 
 RIGS: dict[str, Callable[[], Rig]] = {"memory": MemoryRig, "local": LocalRig, "kubernetes": make_kubernetes_rig}
-PARAMS = ["memory", "local", pytest.param("kubernetes", marks=[pytest.mark.cluster, pytest.mark.timeout(900)])]
+PARAMS = [
+    "memory",
+    pytest.param("local", marks=pytest.mark.process),
+    pytest.param("kubernetes", marks=[pytest.mark.cluster, pytest.mark.timeout(900)]),
+]
 
 
 @pytest.fixture(scope="module", params=PARAMS)

@@ -23,6 +23,8 @@ from tests.fakes.samples import NOON, make_observation, make_version
 from tests.fakes.store_memory import MemoryStore
 from tests.fakes.tester_fake import FakeTester
 
+pytestmark = pytest.mark.process
+
 LIMIT = 10_000_000
 INTERNAL = "internal"
 

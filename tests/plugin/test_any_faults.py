@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,8 @@ from airgate_simulator import apply_lost_soc, apply_returned_soc, apply_serial, 
 from airgate_simulator.faults import find_socs
 from airgate_simulator.stand_in_qaic_util import write_rows
 from airgate_simulator.tree import read_facts
+
+pytestmark = pytest.mark.process
 
 SOCS = [soc.address for soc in plan_socs(2, "ultra")]
 FAULTS = st.tuples(

@@ -19,6 +19,8 @@ from airgate_simulator.cli import main as simulate
 from tests.plugin.conftest import wait_until
 from tests.plugin.replayed_kubelet import ReplayedKubelet
 
+pytestmark = pytest.mark.process
+
 README = (Path(__file__).parents[2] / "plugin_src/README.md").read_text()
 
 

@@ -12,6 +12,8 @@ from airgate_simulator import apply_lost_soc, apply_returned_soc, apply_status, 
 from tests.plugin.conftest import StartPlugin, fetch, wait_until
 from tests.plugin.replayed_kubelet import ReplayedKubelet
 
+pytestmark = pytest.mark.process
+
 ULTRA = "0000:12:00.0"
 
 

@@ -12,6 +12,8 @@ from airgate_plugin.watch import FIRST_LOOK_SECONDS, Round, Watch
 from tests.fakes.clock_hand import HandClock
 from tests.plugin.conftest import wait_until
 
+pytestmark = pytest.mark.process
+
 SOC = Sighting(Vendor.QUALCOMM, PciAddress("0000:01:00.0"), node_state=NodeState.OPENS)
 
 

@@ -20,6 +20,8 @@ from tests.serving.file_store import Store, run_store
 from tests.serving.models import WIDTH
 from tests.serving.server import RunningServer, run_command, start_server, wait_for
 
+pytestmark = pytest.mark.process
+
 REQUEST = {"inputs": [{"name": "x", "shape": [1, WIDTH], "datatype": "FP32", "data": [0.5] * WIDTH}]}
 SECRET = {"AIRGATE_GATE_SECRET": "only-the-gateway"}
 

@@ -12,6 +12,8 @@ from airgate_protocols import open_inference_pb2_grpc as service
 from tests.serving.models import CLASSES, WIDTH
 from tests.serving.server import RunningServer, start_server
 
+pytestmark = pytest.mark.process
+
 ROW = [round(0.01 * place, 2) for place in range(WIDTH)]
 
 

@@ -15,6 +15,8 @@ from airgate_serving.trials.job import INSPECT, Bounds, Job, Surroundings
 from airgate_serving.trials.keeper import CallReport, Keeper
 from tests.serving.server import find_python_path
 
+pytestmark = pytest.mark.process
+
 MEBIBYTE = 1024 * 1024
 SCRIBBLE = """
 import os

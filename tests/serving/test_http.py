@@ -7,6 +7,8 @@ import pytest
 from tests.serving.models import CLASSES, WIDTH
 from tests.serving.server import RunningServer
 
+pytestmark = pytest.mark.process
+
 ROW = [round(0.01 * place, 2) for place in range(WIDTH)]
 
 

@@ -12,6 +12,8 @@ import pytest
 from airgate_serving.errors import LockMissing
 from airgate_serving.sandbox.lock import LockReport, judge_opening
 
+pytestmark = pytest.mark.process
+
 PREPARE = """
 import os, sys
 from pathlib import Path

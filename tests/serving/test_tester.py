@@ -17,6 +17,8 @@ from sklearn.linear_model import LinearRegression
 from tests.serving.file_store import Store, run_store
 from tests.serving.server import RunningServer, start_process, wait_for
 
+pytestmark = pytest.mark.process
+
 
 class Shelf:
     """A folder of model files by digest, as the webapp keeps them."""

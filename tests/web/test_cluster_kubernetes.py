@@ -1,6 +1,7 @@
 """A workload as Kubernetes objects, and what Kubernetes says in our words. Tables; the real cluster is in contracts."""
 
 import datetime
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -87,8 +88,14 @@ def test_cards_are_asked_for_by_the_server_and_held_by_one_pod_at_a_time() -> No
     assert QAIC not in fetch["resources"]["limits"]
     strategy = make(SERVICE)["Deployment"]["spec"]["strategy"]["rollingUpdate"]
     assert strategy == {"maxSurge": 0, "maxUnavailable": 1}
+    without = make(replace(SERVICE, amounts=replace(SERVICE.amounts, accelerators=0, resource="")))
+    assert without["Deployment"]["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+
+
+def test_an_old_tester_goes_before_the_new_one_comes() -> None:
+    """On a small node two testers do not fit beside each other."""
     strategy = make(TESTER)["Deployment"]["spec"]["strategy"]["rollingUpdate"]
-    assert strategy == {"maxSurge": 1, "maxUnavailable": 0}
+    assert strategy == {"maxSurge": 0, "maxUnavailable": 1}
 
 
 def test_the_model_is_fetched_by_digest_and_read_only_to_its_server() -> None:

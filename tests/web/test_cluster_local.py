@@ -37,6 +37,8 @@ from tests.contracts.cluster_rig import (
 from tests.contracts.rig_local import PROGRAMS, LocalRig, find_processes
 from tests.fakes.samples import make_runtime
 
+pytestmark = pytest.mark.process
+
 ADDRESS = "0000:01:00.0"  # of the first simulated card
 
 

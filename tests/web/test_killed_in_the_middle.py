@@ -14,6 +14,8 @@ from tests.contracts.rig_local import find_processes
 from tests.fakes.samples import NOON
 from tests.web.appliance import Appliance
 
+pytestmark = pytest.mark.process
+
 LONGEST = 2.0  # seconds from the wish to the kill: a deploy takes about as long
 SEEDS = (1, 2, 3)
 

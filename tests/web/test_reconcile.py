@@ -23,6 +23,8 @@ from tests.fakes.cluster_memory import MemoryCluster
 from tests.fakes.samples import NOON, make_deployment, make_project, make_runtime
 from tests.fakes.store_memory import MemoryStore
 
+pytestmark = pytest.mark.process
+
 QAIC = "qualcomm.com/qaic"
 DEADLINE = 30.0  # seconds; never reached when all is well
 

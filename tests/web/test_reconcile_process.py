@@ -10,6 +10,8 @@ from tests.contracts.cluster_rig import observe_until
 from tests.fakes.samples import NOON, make_runtime
 from tests.web.appliance import Appliance
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def appliance() -> Iterator[Appliance]:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 DEADLINE = 60  # seconds for a start on a busy machine
 
 

@@ -44,7 +44,8 @@ AWAY_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta http-e
 def find_replies() -> Json:
     """Return the local_reply_config of a connection manager."""
     mappers = [find_mapper(status, *texts) for status, texts in SENTENCES.items()]
-    return {"mappers": [*mappers, *find_away_mappers()], "body_format": find_json("%LOCAL_REPLY_BODY%")}
+    other = {"filter": find_status_filter(400, "GE"), "body_format_override": find_json("%LOCAL_REPLY_BODY%")}
+    return {"mappers": [*mappers, *find_away_mappers(), other]}
 
 
 def find_mapper(status: int, code: str, sentence: str, hint: str) -> Json:
@@ -75,12 +76,12 @@ def find_away_mappers() -> list[Json]:
     ]
 
 
-def find_status_filter(status: int) -> Json:
-    """Return an access log filter that is true for one status."""
+def find_status_filter(status: int, operator: str = "EQ") -> Json:
+    """Return an access log filter that is true for one status, or with "GE" for it and those above."""
     value = {"default_value": status, "runtime_key": f"airgate.reply.{status}"}
-    return {"status_code_filter": {"comparison": {"op": "EQ", "value": value}}}
+    return {"status_code_filter": {"comparison": {"op": operator, "value": value}}}
 
 
 def find_json(text: str) -> Json:
-    """Return the body of every other local answer."""
+    """Return the body of every other refusal."""
     return {"json_format": {"code": "gateway", "error": text, "status": "%RESPONSE_CODE%"}}

@@ -79,10 +79,10 @@ def make_service(workload: Workload, settings: KubernetesSettings) -> Manifest:
 
 
 def make_deployment(workload: Workload, settings: KubernetesSettings) -> Manifest:
-    """Return the Deployment. With cards old pods go before new ones come, because a card cannot be held twice."""
+    """Return the Deployment. With cards, and for testers, old pods go before new ones come."""
     metadata = make_metadata(workload, settings)
     metadata["annotations"] |= {names.ANNOTATION_SPEC_DIGEST: find_spec_digest(workload)}
-    surge, unavailable = (0, 1) if workload.amounts.accelerators else (1, 0)
+    surge, unavailable = (0, 1) if workload.amounts.accelerators or workload.kind is Kind.TESTER else (1, 0)
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
