@@ -53,7 +53,7 @@ def test_the_door_leads_nowhere_else(window: Page, address: str) -> None:
     window.get_by_label("Password").fill(PASSWORD)
     window.get_by_role("button", name="Sign in").click()
     expect(window.get_by_role("heading", name="Home")).to_be_visible()
-    assert window.url == address + "/"
+    expect(window).to_have_url(address + "/")
 
 
 def test_signing_out_shuts_the_door(page: Page) -> None:
@@ -76,7 +76,7 @@ def test_a_new_project_gets_a_route_out_of_its_name(page: Page) -> None:
     page.get_by_label("Route").fill("line-4")
     page.get_by_role("button", name="Create project").click()
     expect(page.get_by_role("heading", name="Line 4, Camera B")).to_be_visible()
-    assert page.url.endswith("/projects/line-4")
+    expect(page).to_have_url(re.compile(r"/projects/line-4$"))
 
 
 def test_a_name_that_is_taken_is_refused_in_the_form(page: Page) -> None:

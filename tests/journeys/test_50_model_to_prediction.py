@@ -74,7 +74,8 @@ def page(installed: Installed, password: str) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def tokens(appliance: Appliance) -> dict[str, str]:
-    """A token of each deployment, by its name."""
+    """A token of each of two deployments, by its name; the second is made here and holds no card."""
+    appliance.deploy(ROUTE, OTHER, model=MODEL, cpu=0.5)
     return {name: appliance.make_token(ROUTE, name) for name in (LIVE, OTHER)}
 
 
@@ -127,8 +128,6 @@ def test_its_pod_sees_its_card_and_no_other(installed: Installed, appliance: App
 
 def test_it_is_called_through_every_door(installed: Installed, appliance: Appliance, tokens: dict[str, str]) -> None:
     """Records, split and Open Inference over HTTPS, and gRPC: the same digit, and the model's digest with each."""
-    appliance.deploy(ROUTE, OTHER, model=MODEL, cpu=0.5)
-    tokens[OTHER] = appliance.make_token(ROUTE, OTHER)
     records = {"args": {"X": [{"pixels": PIXELS}]}}
     split = {"X": {"columns": ["pixels"], "data": [[PIXELS]]}}
     tensor = {"name": "pixels", "datatype": "FP32", "shape": [1, 64], "data": PIXELS}

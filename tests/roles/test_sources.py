@@ -25,6 +25,7 @@ def read_digest(layout: Path) -> str:
     return found["digest"]
 
 
+@pytest.mark.cluster  # for skopeo
 def test_an_image_comes_from_a_registry_with_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At the digest that the registry has; without the credentials the sentence says who refused."""
     digest = write_layout(tmp_path / "source", "from a registry")

@@ -81,12 +81,13 @@ class Runtimes(Door):
             self._put_runtime(runtime)
 
     def _put_runtime(self, runtime: Runtime) -> None:
+        same = runtimes.c.slug == runtime.slug
         with self._write() as connection:
-            row = connection.execute(select(runtimes).where(runtimes.c.slug == runtime.slug).with_for_update()).first()
+            row = connection.execute(select(runtimes).where(same).with_for_update()).first()
             if row is not None and read_runtime(row) == runtime:
                 return
-            connection.execute(runtimes.delete().where(runtimes.c.slug == runtime.slug))
-            connection.execute(runtimes.insert().values(make_plain(runtime)))
+            change = runtimes.insert() if row is None else runtimes.update().where(same)
+            connection.execute(change.values(make_plain(runtime)))
             count_up(connection, "wish")
 
     def find_runtime(self, slug: str) -> Runtime | None:
