@@ -16,7 +16,7 @@ from airgate_web.reconcile.meter import Meter
 from airgate_web.reconcile.status import judge_status
 
 log = logs.get(__name__)
-FRESH_SECONDS = 10.0  # an observation is written at least so often, so that its age says whether anybody looks
+FRESH_SECONDS = 2.0  # an observation is written at least so often, so that its age says whether anybody looks
 
 
 @dataclass(frozen=True, slots=True)
