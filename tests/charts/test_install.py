@@ -153,10 +153,12 @@ def test_the_api_server_takes_every_object_of_every_example(installed, helm, cha
 def test_an_upgrade_keeps_keys_and_certificate_and_changes_nothing_that_runs(installed, helm, values, tmp_path):
     """Tokens and trust that were given out stay good; an upgrade to the same restarts nobody."""
     before = {name: read_secret(installed, name) for name in KEPT}
-    pods = [find_pod(installed, part)["metadata"]["uid"] for part in ("web", "gateway", "device-plugin")]
+    pods = [find_pod(installed, part)["metadata"]["uid"] for part in ("web", "files", "gateway", "device-plugin")]
     appliance.install(installed, helm, "airgate", "airgate", values, tmp_path)
     assert {name: read_secret(installed, name) for name in KEPT} == before
-    assert [find_pod(installed, part)["metadata"]["uid"] for part in ("web", "gateway", "device-plugin")] == pods
+    assert [
+        find_pod(installed, part)["metadata"]["uid"] for part in ("web", "files", "gateway", "device-plugin")
+    ] == pods
 
 
 def scale(cluster, replicas: int) -> None:

@@ -185,13 +185,28 @@ def test_traffic_of_runtimes_is_refused_but_for_what_is_named(helm):
         deny = find_one(rendered, "NetworkPolicy", "deny", namespace)["spec"]
         assert deny == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
         out = find_one(rendered, "NetworkPolicy", "fetch", namespace)["spec"]["egress"]
-        assert [[port["port"] for port in rule["ports"]] for rule in out] == [[53, 53], [names.PORT_WEB]]
+        assert [[port["port"] for port in rule["ports"]] for rule in out] == [[53, 53], [names.PORT_FILES]]
+        assert find_component(out[1]["to"]) == "files"
     (way,) = find_one(rendered, "NetworkPolicy", "predict", names.NAMESPACE_DEPLOY)["spec"]["ingress"]
     assert find_component(way["from"]) == "gateway"
     assert [port["port"] for port in way["ports"]] == [names.PORT_SERVE_HTTP, names.PORT_SERVE_GRPC]
     (way,) = find_one(rendered, "NetworkPolicy", "test", names.NAMESPACE_COMPUTE)["spec"]["ingress"]
     assert find_component(way["from"]) == "web"
     assert [port["port"] for port in way["ports"]] == [names.PORT_SERVE_HTTP]
+
+
+def test_no_pod_with_a_model_reaches_the_webapp(helm):
+    """What user code runs in may fetch model files from their own process; the console lets the gateway in alone."""
+    rendered = render_ci(helm, "airgate-webapp", "plain")
+    (way,) = find_one(rendered, "NetworkPolicy", "airgate-web", NAMESPACE)["spec"]["ingress"]
+    assert find_component(way["from"]) == "gateway"
+    files = find_one(rendered, "NetworkPolicy", "airgate-files", NAMESPACE)["spec"]
+    assert "egress" not in files
+    (way,) = files["ingress"]
+    assert [peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for peer in way["from"]] == [
+        names.NAMESPACE_DEPLOY,
+        names.NAMESPACE_COMPUTE,
+    ]
 
 
 def find_component(peers):

@@ -43,6 +43,7 @@ def test_the_charts_use_the_vocabulary_s_namespaces_labels_ports_and_user():
             "serveGrpc": names.PORT_SERVE_GRPC,
             "web": names.PORT_WEB,
             "reconcilerHealth": names.PORT_RECONCILER_HEALTH,
+            "files": names.PORT_FILES,
             "gatewayHttps": names.PORT_GATEWAY_HTTPS,
             "gatewayHttp": names.PORT_GATEWAY_HTTP,
             "plugin": names.PORT_PLUGIN_HTTP,

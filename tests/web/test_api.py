@@ -289,19 +289,6 @@ def test_a_changed_password_ends_the_session(anybody, desk):
     assert anybody.get("/api/v2/session", headers=headers).status_code == 401
 
 
-def test_model_files_are_for_our_own_processes(client, desk):
-    """A model file opens with the internal token or its own secret, not with a person's token."""
-    digest = upload(client).json()["digest"]
-    path = f"/internal/blobs/{digest[7:]}"
-    assert client.get(path).status_code == 401
-    for secret in (INTERNAL, find_blob_secret(INTERNAL, digest), find_blobs_secret(INTERNAL)):
-        answer = client.get(path, headers={"Authorization": f"Bearer {secret}"})
-        assert (answer.status_code, answer.content) == (200, b"model")
-    other = {"Authorization": f"Bearer {find_blob_secret(INTERNAL, 'sha256:other')}"}
-    assert client.get(path, headers=other).status_code == 401
-    assert client.get("/internal/blobs/0", headers={"Authorization": f"Bearer {INTERNAL}"}).status_code == 404
-
-
 def test_the_gateways_snapshot_is_for_the_agent(client):
     """Gate secrets leave only to who has the internal token."""
     assert client.get("/internal/gateway").status_code == 401

@@ -53,6 +53,7 @@ PORT_SERVE_GRPC = 8081  # Open Inference over gRPC
 PORT_SERVE_ADMIN = 8082  # probes and metrics
 PORT_WEB = 8000  # pages and REST API
 PORT_RECONCILER_HEALTH = 8001
+PORT_FILES = 8002  # model files for pods
 PORT_GATEWAY_HTTPS = 8443
 PORT_GATEWAY_HTTP = 8088
 PORT_PLUGIN_HTTP = 9400  # the device plugin's probes and metrics

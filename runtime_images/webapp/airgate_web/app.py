@@ -2,20 +2,17 @@
 
 import os
 import secrets
-import signal
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
-from pathlib import Path
 
-import uvicorn
 from fastapi import Depends, FastAPI
 
 from airgate_kit import logs
 from airgate_kit.clock import SystemClock
 from airgate_kit.names import VERSION
 from airgate_web.adapters.blobs_folder import FolderBlobs
+from airgate_web.adapters.http_server import open_listener, open_socket, serve_until_signal
 from airgate_web.adapters.secret_files import keep_secret
 from airgate_web.adapters.store_sql import SqlStore, open_store
 from airgate_web.adapters.tester_http import HttpTester
@@ -35,7 +32,6 @@ from airgate_web.config import (
     find_key,
     read_runtimes,
 )
-from airgate_web.domain.errors import Invalid
 from airgate_web.gateway.server import make_router as make_gateway_router
 from airgate_web.services.desk import Desk
 from airgate_web.services.passwords import judge_password
@@ -45,8 +41,6 @@ from airgate_web.ui import About, add_pages
 
 INTERNAL_TOKEN_BYTES = 32
 FIRST_PASSWORD_BYTES = 12  # 16 characters
-GRACE = 10  # seconds for answers under way when the process is asked to end
-BACKLOG = 2048
 
 log = logs.get("airgate_web.app")
 
@@ -54,50 +48,17 @@ log = logs.get("airgate_web.app")
 def run_web(config: WebConfig) -> int:
     """Serve until a signal comes; return the exit code. Raises a Refusal when it cannot start."""
     logs.setup(config.log_level)
-    listener = open_socket(config.uds) if config.uds else open_listener(config.host, config.port)
+    listener = open_socket(config.uds) if config.uds else open_listener(config.host, config.port, "AIRGATE_WEB_PORT")
     token = read_internal_token(config)
     desk, store = open_desk(config, token)
     try:
         app = build_app(desk, token)
         add_pages(app, desk, About(VERSION, lambda: explain_first_password(desk, config)))
         log.info("web process listens", extra={"fields": {"address": listener.getsockname()}})
-        server = uvicorn.Server(
-            uvicorn.Config(app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE)
-        )
-        for ending in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(ending, server.handle_exit)  # the server raises it once more when it is done
-        server.run(sockets=[listener])
-        return 0 if server.started else 1
+        return serve_until_signal(app, listener)
     finally:
         store.close()
         listener.close()
-
-
-def open_listener(host: str, port: int) -> socket.socket:
-    """Return a listening socket; Invalid when the address is not ours or the port is in use."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise Invalid(
-            f"Cannot listen on {host} port {port}: {error.strerror}.", "Choose another port (--port, AIRGATE_WEB_PORT)."
-        ) from None
-    return listener
-
-
-def open_socket(path: Path) -> socket.socket:
-    """Return a listening unix socket that its owner alone may use; one that an earlier process left is replaced."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(str(path))
-    path.chmod(0o600)
-    listener.listen(BACKLOG)
-    return listener
 
 
 def read_internal_token(config: WebConfig) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from airgate_kit import logs
-from airgate_web.config import UPLOAD_LIMIT_MIB, ReconcileConfig, SuperviseConfig, WebConfig
+from airgate_web.config import UPLOAD_LIMIT_MIB, FilesConfig, ReconcileConfig, SuperviseConfig, WebConfig
 from airgate_web.domain.errors import Invalid, Refusal
 
 INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")  # what model processes see of ours
@@ -34,6 +34,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_web(commands)
     add_reconcile(commands)
+    add_files(commands)
     add_supervise(commands)
     return parser
 
@@ -118,6 +119,22 @@ def read_reconcile(given: argparse.Namespace) -> ReconcileConfig:
     )
 
 
+def add_files(commands: Any) -> None:
+    """Add `files`: hands model files to pods."""
+    parser = commands.add_parser("files", help="hand model files to the pods of a cluster")
+    add_home(parser)
+    add_setting(parser, "--host", "AIRGATE_FILES_HOST", "127.0.0.1", "address to listen on")
+    add_setting(parser, "--port", "AIRGATE_FILES_PORT", "8002", "port to listen on", int)
+    parser.set_defaults(run=start_files)
+
+
+def start_files(given: argparse.Namespace) -> int:
+    """Run `files`; loads what it needs and no more."""
+    from airgate_web.backstage.files import run_files
+
+    return run_files(FilesConfig(given.home, given.host, given.port, given.internal_token_file, given.log_level))
+
+
 def add_supervise(commands: Any) -> None:
     """Add `supervise`: parents the model processes of this machine."""
     parser = commands.add_parser("supervise", help="run models as processes of this machine, without Kubernetes")
@@ -143,11 +160,16 @@ def read_supervise(given: argparse.Namespace) -> SuperviseConfig:
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
-    """Add what every command knows: the home folder, the database, the internal token, the log level."""
-    home = str(Path("~/.local/share/airgate").expanduser())
-    add_setting(parser, "--home", "AIRGATE_HOME", home, "folder for database, keys and model files", Path)
+    """Add what the commands with a database know."""
+    add_home(parser)
     add_setting(parser, "--database-url", "AIRGATE_DATABASE_URL", "", "database; SQLite in the home folder when empty")
     add_setting(parser, "--database-url-file", "AIRGATE_DATABASE_URL_FILE", None, "file with the database's URL", Path)
+
+
+def add_home(parser: argparse.ArgumentParser) -> None:
+    """Add the home folder, the internal token and the log level."""
+    home = str(Path("~/.local/share/airgate").expanduser())
+    add_setting(parser, "--home", "AIRGATE_HOME", home, "folder for database, keys and model files", Path)
     add_setting(
         parser, "--internal-token-file", "AIRGATE_INTERNAL_TOKEN_FILE", None, "token between our processes", Path
     )

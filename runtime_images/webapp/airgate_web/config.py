@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airgate_kit.names import PORT_RECONCILER_HEALTH
+from airgate_kit.names import PORT_FILES, PORT_RECONCILER_HEALTH
 from airgate_web.domain.errors import Invalid
 from airgate_web.domain.runtime import Runtime, RuntimeKind
 
@@ -47,7 +47,7 @@ class WebConfig:
 class ReconcileConfig:
     """Settings of `airgate-web reconcile`.
 
-    blobs_url: of the web process as pods reach it; with it workloads run in Kubernetes, without it as processes of
+    blobs_url: of the files process as pods reach it; with it workloads run in Kubernetes, without it as processes of
     this machine. kubeconfig: of that cluster; None inside of it. health_host, health_port: of the probes and metrics.
     """
 
@@ -58,6 +58,17 @@ class ReconcileConfig:
     kubeconfig: Path | None = None
     health_host: str = "127.0.0.1"
     health_port: int = PORT_RECONCILER_HEALTH
+    log_level: str = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class FilesConfig:
+    """Settings of `airgate-web files`."""
+
+    home: Path
+    host: str = "127.0.0.1"
+    port: int = PORT_FILES
+    internal_token_file: Path | None = None
     log_level: str = "info"
 
 

@@ -47,8 +47,7 @@ class FolderBlobs:
 
     def find(self, digest: str) -> Path | None:
         """Return the path of a blob, or None; also for what is no digest."""
-        path = self._find_place(digest)
-        return path if path is not None and path.is_file() else None
+        return find_blob(self._folder, digest)
 
     def open(self, digest: str) -> BinaryIO:
         """Open a blob for reading; NotFound when there is none."""
@@ -59,7 +58,7 @@ class FolderBlobs:
 
     def remove(self, digest: str) -> None:
         """Remove a blob; nothing happens when there is none. Who has it open can read on."""
-        path = self._find_place(digest)
+        path = find_place(self._folder, digest)
         if path is not None:
             path.unlink(missing_ok=True)
 
@@ -81,7 +80,7 @@ class FolderBlobs:
 
     def _keep(self, incoming: Path, digest: str) -> None:
         """Give a complete file its name, or renew the time of the one that has it."""
-        place = self._find_place(digest)
+        place = find_place(self._folder, digest)
         assert place is not None, digest
         now = self._clock.now().timestamp()
         with explain_full_disk(), self._hold():
@@ -92,16 +91,24 @@ class FolderBlobs:
                 sync_folder(place.parent)
             os.utime(place, (now, now))
 
-    def _find_place(self, digest: str) -> Path | None:
-        match = DIGEST.fullmatch(digest)
-        return self._folder / "sha256" / match[1][:2] / match[1] if match else None
-
     @contextmanager
     def _hold(self) -> Iterator[None]:
         """Keep `collect` and `put` apart: a blob put again must not go a moment later."""
         with (self._folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def find_blob(folder: Path, digest: str) -> Path | None:
+    """Return the path of a blob in a folder, or None; also for what is no digest, and where there is no folder yet."""
+    path = find_place(folder, digest)
+    return path if path is not None and path.is_file() else None
+
+
+def find_place(folder: Path, digest: str) -> Path | None:
+    """Return where a blob of that digest would lie, or None for what is no digest."""
+    match = DIGEST.fullmatch(digest)
+    return folder / "sha256" / match[1][:2] / match[1] if match else None
 
 
 def copy(source: Iterator[bytes], file: BinaryIO, limit: int) -> tuple[str, int]:

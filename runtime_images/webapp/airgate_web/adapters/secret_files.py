@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from airgate_web.domain.errors import Invalid
+from airgate_web.domain.errors import Invalid, Unavailable
 
 
 def keep_secret(path: Path, make: Callable[[], bytes]) -> bytes:
@@ -25,6 +25,17 @@ def keep_secret(path: Path, make: Callable[[], bytes]) -> bytes:
     if not secret:
         raise Invalid(f"The secret file {path} is empty.", "Write the secret into it, or remove it to have one made.")
     return secret
+
+
+def read_internal_token(path: Path) -> str:
+    """Return the token between our own processes; Unavailable when the web process has not made it yet."""
+    try:
+        return path.read_text().strip()
+    except OSError as why:
+        raise Unavailable(
+            f"The internal token cannot be read from {path}: {why.strerror}.",
+            "Start `airgate-web web` once, or name the file (--internal-token-file, AIRGATE_INTERNAL_TOKEN_FILE).",
+        ) from None
 
 
 def write_once(path: Path, secret: bytes) -> None:

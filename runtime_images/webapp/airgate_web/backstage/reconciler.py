@@ -5,9 +5,10 @@ from airgate_kit.clock import Clock, SystemClock
 from airgate_web.adapters.blobs_folder import FolderBlobs
 from airgate_web.adapters.cluster_local.backend import LocalCluster
 from airgate_web.adapters.cluster_local.places import Places
+from airgate_web.adapters.secret_files import read_internal_token
 from airgate_web.adapters.store_sql import SqlStore, open_store
 from airgate_web.config import BLOBS, ReconcileConfig, find_database, find_internal_token
-from airgate_web.domain.errors import Invalid, Unavailable
+from airgate_web.domain.errors import Invalid
 from airgate_web.ports import Cluster
 from airgate_web.reconcile.main import run_reconciler
 
@@ -19,7 +20,7 @@ def run_reconcile(config: ReconcileConfig) -> int:
     """Run the reconciler until a signal comes. Raises a Refusal when it cannot start."""
     logs.setup(config.log_level)
     clock = SystemClock()
-    token = read_internal_token(config)
+    token = read_internal_token(find_internal_token(config.home, config.internal_token_file))
     cluster = open_cluster(config, token)
     store = open_store_patiently(find_database(config.home, config.database_url), clock)
     blobs = FolderBlobs(config.home / BLOBS, clock)
@@ -33,18 +34,6 @@ def run_reconcile(config: ReconcileConfig) -> int:
     finally:
         store.close()
     return 0
-
-
-def read_internal_token(config: ReconcileConfig) -> str:
-    """Return the token between our own processes; Unavailable when the web process has not made it yet."""
-    path = find_internal_token(config.home, config.internal_token_file)
-    try:
-        return path.read_text().strip()
-    except OSError as why:
-        raise Unavailable(
-            f"The internal token cannot be read from {path}: {why.strerror}.",
-            "Start `airgate-web web` once, or name the file (--internal-token-file, AIRGATE_INTERNAL_TOKEN_FILE).",
-        ) from None
 
 
 def open_store_patiently(url: str, clock: Clock) -> SqlStore:

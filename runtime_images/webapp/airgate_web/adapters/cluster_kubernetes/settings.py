@@ -8,7 +8,7 @@ from airgate_web.domain.workload import Kind
 
 @dataclass(frozen=True, slots=True)
 class KubernetesSettings:
-    """blobs_url: of the web process, where init containers fetch model files (under /internal/blobs).
+    """blobs_url: of the files process, where init containers fetch model files (under /internal/blobs).
 
     internal_token: what the fetch tokens are derived from; it is never given to a pod itself.
     """

@@ -1,0 +1,51 @@
+"""Listens, and serves an app until a signal comes: the only file that knows the HTTP server."""
+
+import signal
+import socket
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from airgate_web.domain.errors import Invalid
+
+GRACE = 10  # seconds for answers under way when the process is asked to end
+BACKLOG = 2048
+
+
+def serve_until_signal(app: FastAPI, listener: socket.socket) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code."""
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE)
+    )
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, server.handle_exit)  # the server raises it once more when it is done
+    server.run(sockets=[listener])
+    return 0 if server.started else 1
+
+
+def open_listener(host: str, port: int, setting: str) -> socket.socket:
+    """Return a listening socket; Invalid, naming the setting, when the address is not ours or the port is in use."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise Invalid(
+            f"Cannot listen on {host} port {port}: {error.strerror}.", f"Choose another port (--port, {setting})."
+        ) from None
+    return listener
+
+
+def open_socket(path: Path) -> socket.socket:
+    """Return a listening unix socket that its owner alone may use; one that an earlier process left is replaced."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    path.chmod(0o600)
+    listener.listen(BACKLOG)
+    return listener
