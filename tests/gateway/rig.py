@@ -21,6 +21,8 @@ from urllib.parse import parse_qs, urlparse
 
 import httpx
 
+from airgate_web.gateway.snapshot import HEALTH_PATH
+
 INTERNAL_TOKEN = "internal"
 
 
@@ -73,8 +75,11 @@ def serve(handler: type[Handler]) -> Iterator[int]:
 
 
 @contextmanager
-def serve_echo(name: str) -> Iterator[int]:
-    """Serve a runtime that answers with what reached it: {"name", "path", "headers", "body"}."""
+def serve_echo(name: str, loaded: threading.Event | None = None) -> Iterator[int]:
+    """Serve a runtime that answers with what reached it: {"name", "path", "headers", "body"}.
+
+    loaded: until it is set the runtime says that it is not ready, and answers all the same; None: ready at once.
+    """
 
     class Echo(Handler):
         def do_POST(self) -> None:
@@ -84,7 +89,11 @@ def serve_echo(name: str) -> Iterator[int]:
                 200, {"name": name, "path": self.path, "headers": headers, "body": body}, **{"set-cookie": "evil=1"}
             )
 
-        do_GET = do_POST
+        def do_GET(self) -> None:
+            if self.path == HEALTH_PATH:
+                ready = self.headers.get("x-airgate-gate") and (loaded is None or loaded.is_set())
+                return self.answer(200 if ready else 503, {})
+            return self.do_POST()
 
     with serve(Echo) as port:
         yield port

@@ -3,6 +3,7 @@
 import datetime
 import ssl
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +23,7 @@ from tests.gateway.rig import Gateway, Web, find_free_port, is_ready, serve_echo
 NOW = datetime.datetime.now(datetime.UTC)
 MODEL = ModelFile("digits", 1, "onnx", "digits.onnx", "sha256:" + "0" * 64, 1)
 
-IDS = {"qc/one": "1", "qc/two": "2", "qc/idle": "3"}
+IDS = {"qc/one": "1", "qc/two": "2", "qc/idle": "3", "qc/three": "4", "qc/four": "5"}
 
 
 def make_deployment(number: int, name: str) -> Deployment:
@@ -95,6 +96,25 @@ def call(url: str, deployment: str, token: str = "", path: str = "predict", **he
         headers["authorization"] = f"Bearer {token}"
     address = f"{url}/api/v1/svc/qc/{deployment}/{path}"
     return httpx.post(address, content=b"{}", headers=headers, verify=False, trust_env=False)
+
+
+def test_a_replica_is_sent_requests_once_it_says_itself_that_it_is_ready(site: SimpleNamespace, keys: Keys) -> None:
+    """One that still loads its model gets none, be it the only one; nobody has to tell the gateway when it is done."""
+    before, loaded = site.web.snapshot, threading.Event()
+    token = keys.sign("qc/three")
+    with serve_echo("early") as early, serve_echo("late", loaded) as late, serve_echo("lone", loaded) as lone:
+        routes = [make_route(4, "three", early, late), make_route(5, "four", lone)]
+        site.web.snapshot = find_snapshot(routes, keys.jwks)
+        try:
+            wait_until("the route is there", lambda: call(site.http, "three", token).status_code == 200)
+            assert {call(site.http, "three", token).json()["name"] for _ in range(40)} == {"early"}
+            assert call(site.http, "four", keys.sign("qc/four")).status_code == 503
+            loaded.set()
+            wait_until("the late one is called", lambda: call(site.http, "three", token).json()["name"] == "late")
+            wait_until("the lone one", lambda: call(site.http, "four", keys.sign("qc/four")).status_code == 200)
+        finally:
+            site.web.snapshot = before
+            wait_until("the routes from before", lambda: call(site.http, "one").status_code == 401)
 
 
 @pytest.mark.parametrize("door", ["https", "http"])

@@ -18,6 +18,9 @@ GRPC_SERVICE = "/inference.GRPCInferenceService/"
 TIMEOUT_S = 60  # for a whole answer; Envoy's own default of 15 s is too short for a cold model
 CONNECT_TIMEOUT = "1s"
 DNS_REFRESH = "1s"  # headless Services change with every pod
+HEALTH_PATH = "/v2/health/ready"  # of the runtime
+HEALTH_EVERY = "2s"  # shorter than a replica lingers that is told to end
+HEALTH_EVERY_ILL = "0.1s"  # while a replica loads its model: this long after it is ready it is sent requests
 REQUIREMENT = "deployment"  # the name the agent gives to "a valid token" in the jwt_authn filter
 TOKEN_METADATA = "token"  # noqa: S105  where the agent lets jwt_authn put the claims
 TYPE = "type.googleapis.com/envoy."
@@ -47,8 +50,9 @@ def find_snapshot(routes: Sequence[Route], jwks: dict[str, object]) -> dict[str,
 def find_clusters(route: Route) -> list[dict[str, object]]:
     """Return two clusters: HTTP and gRPC. Without an address they have no endpoint, and Envoy answers 503."""
     addresses = route.status.addresses if route.status else ()
-    http = find_cluster(f"http/{route.deployment.owner}", [(a.host, a.http_port) for a in addresses])
-    grpc = find_cluster(f"grpc/{route.deployment.owner}", [(a.host, a.grpc_port) for a in addresses])
+    owner, secret = route.deployment.owner, route.deployment.gate_secret
+    http = find_cluster(f"http/{owner}", [(a.host, a.http_port, a.http_port) for a in addresses], secret)
+    grpc = find_cluster(f"grpc/{owner}", [(a.host, a.grpc_port, a.http_port) for a in addresses], secret)
     grpc["typed_extension_protocol_options"] = {
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
             "@type": TYPE + "extensions.upstreams.http.v3.HttpProtocolOptions",
@@ -58,9 +62,14 @@ def find_clusters(route: Route) -> list[dict[str, object]]:
     return [http, grpc]
 
 
-def find_cluster(name: str, endpoints: list[tuple[str, int]]) -> dict[str, object]:
-    """Return one cluster; host names are resolved again and again, because a headless Service's pods come and go."""
-    by_name = any(not is_address(host) for host, _ in endpoints)
+def find_cluster(name: str, endpoints: list[tuple[str, int, int]], secret: str) -> dict[str, object]:
+    """Return one cluster of (host, port, port that tells its health).
+
+    Host names are resolved again and again, because a headless Service's pods come and go. Envoy asks each replica
+    itself whether it is ready, and sends requests to those that are and to no other: it has to wait for nobody to
+    learn that one has come or gone.
+    """
+    by_name = any(not is_address(host) for host, _, _ in endpoints)
     return {
         "name": name,
         "type": "STRICT_DNS" if by_name else "STATIC",
@@ -69,17 +78,34 @@ def find_cluster(name: str, endpoints: list[tuple[str, int]]) -> dict[str, objec
         "circuit_breakers": {
             "thresholds": [{"max_connections": 65536, "max_pending_requests": 65536, "max_requests": 65536}]
         },
+        "health_checks": [find_health_check(secret)],
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},  # never to one that is not ready
         **({"dns_refresh_rate": DNS_REFRESH, "dns_lookup_family": "V4_PREFERRED"} if by_name else {}),
         "load_assignment": {
             "cluster_name": name,
-            "endpoints": [{"lb_endpoints": [find_endpoint(host, port) for host, port in endpoints]}],
+            "endpoints": [{"lb_endpoints": [find_endpoint(*endpoint) for endpoint in endpoints]}],
         },
     }
 
 
-def find_endpoint(host: str, port: int) -> dict[str, object]:
+def find_health_check(secret: str) -> dict[str, object]:
+    """Return how Envoy asks a replica whether it is ready; one no is enough, one yes too."""
+    return {
+        "timeout": CONNECT_TIMEOUT,
+        "interval": HEALTH_EVERY,
+        "unhealthy_interval": HEALTH_EVERY_ILL,
+        "no_traffic_interval": HEALTH_EVERY_ILL,  # before the first request
+        "no_traffic_healthy_interval": HEALTH_EVERY,
+        "unhealthy_threshold": 1,
+        "healthy_threshold": 1,
+        "http_health_check": {"path": HEALTH_PATH, "request_headers_to_add": [find_gate(secret)]},
+    }
+
+
+def find_endpoint(host: str, port: int, health_port: int) -> dict[str, object]:
     """Return an endpoint of Envoy's load assignment."""
-    return {"endpoint": {"address": {"socket_address": {"address": host, "port_value": port}}}}
+    address = {"socket_address": {"address": host, "port_value": port}}
+    return {"endpoint": {"address": address, "health_check_config": {"port_value": health_port}}}
 
 
 def is_address(host: str) -> bool:

@@ -42,8 +42,14 @@ def find_workload(name: str, wish: Workload | None, replicas: Collection[Running
         kind=wish.kind if wish else mine[0].record.workload.kind,
         spec_digest=find_spec_digest(wish) if wish else "",
         replicas=tuple(replica.find_facts(node) for replica in mine),
-        addresses=tuple(find_address(replica) for replica in mine if replica.state is ReplicaState.READY),
+        addresses=tuple(find_address(replica) for replica in mine if is_called(replica)),
     )
+
+
+def is_called(replica: RunningReplica) -> bool:
+    """Say whether a replica's address is told: Envoy finds out by itself when a service is ready."""
+    is_service = replica.record.workload.kind is Kind.SERVICE
+    return replica.state is ReplicaState.READY or (is_service and replica.state is ReplicaState.STARTING)
 
 
 def find_address(replica: RunningReplica) -> Address:
