@@ -6,8 +6,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from airgate_web.adapters.blobs_folder import FolderBlobs, find_blob
-from airgate_web.backstage.files import build_files_app, run_files
-from airgate_web.config import FilesConfig
+from airgate_web.adapters.secret_files import read_internal_token
+from airgate_web.backstage.files import build_files_app
 from airgate_web.domain.errors import Unavailable
 from airgate_web.domain.secrets import find_blob_secret, find_blobs_secret
 from tests.fakes.clock_hand import HandClock
@@ -60,5 +60,5 @@ def test_without_a_folder_there_is_no_file_and_no_failure(tmp_path):
 def test_without_the_internal_token_it_says_where_it_looked(tmp_path):
     """It cannot make one: the webapp would have another."""
     with pytest.raises(Unavailable) as refusal:
-        run_files(FilesConfig(tmp_path))
+        read_internal_token(tmp_path / "keys/internal-token")
     assert str(tmp_path / "keys/internal-token") in refusal.value.sentence
