@@ -1,6 +1,8 @@
-"""The one job on a cluster: a model goes in by the gateway, is tested, gets a card, and answers by the gateway."""
+"""A deployment with a card outlasts what happens at night: processes that are killed, and the power that goes."""
 
-import json
+import random
+import time
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -8,88 +10,119 @@ import pytest
 from airgate_kit import names
 from tests.charts import appliance
 from tests.charts.conftest import CARDS
-from tests.charts.test_install import BY_NAME, LIMIT_S, client, installed, read_secret, values  # noqa: F401
+from tests.charts.test_install import LIMIT_S, installed, read_secret, scale, values  # noqa: F401
+from tests.cluster import Cluster
 from tests.cluster.wait import wait_until
+from tests.kit.appliance import Appliance
 from tests.serving.models import make_two_inputs
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
-ROUTE, NAME = "shop", "totals"
+ROUTE, LASTING, KILLED = "shop", "totals", "killed"
 ROWS = {"X": [{"count": 3, "price": 1.5}, {"count": 2, "price": 10.0}]}
 RESULT = [{"total": 4.5}, {"total": 20.0}]
+CARD = {"accelerators": 1, "resource": names.RESOURCE_QAIC, "cpu": 0.25}
+SERVICES = "airgate.io/kind=service"
+SEED = 20261127
+LATEST_S = 2.0  # after the wish
 
 
-class Person:
-    """Somebody at the API, signed in as the first user."""
-
-    def __init__(self, client: httpx.Client, password: str) -> None:  # noqa: F811
-        self.client = client
-        body = {"name": "admin", "password": password}
-        self.token = self.ask("POST", "/api/v2/session", json=body)["token"]
-
-    def ask(self, method: str, path: str, **body: object) -> dict:
-        """Ask and return the answer's JSON."""
-        headers = {"Authorization": f"Bearer {self.token}"} if hasattr(self, "token") else {}
-        answer = self.client.request(method, path, headers=headers, extensions=BY_NAME, **body)
-        assert answer.is_success, answer.text
-        return answer.json() if answer.content else {}
-
-    def find_state(self) -> str:
-        """Return the deployment's state with the sentence that explains it."""
-        found = self.ask("GET", f"/api/v2/projects/{ROUTE}/deployments/{NAME}")
-        return f"{found['state']} {found['sentence']}".strip()
-
-
-@pytest.fixture
-def person(installed, client):  # noqa: F811
-    """A person with a project and a model in it, once the tester is warm."""
+@pytest.fixture(scope="module")
+def person(installed: Cluster) -> Iterator[Appliance]:  # noqa: F811
+    """A person with a project and a model in it."""
     appliance.wait_allocatable(installed, CARDS)
-    who = Person(client, read_secret(installed, "airgate-keys")["first-password"])
-    who.ask("POST", "/api/v2/projects", json={"name": "Shop", "route": ROUTE})
-    tester = "app.kubernetes.io/managed-by=airgate,airgate.io/kind=tester"
-    ready = (
-        "-n",
-        names.NAMESPACE_COMPUTE,
-        "get",
-        "pods",
-        "-l",
-        tester,
-        "-o",
-        "jsonpath={..containerStatuses[*].ready}",
-    )
-    wait_until("The tester", lambda: "true" in installed.kubectl(*ready).stdout.split(), LIMIT_S)
-    fields = {"name": "totals", "filename": "totals.onnx"}
-    model = make_two_inputs().SerializeToString()
-    who.ask("POST", f"/api/v2/projects/{ROUTE}/models", params=fields, content=model)
+    wait_until("The console", lambda: is_up(installed), LIMIT_S)
+    who = Appliance(find_url(installed), "admin", read_secret(installed, "airgate-keys")["first-password"])
+    who.send("POST", "/projects", {"name": "Shop", "route": ROUTE})
+    wait_until("The model", lambda: upload(who), LIMIT_S)
     yield who
-    who.ask("DELETE", f"/api/v2/projects/{ROUTE}/deployments/{NAME}")
-    who.ask("DELETE", f"/api/v2/projects/{ROUTE}")
-    left = ("-n", names.NAMESPACE_DEPLOY, "get", "deploy,svc,secret,pod", "-l", "airgate.io/kind=service", "-o", "name")
-    wait_until("The end of the deployment", lambda: not installed.kubectl(*left).stdout, LIMIT_S)
+    who.remove_deployment(ROUTE, LASTING)
+    wait_until("The end of the deployment", lambda: not list_objects(installed, LASTING), LIMIT_S)
+    who.send("DELETE", f"/projects/{ROUTE}")
+    who.close()
 
 
-def test_a_model_is_tested_deployed_with_a_card_and_called(installed, client, person):  # noqa: F811
-    """Everything between a file and a prediction happens inside, over HTTPS, with a card and a token."""
-    trial = person.ask("POST", f"/api/v2/projects/{ROUTE}/models/totals/versions/1/test", json={"args": ROWS})
-    assert (trial["ok"], trial["device"]) == (True, "CPU")
-    wish = {"name": NAME, "model": "totals", "accelerators": 1, "resource": names.RESOURCE_QAIC, "cpu": 0.25}
-    path = person.ask("POST", f"/api/v2/projects/{ROUTE}/deployments", json=wish)["path"]
-    wait_until("The deployment", lambda: person.find_state().startswith("Ready"), LIMIT_S)
-    token = person.ask("POST", f"/api/v2/projects/{ROUTE}/deployments/{NAME}/tokens", json={})["token"]
-
-    def predict(**headers: str) -> httpx.Response:
-        return client.post(path, json=ROWS, headers=headers, extensions=BY_NAME)
-
-    wait_until("The route", lambda: predict(Authorization=f"Bearer {token}").status_code == 200, LIMIT_S)
-    assert predict(Authorization=f"Bearer {token}").json()["result"] == RESULT
-    assert predict().status_code == 401
-    assert find_card(installed)[0].startswith("/dev/accel/accel")
+@pytest.fixture(scope="module")
+def token(person: Appliance) -> str:
+    """A token of a deployment with a card that answers."""
+    person.deploy(ROUTE, LASTING, model="totals", **CARD)
+    person.wait_until_ready(ROUTE, LASTING)
+    token = person.make_token(ROUTE, LASTING)
+    assert predicts(person, token)  # Ready means that the gateway answers for it
+    return token
 
 
-def find_card(cluster) -> tuple[str, str]:
-    """Return the device node that the deployment's pod has, and its number, as the pod itself sees them."""
-    look = "import glob,json,os; print(json.dumps([*glob.glob('/dev/accel/*'), os.environ['QAIC_VISIBLE_DEVICES']]))"
-    chosen = ("-n", names.NAMESPACE_DEPLOY, "get", "pods", "-l", "airgate.io/kind=service", "-o", "name")
-    pod = cluster.kubectl(*chosen).stdout.split()[0]
-    where = ("-n", names.NAMESPACE_DEPLOY, "exec", pod, "-c", "serve")
-    node, number = json.loads(cluster.kubectl(*where, "--", "python3", "-c", look).stdout)
-    return node, number
+def find_url(cluster: Cluster) -> str:
+    """Return where the gateway answers."""
+    return f"https://{cluster.control.address}"
+
+
+def is_up(cluster: Cluster) -> bool:
+    """Return whether the console answers through the gateway."""
+    try:
+        return httpx.get(f"{find_url(cluster)}/api/v2/session", verify=False, timeout=5).status_code == 401
+    except httpx.TransportError:
+        return False
+
+
+def upload(person: Appliance) -> bool:
+    """Publish the model; False while the tester that reads its signature is on its way up."""
+    try:
+        person.upload(ROUTE, "totals", "totals.onnx", make_two_inputs().SerializeToString())
+    except AssertionError as refused:
+        if " 503 " not in str(refused):
+            raise
+        return False
+    return True
+
+
+def predicts(person: Appliance, token: str) -> bool:
+    """Return whether the deployment answers rightly through the gateway."""
+    try:
+        answer = person.predict(ROUTE, LASTING, token, ROWS)
+    except httpx.TransportError:
+        return False
+    return answer.status_code == 200 and answer.json()["result"] == RESULT
+
+
+def list_objects(cluster: Cluster, name: str, kinds: str = "deploy,svc,secret,pod") -> list[str]:
+    """Return a deployment's objects in the cluster, pods that are over left out."""
+    ask = ("get", kinds, "-n", names.NAMESPACE_DEPLOY, "-l", SERVICES, "-o", "name")
+    over = cluster.kubectl(*ask[:1], "pod", *ask[2:], "--field-selector=status.phase=Failed").stdout.split()
+    return [one for one in cluster.kubectl(*ask).stdout.split() if f"-{name}" in one and one not in over]
+
+
+def kill_process(cluster: Cluster, command: str) -> None:
+    """SIGKILL the one process of the webapp's image that runs a command."""
+    pid = cluster.control.exec("pgrep", "-f", f"airgate_web {command}").stdout.split()[0]
+    cluster.control.exec("kill", "-KILL", pid)
+
+
+@pytest.mark.parametrize("victim", ["web", "reconcile"])
+def test_a_kill_in_the_middle_of_a_deploy_loses_and_doubles_nothing(installed, person, token, victim):  # noqa: F811
+    """At a seeded moment after the wish; the one that answered goes on, the new one comes up once, and goes whole."""
+    person.deploy(ROUTE, KILLED, model="totals", **CARD)
+    time.sleep(random.Random(f"{SEED}-{victim}").uniform(0, LATEST_S))  # the moment itself is what the test is about
+    kill_process(installed, victim)
+    assert predicts(person, token)
+    wait_until("The console", lambda: is_up(installed), LIMIT_S)
+    person.wait_until_ready(ROUTE, KILLED)
+    assert len(list_objects(installed, KILLED, "pod")) == 1
+    person.remove_deployment(ROUTE, KILLED)
+    wait_until("The end of the deployment", lambda: not list_objects(installed, KILLED), LIMIT_S)
+
+
+def test_predictions_come_back_after_a_power_cut_with_the_webapp_away(installed, person, token):  # noqa: F811
+    """Web and reconciler are kept from starting; the pod with the card, its model and its route come back alone."""
+    scale(installed, 0)
+    try:
+        installed.control.kill()
+        installed.control.start()
+        installed.wait_ready()
+        wait_until("Predictions", lambda: predicts(person, token), 2 * LIMIT_S)
+        web = ("-n", names.NAMESPACE_SYSTEM, "get", "pods", "-l", "app.kubernetes.io/component=web", "-o", "name")
+        assert installed.kubectl(*web).stdout == ""
+        assert not is_up(installed)
+    finally:
+        scale(installed, 1)
+    wait_until("The console", lambda: is_up(installed), LIMIT_S)
+    person.wait_until_ready(ROUTE, LASTING)

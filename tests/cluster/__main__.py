@@ -1,4 +1,4 @@
-"""python -m tests.cluster up|down|shell|status: the test cluster for a person."""
+"""python -m tests.cluster up|down|shell|status|bare: the test cluster for a person, and bare nodes for molecule."""
 
 import argparse
 import os
@@ -24,12 +24,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
-    verbs = parser.add_subparsers(required=True, metavar="up|down|shell|status")
+    verbs = parser.add_subparsers(required=True, metavar="up|down|shell|status|bare")
     for verb, do, explanation in (
         ("up", _up, "bring the cluster up; a second call only checks"),
         ("down", _down, "remove the cluster and all that it left"),
         ("shell", _shell, "a root shell on the first node"),
         ("status", _status, "say what is there"),
+        ("bare", _bare, "make one node without Kubernetes and without a way out, or remove it"),
     ):
         adding = verbs.add_parser(verb, help=explanation)
         adding.add_argument("--name", default=NAME, help=f"the cluster's name (default {NAME})")
@@ -38,6 +39,8 @@ def _read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
             adding.add_argument("--nodes", type=int, default=1, help="how many nodes (default 1)")
         if verb == "down":
             adding.add_argument("--all", action="store_true", help="remove every node that any test left")
+        if verb == "bare":
+            adding.add_argument("--remove", action="store_true", help="remove it, if it is there")
     return parser.parse_args(argv)
 
 
@@ -71,6 +74,16 @@ def _status(asked: argparse.Namespace) -> int:
     if not nodes:
         print(f"There is no cluster {asked.name}: python -m tests.cluster up --name {asked.name}")
     return 0 if nodes else 1
+
+
+def _bare(asked: argparse.Namespace) -> int:
+    left = Node.find(asked.name)
+    if left is not None:
+        left.remove()
+    if not asked.remove:
+        Node.bare(asked.name, egress=False)
+    print(f"The node {asked.name} is {'gone' if asked.remove else 'there'}.")
+    return 0
 
 
 if __name__ == "__main__":

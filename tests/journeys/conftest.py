@@ -67,7 +67,7 @@ def node(medium: Medium) -> Iterator[Node]:
     left = Node.find(NODE)
     if left is not None:
         left.remove()
-    node = Node.bare(NODE, egress=False, mounts={medium.folder: site.MEDIUM})
+    node = Node.bare(NODE, egress=False, mounts={medium.folder: site.MEDIUM, **site.ANSIBLE})
     simulate_cards(node, "--cards", str(CARDS), "--device-files", "mknod")
     yield node
     node.remove()

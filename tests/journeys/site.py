@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from tests.images.built import find_built_images
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MEDIUM = "/media/airgate"  # where the node sees the medium
+CHECKOUT, LIBRARIES = "/opt/airgate", "/opt/ansible"  # where it sees this checkout, and ansible's Python packages
+ANSIBLE = {REPOSITORY: CHECKOUT, Path(sysconfig.get_paths()["purelib"]): LIBRARIES}
 AFTER_NODE_BASE = "PLAY [Kubernetes runs on every node]"
 
 
@@ -59,6 +62,14 @@ def play(playbook: str, *arguments: str, watch: Callable[[str], object] = len, *
             watch(line)
             lines.append(line)
     return Played(process.returncode, "".join(lines))
+
+
+def play_inside(node: Node, playbook: str, **variables: object) -> Played:
+    """Run a playbook of the project on the node itself, as somebody who sits in front of it does."""
+    place = ("env", "-C", CHECKOUT, f"PYTHONPATH={LIBRARIES}", "ANSIBLE_NOCOLOR=1", "LC_ALL=C.UTF-8")
+    command = ("python3", "-m", "ansible", "playbook", f"playbooks/{playbook}", "-e", json.dumps(variables))
+    done = node.exec(*place, *command, check=False)
+    return Played(done.returncode, done.stdout + done.stderr)
 
 
 def make_key(path: Path) -> Path:
@@ -112,8 +123,14 @@ def sign(bundle: Path, key: Path) -> None:
 
 def write_inventory(path: Path, node: Node, public_key: str) -> Path:
     """Write the inventory of a site of one node, reached without sshd."""
-    variables: dict[str, Any] = {
-        "ansible_connection": "containers.podman.podman",
+    variables = {"ansible_connection": "containers.podman.podman", **find_variables(public_key)}
+    path.write_text(yaml.safe_dump({"airgate_nodes": {"hosts": {node.name: variables}}}))
+    return path
+
+
+def find_variables(public_key: str) -> dict[str, Any]:
+    """Return what the site says about its one node."""
+    return {
         "airgate_bundle_source": f"{MEDIUM}/good",
         "airgate_bundle_public_key": public_key,
         # The test cluster's snaps are made here: nobody's assertion vouches for them.
@@ -128,5 +145,3 @@ def write_inventory(path: Path, node: Node, public_key: str) -> Path:
             }
         },
     }
-    path.write_text(yaml.safe_dump({"airgate_nodes": {"hosts": {node.name: variables}}}))
-    return path
