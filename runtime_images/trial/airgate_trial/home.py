@@ -2,7 +2,6 @@
 
 import secrets
 import shutil
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,6 +70,11 @@ class Home:
         return self.root / "simulated-cards"
 
     @property
+    def started(self) -> Path:
+        """The port and the count of cards that the running processes were started with."""
+        return self.run / "started.json"
+
+    @property
     def samples_done(self) -> Path:
         """There once the sample project was made, so that a deleted one stays deleted."""
         return self.root / "samples-done"
@@ -129,17 +133,3 @@ def prepare_home(home: Home) -> None:
             f"{home.root} has {free:.1f} GiB free, {DISK_MIN_GIB} are needed.",
             "Make room, or name another folder: AIRGATE_HOME=/path make trial",
         )
-
-
-def judge_port(port: int) -> None:
-    """Raise TrialError when something else listens on the port already."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise TrialError(
-                "port_in_use",
-                f"Port {port} on this machine is taken by another program.",
-                f"Choose another: AIRGATE_PORT={port + 1} make trial",
-            ) from error
