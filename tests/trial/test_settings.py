@@ -70,6 +70,15 @@ def test_the_home_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert all(folder.stat().st_mode & 0o777 == 0o700 for folder in (home.root, home.run, home.logs, home.routes))
 
 
+def test_a_full_disk_is_refused_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How much is free, how much is needed, and not even a folder is made."""
+    monkeypatch.setattr("airgate_trial.home.DISK_MIN_GIB", 10**9)
+    with pytest.raises(TrialError, match="GiB free, 1000000000 are needed") as caught:
+        prepare_home(Home(tmp_path / "home"))
+    assert "AIRGATE_HOME=/path make trial" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_home_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     """A file in the way is named."""
     (tmp_path / "file").touch()

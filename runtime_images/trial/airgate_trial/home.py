@@ -114,6 +114,7 @@ def read_number(variable: str, text: str, low: int, high: int) -> int:
 
 def prepare_home(home: Home) -> None:
     """Make the folders and the internal token; TrialError when the disk is full or the folder is not ours to write."""
+    judge_disk(home.root)
     try:
         for folder in (home.root, home.run, home.logs, home.routes, home.kubelet, home.keys):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -126,10 +127,15 @@ def prepare_home(home: Home) -> None:
             f"{home.root} cannot be written: {error.strerror}.",
             "Name another folder: AIRGATE_HOME=/path make trial",
         ) from error
-    free = shutil.disk_usage(home.root).free / GIB
+
+
+def judge_disk(root: Path) -> None:
+    """Raise TrialError when the disk that holds the home folder, or will hold it, has too little room."""
+    existing = next(folder for folder in (root, *root.parents) if folder.exists())
+    free = shutil.disk_usage(existing).free / GIB
     if free < DISK_MIN_GIB:
         raise TrialError(
             "disk_full",
-            f"{home.root} has {free:.1f} GiB free, {DISK_MIN_GIB} are needed.",
+            f"{root} has {free:.1f} GiB free, {DISK_MIN_GIB} are needed.",
             "Make room, or name another folder: AIRGATE_HOME=/path make trial",
         )
