@@ -170,25 +170,28 @@ def add_levers(app: FastAPI, desk: Desk) -> None:
 
 
 def main() -> None:
-    """Serve the stage on the port of the first argument, 0 for a free one, and print the port."""
+    """Serve the stage on the port of the first argument, 0 for a free one, print the port, keep files in the second."""
     listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
-    with tempfile.TemporaryDirectory() as folder:
-        app = make_app(make_site(Path(folder)))
-        print(listener.getsockname()[1], flush=True)
-        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
+    app = make_app(make_site(Path(sys.argv[2])))
+    print(listener.getsockname()[1], flush=True)
+    uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
 
 
 @contextmanager
 def run_stage(port: int = 0) -> Iterator[str]:
-    """Run the stage as a process of its own and yield its address: the pages' framework is one object a process."""
-    program = [sys.executable, "-m", "tests.browser.stage", str(port)]
-    process = subprocess.Popen(program, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-    finally:
-        process.terminate()
-        process.communicate(timeout=20)
+    """Run the stage as a process of its own and yield its address: the pages' framework is one object a process.
+
+    Its folder is made and removed here, because the signal that ends the stage leaves it no time to.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        program = [sys.executable, "-m", "tests.browser.stage", str(port), folder]
+        process = subprocess.Popen(program, stdout=subprocess.PIPE, text=True)
+        try:
+            assert process.stdout is not None
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        finally:
+            process.terminate()
+            process.communicate(timeout=20)
 
 
 if __name__ == "__main__":

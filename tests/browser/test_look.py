@@ -51,6 +51,8 @@ FAINT = """() => {
   }
   return faint;
 }"""
+# Two clicks so close that no answer from the server fits between them, but the page is drawn anew.
+TWICE = "async (one) => { one.click(); await new Promise((done) => setTimeout(done)); one.click() }"
 # Buttons and links of the frame and of forms; links within a sentence may be smaller (WCAG 2.2, 2.5.8).
 SMALL = """() => [...document.querySelectorAll("button, .side a, .q-tab, .q-field__control")]
   .filter((one) => one.checkVisibility({ visibilityProperty: true }) && !one.matches(".link, .q-field__control *"))
@@ -174,6 +176,14 @@ def test_a_change_by_somebody_else_appears_without_reloading(browser: Browser, a
     assert other.request.post("/api/v2/projects", data=body, headers={"Authorization": f"Bearer {token}"}).ok
     expect(page.get_by_text("Made elsewhere")).to_be_visible()
     other.context.close()
+
+
+def test_a_second_click_on_a_heading_counts_before_the_server_has_answered_the_first(page: Page) -> None:
+    """Two quick clicks order a table downwards, however slow the line."""
+    settle(page, "/projects")
+    page.get_by_role("columnheader", name="Route").evaluate(TWICE)
+    expect(page.get_by_role("columnheader", name="Route")).to_have_class(re.compile("sort-desc"))
+    expect(page.locator("tbody tr .mono").first).to_have_text("quality-control")
 
 
 def test_what_was_filtered_and_sorted_stays_so_when_the_table_changes(page: Page, address: str) -> None:

@@ -19,15 +19,15 @@ IRIS = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_wid
 
 
 class Trial:
-    """One home and one port. `appliance` is a person signed in as admin, once it is up."""
+    """One home and one port. `appliance` is a person signed in as admin, once it is up. more: further variables."""
 
     appliance: Appliance
     printed: str
 
-    def __init__(self, home: Path, cards: int) -> None:
+    def __init__(self, home: Path, cards: int, **more: str) -> None:
         self.home, self.port = home, find_free_port()
         variables = {"AIRGATE_HOME": str(home), "AIRGATE_PORT": str(self.port), "AIRGATE_QAIC": str(cards)}
-        self.environment = {**os.environ, **variables}
+        self.environment = {**os.environ, **variables, **more}
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `airgate-trial` as make does."""
@@ -78,9 +78,9 @@ class Trial:
 
 
 @contextlib.contextmanager
-def run_trial(home: Path, cards: int = 0) -> Iterator[Trial]:
-    """Bring a trial up, and end it whatever happens."""
-    trial = Trial(home, cards)
+def run_trial(home: Path, cards: int = 0, **more: str) -> Iterator[Trial]:
+    """Bring a trial up, and end it whatever happens. more: variables of the environment."""
+    trial = Trial(home, cards, **more)
     try:
         trial.printed = trial.up()
         yield trial

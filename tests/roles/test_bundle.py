@@ -132,6 +132,21 @@ def test_a_refusal_ends_the_playbook_with_that_sentence(build: Play, stage: Play
     assert not (tmp_path / "etc").exists()
 
 
+def test_a_refused_bundle_of_the_controller_does_not_stay_on_the_node(build: Play, stage: Play, tmp_path: Path) -> None:
+    """What came over is taken away again, and the installed bundle stays."""
+    build()
+    harmed = tmp_path / "bundle" / "snaps" / "hello.snap"
+    good = harmed.read_text()
+    harmed.write_text("the content of hellO.snap\n")
+    assert "snaps/hello.snap is not what was signed" in stage(airgate_bundle_source_is_on="controller").output
+    assert not (tmp_path / "node").exists()
+    harmed.write_text(good)
+    assert stage(airgate_bundle_source_is_on="controller").status == 0
+    (tmp_path / "bundle" / "manifest.json").write_text("{}")
+    assert "manifest.json is not of format 1" in stage(airgate_bundle_source_is_on="controller").output
+    assert [path.name for path in (tmp_path / "node").iterdir()] == ["current"]
+
+
 def test_a_bundle_of_another_sender_is_refused(
     build: Play, stage: Play, keys: Callable[[str], Path], play: Play, tmp_path: Path
 ) -> None:

@@ -78,6 +78,21 @@ def test_this_machine_is_read_as_it_is(tmp_path: Path) -> None:
     assert machine.kernel == os.uname().release
 
 
+def test_snapd_is_there_when_its_socket_listens(tmp_path: Path) -> None:
+    """The tree is made up: this machine with and without the socket that snapd answers at."""
+    for file in ("cpuinfo", "meminfo", "sys/kernel/osrelease"):
+        (tmp_path / "proc" / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "proc" / file).write_text(Path("/proc", file).read_text())
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/os-release").write_text(Path("/etc/os-release").read_text())
+    without = find_machine(tmp_path, tmp_path, now=1)
+    (tmp_path / "proc/net").mkdir()
+    (tmp_path / "proc/net/unix").write_text(
+        "Num RefCount Protocol Flags Type St Inode Path\n0: 2 0 0 1 1 9 /run/snapd.socket\n"
+    )
+    assert (without.snapd, find_machine(tmp_path, tmp_path, now=1).snapd) == (False, True)
+
+
 def test_whoever_holds_a_port_is_named() -> None:
     """The sentence can say which program to stop."""
     with socket.socket() as held:
@@ -145,17 +160,32 @@ def test_right_variables_pass_as_a_command_line_gives_them() -> None:
 def test_the_playbook_ends_with_those_sentences_and_asks_for_all_roles_variables(
     play: Callable[..., Played],
 ) -> None:
-    """The real role on this machine: one misspelled and one wrongly typed variable, both named, nothing changed."""
-    played = play("phases/10_preflight.yml", airgate_bundel_source="/m", airgate_expose_https_port="https")
+    """The real role on this machine: misspelled and wrong ones, its own too, all named at once, nothing changed."""
+    wrong = {"airgate_bundel_source": "/m", "airgate_expose_https_port": "https", "airgate_kubernetes": "k3s"}
+    played = play("phases/10_preflight.yml", **wrong)
     assert played.status != 0
+    assert "airgate_kubernetes is 'k3s' where one of microk8s, existing is needed" in played.output
+    assert "validate_args_context" not in played.output, "a wall of text instead of sentences"
     assert "No role reads the variable airgate_bundel_source; write airgate_bundle_source." in played.output
     assert "airgate_expose_https_port is 'https' where a whole number is needed" in played.output
     assert played.recap["changed"] == 0
 
 
 def test_the_playbook_says_what_this_machine_lacks(play: Callable[..., Played]) -> None:
-    """The real role on this machine, asked for more memory than it has."""
-    played = play("phases/10_preflight.yml", airgate_preflight_memory_mib=10**9)
+    """The real role on this machine, asked for more than it has: all said at once, snapd too where it is not."""
+    played = play(
+        "phases/10_preflight.yml",
+        airgate_preflight_memory_mib=10**9,
+        airgate_preflight_disk_mib=10**9,
+        airgate_preflight_cores=1000,
+    )
     assert played.status != 0
-    assert "MiB of memory where 1000000000 MiB are needed; add memory" in " ".join(played.output.split())
+    said = " ".join(played.output.split())
+    assert "MiB of memory where 1000000000 MiB are needed; add memory, or lower airgate_preflight_memory_mib" in said
+    assert "/var/snap has " in said
+    assert "MiB free where 1000000000 MiB are needed; free space or mount a bigger disk there" in said
+    assert "or lower airgate_preflight_disk_mib." in said
+    here = "/run/snapd.socket" in Path("/proc/net/unix").read_text()
+    assert ("snapd is not running on this node; install the package snapd and start snapd.socket" in said) is not here
+    assert "CPU cores where 1000 are needed; add cores, or lower airgate_preflight_cores." in said
     assert played.recap["changed"] == 0

@@ -1,12 +1,17 @@
 """What `make trial` says to a wrong setting, before anything is started or written."""
 
+import os
+import pwd
+import re
 import socket
 from pathlib import Path
 
 import pytest
 
+from airgate_trial.app import judge_running
 from airgate_trial.errors import TrialError
-from airgate_trial.home import Home, judge_port, prepare_home, read_settings
+from airgate_trial.home import Home, prepare_home, read_settings
+from airgate_trial.port import find_holder, judge_port
 from airgate_trial.programs import find_programs, render_configuration
 
 
@@ -26,15 +31,31 @@ def test_a_wrong_setting_is_refused_by_name(home: str, port: str, cards: str, na
         read_settings(home, port, cards)
 
 
-def test_a_taken_port_is_refused_with_the_next_one_named() -> None:
-    """A person sees what to type instead."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "::"])
+def test_a_taken_port_is_refused_with_its_holder_and_a_free_one(address: str) -> None:
+    """A person sees whom to end, or what to type instead."""
+    six = {"family": socket.AF_INET6, "dualstack_ipv6": True} if ":" in address else {}
+    with socket.create_server((address, 0), **six) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(TrialError, match="taken by another program") as caught:
+        with pytest.raises(TrialError, match=f"taken by process {os.getpid()} ") as caught:
             judge_port(port)
-    assert f"AIRGATE_PORT={port + 1}" in caught.value.hint
+    judge_port(int(re.findall(r"AIRGATE_PORT=(\d+) make trial", caught.value.hint)[0]))
+
+
+def test_a_program_that_is_not_ours_to_see_is_named_by_its_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without root a process of somebody else cannot be looked at; whose it is still helps."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setattr("airgate_trial.port.holds", lambda process, inode: False)
+        assert find_holder(taken.getsockname()[1]) == f"a program of the user {pwd.getpwuid(os.getuid()).pw_name}"
+
+
+def test_a_trial_that_runs_otherwise_is_left_alone(tmp_path: Path) -> None:
+    """Another port cannot be had of what runs already; the sentence says which it has, and how to end it."""
+    wanted = read_settings(str(tmp_path), "9090", "2")
+    judge_running(wanted, {"port": 9090, "cards": 2})
+    with pytest.raises(TrialError, match="runs already, on port 8080 with 2 simulated cards") as caught:
+        judge_running(wanted, {"port": 8080, "cards": 2})
+    assert "make trial-stop" in caught.value.hint
 
 
 def test_the_home_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
@@ -47,6 +68,15 @@ def test_the_home_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert len(token) >= 40
     assert home.internal_token.stat().st_mode & 0o777 == 0o600
     assert all(folder.stat().st_mode & 0o777 == 0o700 for folder in (home.root, home.run, home.logs, home.routes))
+
+
+def test_a_full_disk_is_refused_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How much is free, how much is needed, and not even a folder is made."""
+    monkeypatch.setattr("airgate_trial.home.DISK_MIN_GIB", 10**9)
+    with pytest.raises(TrialError, match="GiB free, 1000000000 are needed") as caught:
+        prepare_home(Home(tmp_path / "home"))
+    assert "AIRGATE_HOME=/path make trial" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_home_that_cannot_be_written_is_refused(tmp_path: Path) -> None:

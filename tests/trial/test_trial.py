@@ -87,15 +87,6 @@ def test_more_cards_than_are_free_wait_with_a_sentence(trial: Trial) -> None:
     appliance.remove_deployment("samples", "greedy")
 
 
-def test_one_and_a_half_accelerators_are_refused(trial: Trial) -> None:
-    """A card comes whole; nothing is left behind."""
-    wish = {"name": "half", "model": "digits", "accelerators": 1.5, "resource": "qualcomm.com/qaic"}
-    answer = trial.appliance.http.post("/api/v2/projects/samples/deployments", json=wish)
-    assert answer.status_code == 400
-    assert "whole number" in answer.json()["error"]
-    assert "half" not in {found["name"] for found in trial.appliance.send("GET", "/projects/samples/deployments")}
-
-
 def test_a_second_start_changes_nothing_and_says_the_same(trial: Trial) -> None:
     """`make trial` twice is `make trial` once."""
     before = trial.find_processes()

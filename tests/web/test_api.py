@@ -190,8 +190,8 @@ def test_unknown_paths_and_wrong_verbs_answer_json(client, verb, path, status, c
     [
         ("{", "not JSON"),
         ("[]", "The body"),
-        ('{"name": "x"}', "'route'"),
-        ('{"name": "x", "route": "x", "rute": "x"}', "'rute'"),
+        ('{"name": "x"}', "The field 'route' is missing."),
+        ('{"name": "x", "route": "x", "rute": "x"}', "The field 'rute' is not known here."),
         ('{"name": 7, "route": "x"}', "'name'"),
     ],
 )
@@ -202,12 +202,21 @@ def test_a_wrong_body_names_the_field(client, body, said):
     assert said in answer.json()["error"]
 
 
-def test_one_and_a_half_accelerators_get_the_services_sentence(client):
-    """The same sentence as on the page."""
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (1.5, "Accelerators must be a whole number, 1.5 is not: a card cannot be shared."),
+        (True, "Accelerators 'True' is not a number."),
+        (None, "Accelerators 'None' is not a number."),
+        ([1], "Accelerators '[1]' is not a number."),
+    ],
+)
+def test_what_is_no_count_of_cards_gets_the_services_sentence(client, count, said):
+    """The same sentence as on the page, and nothing is taken for something else."""
     upload(client)
-    answer = client.post(LIVE, json=WISH | {"accelerators": 1.5})
-    assert answer.status_code == 400
-    assert "a card cannot be shared" in answer.json()["error"]
+    answer = client.post(LIVE, json=WISH | {"accelerators": count})
+    assert (answer.status_code, answer.json()["error"]) == (400, said)
+    assert client.get(LIVE).json() == []
 
 
 def test_a_huge_body_is_refused_before_it_is_held(client):

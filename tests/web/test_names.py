@@ -24,13 +24,13 @@ def test_a_route_that_can_stand_in_an_address_is_taken_as_it_is(name: str) -> No
     [
         ("", "Project route is empty."),
         ("a" * 41, "Project route has 41 characters, 40 fit."),
-        ("Digits", "Project route 'Digits' has a character that cannot stand in an address."),
-        ("a/b", "Project route 'a/b' has a character that cannot stand in an address."),
-        ("-a", "Project route '-a' has a character that cannot stand in an address."),
-        ("a-", "Project route 'a-' has a character that cannot stand in an address."),
-        ("a\n", "Project route 'a\n' has a character that cannot stand in an address."),
-        ("ä", "Project route 'ä' has a character that cannot stand in an address."),
-        ("..", "Project route '..' has a character that cannot stand in an address."),
+        ("Digits", "Project route 'Digits' has the capital 'D', and addresses are in small letters."),
+        ("a/b", "Project route 'a/b' has '/', which cannot stand in an address."),
+        ("-a", "Project route '-a' begins or ends with '-', which an address must not."),
+        ("a-", "Project route 'a-' begins or ends with '-', which an address must not."),
+        ("a\n", "Project route 'a\n' has the character U+000A, which cannot stand in an address."),
+        ("ä", "Project route 'ä' has 'ä', which cannot stand in an address."),
+        ("..", "Project route '..' has '.', which cannot stand in an address."),
     ],
 )
 def test_a_route_that_cannot_is_refused_in_one_sentence(name: str, sentence: str) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -21,7 +22,7 @@ options:
   room: {description: "Folder for the staged copy; without it the bundle is verified where it lies.", type: path}
   public_key: {description: "The sender's OpenSSH public key.", type: str, required: true}
   installed: {description: "Record of the installed release; a bundle older than that is refused.", type: path}
-  link: {description: "Link files instead of copying them.", type: bool, default: false}
+  link: {description: "Link files; the source is ours, and goes on refusal.", type: bool, default: false}
 author: [Airgate]
 """
 
@@ -54,7 +55,16 @@ def main() -> None:
     try:
         module.exit_json(**apply(module, Path(given["source"]), trust))
     except BundleRefused as error:
+        if given["link"] and not module.check_mode:  # the role's own folder: what came over from the controller
+            forget(Path(given["source"]))
         module.fail_json(msg=str(error))
+
+
+def forget(arrived: Path) -> None:
+    """Remove what came over, and the folder that it lies in when nothing else does."""
+    shutil.rmtree(arrived, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        arrived.parent.rmdir()
 
 
 def apply(module: AnsibleModule, source: Path, trust: Trust) -> dict[str, object]:

@@ -108,13 +108,24 @@ def check_age(release: dict[str, Any], installed: Path) -> None:
     """Raise BundleRefused when the release is older than the one recorded in the file `installed`."""
     if not installed.exists():
         return
-    recorded = json.loads(installed.read_text(encoding="utf-8"))["version"]
+    recorded = read_recorded(installed)
     if order_of(release["version"]) < order_of(recorded):
         raise refusal(
             MANIFEST,
             f"is of release {release['version']}, older than the installed {recorded}; take a newer bundle, "
             "or set airgate_bundle_allow_older: true when going back is wanted",
         )
+
+
+def read_recorded(installed: Path) -> str:
+    """Return the version in a record of the installed release; raise BundleRefused when it cannot be read."""
+    try:
+        return str(json.loads(installed.read_text(encoding="utf-8"))["version"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BundleRefused(
+            f"The bundle is refused: {installed} cannot be read, so nothing says whether this bundle is older than the "
+            "installed one; set airgate_bundle_allow_older: true if it is the right one, which writes that file anew."
+        ) from None
 
 
 def order_of(version: str) -> tuple[int, ...]:

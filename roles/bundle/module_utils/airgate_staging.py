@@ -6,6 +6,7 @@ Nothing is left of a bundle that is refused. An interrupted copy goes on where i
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -88,6 +89,8 @@ def stage_bundle(source: Path, room: Room, trust: Trust, copy: Callable[..., obj
         release = verify_bundle(room.incoming, trust)
     except BundleRefused:
         shutil.rmtree(room.incoming, ignore_errors=True)
+        with contextlib.suppress(OSError):  # an earlier bundle lies there
+            room.root.rmdir()
         raise
     promote(room)
     return release

@@ -1,13 +1,14 @@
 """Brings the appliance up, in the order a person would: folders, cards, processes, wait, samples."""
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from airgate_kit.clock import Clock
 from airgate_trial import control
 from airgate_trial.errors import TrialError
-from airgate_trial.home import Settings, judge_port, prepare_home
+from airgate_trial.home import Settings, prepare_home
+from airgate_trial.port import judge_port
 from airgate_trial.programs import find_programs, render_configuration
 from airgate_trial.ready import Door, wait_until_ready
 from airgate_trial.samples import make_samples
@@ -21,9 +22,13 @@ def start_trial(settings: Settings, binaries: Path, clock: Clock, nvidia: bool, 
     binaries: the folder of the products' commands. Raises TrialError with one sentence; what could not come up is
     ended again, what ran before is left alone.
     """
+    ran = control.is_running(settings.home)
+    if ran:
+        judge_running(settings, control.find_started(settings.home))
+    else:
+        judge_port(settings.port)
     prepare_home(settings.home)
     door = Door(settings.port, settings.home.web, settings.home.internal_token.read_text())
-    ran = control.is_running(settings.home)
     if not ran:
         say("Starting …")
         start_processes(settings, binaries, nvidia)
@@ -38,13 +43,23 @@ def start_trial(settings: Settings, binaries: Path, clock: Clock, nvidia: bool, 
         raise
 
 
+def judge_running(settings: Settings, started: Mapping[str, int]) -> None:
+    """Raise TrialError when what runs was started with another port or other cards than are asked for now."""
+    port, cards = started.get("port", settings.port), started.get("cards", settings.cards)
+    if (port, cards) != (settings.port, settings.cards):
+        raise TrialError(
+            "runs_otherwise",
+            f"The trial in {settings.home.root} runs already, on port {port} with {cards} simulated cards.",
+            "Use it there, or end it first: make trial-stop",
+        )
+
+
 def start_processes(settings: Settings, binaries: Path, nvidia: bool) -> None:
-    """Check what could be in the way, make the cards, and start everything."""
-    judge_port(settings.port)
+    """Make the cards, and start everything."""
     if settings.cards:
         simulate_cards(settings, binaries)
     programs = find_programs(settings, binaries, nvidia)
-    control.start_programs(settings.home, binaries, render_configuration(settings.home, programs, {}))
+    control.start_programs(settings, binaries, render_configuration(settings.home, programs, {}))
 
 
 def simulate_cards(settings: Settings, binaries: Path) -> None:

@@ -5,7 +5,8 @@
     airgate-trial logs     the last lines of every process
     airgate-trial stop     end it; everything is kept
 
-Environment: AIRGATE_HOME (~/.local/share/airgate), AIRGATE_PORT (8080), AIRGATE_QAIC (0 simulated cards).
+Environment: AIRGATE_HOME (~/.local/share/airgate), AIRGATE_PORT (8080), AIRGATE_QAIC (0 simulated cards). Of a trial
+that runs already the last two need not be said again.
 Exit codes: 0 done, 1 it could not be brought up or down, 3 `status` when it does not run.
 """
 
@@ -22,7 +23,7 @@ from airgate_trial.app import start_trial
 from airgate_trial.errors import TrialError
 from airgate_trial.home import Settings, read_settings
 
-HOME = "~/.local/share/airgate"
+HOME, PORT, CARDS = "~/.local/share/airgate", "8080", "0"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,12 +51,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def find_settings() -> Settings:
-    """Return the settings that the environment asks for."""
-    return read_settings(
-        os.environ.get("AIRGATE_HOME") or HOME,
-        os.environ.get("AIRGATE_PORT") or "8080",
-        os.environ.get("AIRGATE_QAIC") or "0",
-    )
+    """Return the settings that the environment asks for; what it leaves open is as in the trial that runs, if any."""
+    home = os.environ.get("AIRGATE_HOME") or HOME
+    started = control.find_started(read_settings(home, PORT, CARDS).home)
+    port = os.environ.get("AIRGATE_PORT") or str(started.get("port", PORT))
+    return read_settings(home, port, os.environ.get("AIRGATE_QAIC") or str(started.get("cards", CARDS)))
 
 
 def run_up(settings: Settings) -> int:

@@ -1,5 +1,6 @@
 """Starts, asks and ends supervisord, and with it the appliance's processes."""
 
+import json
 import subprocess
 import xmlrpc.client
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from airgate_kit.clock import Clock
 from airgate_trial.errors import TrialError
-from airgate_trial.home import Home
+from airgate_trial.home import Home, Settings
 
 STOP_S = 90
 LOOK_EVERY_S = 0.1
@@ -19,6 +20,11 @@ LOOK_EVERY_S = 0.1
 def is_running(home: Home) -> bool:
     """Return whether this home's supervisord answers."""
     return find_processes(home) is not None
+
+
+def find_started(home: Home) -> dict[str, int]:
+    """Return the port and the count of cards of what runs now; nothing when nothing runs."""
+    return dict(json.loads(home.started.read_text())) if is_running(home) and home.started.exists() else {}
 
 
 def find_processes(home: Home) -> list[Mapping[str, Any]] | None:
@@ -36,10 +42,11 @@ def connect(home: Home) -> xmlrpc.client.ServerProxy:
     return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=SupervisorTransport(None, None, socket))
 
 
-def start_programs(home: Home, binaries: Path, configuration: str) -> None:
+def start_programs(settings: Settings, binaries: Path, configuration: str) -> None:
     """Write the configuration and start supervisord in the background."""
-    file = home.run / "supervisord.conf"
+    file = settings.home.run / "supervisord.conf"
     file.write_text(configuration)
+    settings.home.started.write_text(json.dumps({"port": settings.port, "cards": settings.cards}))
     command = [str(binaries / "supervisord"), "--configuration", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     if done.returncode:

@@ -2,7 +2,6 @@
 
 import secrets
 import shutil
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,6 +70,11 @@ class Home:
         return self.root / "simulated-cards"
 
     @property
+    def started(self) -> Path:
+        """The port and the count of cards that the running processes were started with."""
+        return self.run / "started.json"
+
+    @property
     def samples_done(self) -> Path:
         """There once the sample project was made, so that a deleted one stays deleted."""
         return self.root / "samples-done"
@@ -110,6 +114,7 @@ def read_number(variable: str, text: str, low: int, high: int) -> int:
 
 def prepare_home(home: Home) -> None:
     """Make the folders and the internal token; TrialError when the disk is full or the folder is not ours to write."""
+    judge_disk(home.root)
     try:
         for folder in (home.root, home.run, home.logs, home.routes, home.kubelet, home.keys):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -122,24 +127,15 @@ def prepare_home(home: Home) -> None:
             f"{home.root} cannot be written: {error.strerror}.",
             "Name another folder: AIRGATE_HOME=/path make trial",
         ) from error
-    free = shutil.disk_usage(home.root).free / GIB
+
+
+def judge_disk(root: Path) -> None:
+    """Raise TrialError when the disk that holds the home folder, or will hold it, has too little room."""
+    existing = next(folder for folder in (root, *root.parents) if folder.exists())
+    free = shutil.disk_usage(existing).free / GIB
     if free < DISK_MIN_GIB:
         raise TrialError(
             "disk_full",
-            f"{home.root} has {free:.1f} GiB free, {DISK_MIN_GIB} are needed.",
+            f"{root} has {free:.1f} GiB free, {DISK_MIN_GIB} are needed.",
             "Make room, or name another folder: AIRGATE_HOME=/path make trial",
         )
-
-
-def judge_port(port: int) -> None:
-    """Raise TrialError when something else listens on the port already."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise TrialError(
-                "port_in_use",
-                f"Port {port} on this machine is taken by another program.",
-                f"Choose another: AIRGATE_PORT={port + 1} make trial",
-            ) from error

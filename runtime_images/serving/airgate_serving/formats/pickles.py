@@ -8,7 +8,7 @@ from typing import Any
 
 from airgate_serving.errors import BadModelFile, MissingLibrary, ServingError
 from airgate_serving.formats.safety import check_pickle, guarded_unpickling
-from airgate_serving.formats.table import looks_pickled, read_head
+from airgate_serving.formats.table import ends_early, looks_pickled, read_head
 
 MARK_JOBLIB = b"joblib.numpy_pickle"
 VERSION = re.compile(rb"_sklearn_version.{1,6}?(\d+\.\d+(?:\.\d+)?(?:\.?[a-z]+\d*)?)", re.DOTALL)
@@ -43,7 +43,7 @@ def find_sklearn_version(path: Path) -> str:
 
 def explain_failure(path: Path, error: Exception) -> ServingError:
     """Return the sentence for a file that could not be opened: cut short, another version, or damaged."""
-    if isinstance(error, EOFError) or "truncated" in str(error):
+    if isinstance(error, EOFError) or "truncated" in str(error) or lacks_end(path):
         return BadModelFile("The file is cut short: the pickle ends too early.", "Upload the whole file again.")
     made_with, installed = find_sklearn_version(path), _find_installed()
     if made_with not in ("", installed):
@@ -53,6 +53,13 @@ def explain_failure(path: Path, error: Exception) -> ServingError:
             f"Choose a runtime with scikit-learn {made_with}, or save the model again with {installed}.",
         )
     return BadModelFile(f"The file cannot be opened as a pickle: {type(error).__name__}: {str(error)[:200]}", HINT_SAVE)
+
+
+def lacks_end(path: Path) -> bool:
+    """Return whether a file does not end as every whole pickle does, joblib's too, or its compression does not."""
+    if looks_pickled(read_head(path)):
+        return not path.read_bytes().endswith(pickle.STOP)
+    return ends_early(path)
 
 
 def _find_installed() -> str:

@@ -13,6 +13,7 @@ from airgate_serving.errors import BadModelFile
 from airgate_serving.formats.interface import LoadOptions, Runner
 
 HEAD = 4096  # bytes that tell the formats apart; compressed ones need some to begin
+BLOCK = 4096  # bytes read at a time where they may grow a thousandfold
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,25 +85,50 @@ def looks_like_onnx(head: bytes) -> bool:
 _ONNX_FIELDS = {2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26}
 
 
+def ends_early(path: Path) -> bool:
+    """Return whether a file that joblib compressed stops before its own end."""
+    make = _find_compression(read_head(path))
+    if make is None:
+        return False
+    stream = make()
+    try:
+        with path.open("rb") as file:
+            while not stream.eof and (block := file.read(BLOCK)):
+                stream.decompress(block)
+    except _DAMAGED:
+        return False
+    return not stream.eof
+
+
 def _decompress_head(head: bytes) -> bytes:
     """Return the first decompressed bytes where joblib compressed the file, else nothing."""
-    for magic, make in _COMPRESSIONS.items():
-        if head.startswith(magic):
-            try:
-                return make(head)
-            except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError):
-                return b""
-    return b""
+    make = _find_compression(head)
+    try:
+        return make().decompress(head, 2) if make else b""
+    except _DAMAGED:
+        return b""
 
 
-def _inflate(head: bytes, wbits: int) -> bytes:
-    return zlib.decompressobj(wbits).decompress(head, 2)
+def _find_compression(head: bytes) -> "Callable[[], Stream] | None":
+    return next((make for magic, make in _COMPRESSIONS.items() if head.startswith(magic)), None)
 
 
-_COMPRESSIONS: dict[bytes, Callable[[bytes], bytes]] = {
-    b"\x78": lambda head: _inflate(head, zlib.MAX_WBITS),
-    b"\x1f\x8b": lambda head: _inflate(head, zlib.MAX_WBITS | 16),
-    b"BZh": lambda head: bz2.BZ2Decompressor().decompress(head, 2),
-    b"\xfd7zXZ": lambda head: lzma.LZMADecompressor().decompress(head, 2),
-    b"\x5d\x00": lambda head: lzma.LZMADecompressor().decompress(head, 2),
+class Stream(Protocol):
+    """What the decompressors of Python's own library have in common."""
+
+    @property
+    def eof(self) -> bool:
+        """Whether the end of the compressed data was reached."""
+
+    def decompress(self, data: bytes, max_length: int = ..., /) -> bytes:
+        """Return what these bytes hold, at most `max_length` of it."""
+
+
+_DAMAGED = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
+_COMPRESSIONS: dict[bytes, Callable[[], Stream]] = {
+    b"\x78": lambda: zlib.decompressobj(zlib.MAX_WBITS),
+    b"\x1f\x8b": lambda: zlib.decompressobj(zlib.MAX_WBITS | 16),
+    b"BZh": bz2.BZ2Decompressor,
+    b"\xfd7zXZ": lzma.LZMADecompressor,
+    b"\x5d\x00": lzma.LZMADecompressor,
 }

@@ -11,7 +11,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -57,10 +57,14 @@ class FolderBlobs:
         return path.open("rb")
 
     def remove(self, digest: str) -> None:
-        """Remove a blob; nothing happens when there is none. Who has it open can read on."""
+        """Remove a blob, and its folder with the last one; nothing happens when there is none. Readers can read on."""
         path = find_place(self._folder, digest)
-        if path is not None:
+        if path is None:
+            return
+        with self._hold():
             path.unlink(missing_ok=True)
+            with suppress(OSError):  # others lie in the folder, or it is gone
+                path.parent.rmdir()
 
     def list(self) -> frozenset[str]:
         """Return the digests of all blobs."""

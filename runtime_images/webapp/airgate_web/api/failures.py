@@ -28,6 +28,7 @@ STATUS = {
     "internal": 500,
 }
 VERBS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+PLAIN = {"missing": "is missing", "extra_forbidden": "is not known here"}  # the framework's words are for programmers
 OURS = ("/api", "/internal")  # below these no page is ever answered
 
 log = logs.get("airgate_web.api")
@@ -74,7 +75,8 @@ async def answer_invalid(_request: Request, error: Exception) -> Response:
     if first["type"] == "json_invalid":
         return make_failure("invalid", "The body is not JSON.", "Check its quotes and commas.")
     where = f"The field '{place}'" if place else "The body"
-    return make_failure("invalid", f"{where} is wrong: {first['msg']}.", "See /api/v2/openapi.json.")
+    said = PLAIN.get(first["type"], f"is wrong: {first['msg']}")
+    return make_failure("invalid", f"{where} {said}.", "See /api/v2/openapi.json.")
 
 
 async def answer_http(request: Request, error: Exception) -> Response:

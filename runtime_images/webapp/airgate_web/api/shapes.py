@@ -1,9 +1,9 @@
 """What goes in and out as JSON. Bodies refuse fields that nobody knows; answers never carry a secret."""
 
 import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 
 class Body(BaseModel):
@@ -18,7 +18,8 @@ class Answer(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
 
-Number = int | float | str  # a number, or one as typed: the services say what is wrong with it
+# A number, or one as typed. Anything is let through: the services say what is wrong with it, in the page's own words.
+Number = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]})]
 
 
 class SignInBody(Body):

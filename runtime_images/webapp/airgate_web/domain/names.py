@@ -6,6 +6,7 @@ import re
 from airgate_web.domain.errors import Invalid
 
 ROUTE = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+FOREIGN = re.compile(r"[^a-z0-9-]")
 ROUTE_MAX = 40  # leaves room for prefixes in a DNS label of 63
 TITLE_MAX = 80
 TEXT_MAX = 2000
@@ -23,10 +24,20 @@ def read_route(what: str, text: str) -> str:
         raise Invalid(f"{what} has {len(text)} characters, {ROUTE_MAX} fit.", "Choose a shorter one.")
     if not ROUTE.fullmatch(text):
         raise Invalid(
-            f"{what} '{text}' has a character that cannot stand in an address.",
-            f"Use a-z, 0-9 and -, for example '{suggest_route(text)}'.",
+            f"{what} '{text}' {explain_route(text)}.", f"Use a-z, 0-9 and -, for example '{suggest_route(text)}'."
         )
     return text
+
+
+def explain_route(text: str) -> str:
+    """Return why `text` is no route, as the rest of a sentence: the first character that is wrong, by its name."""
+    wrong = FOREIGN.search(text)
+    if not wrong:
+        return "begins or ends with '-', which an address must not"
+    if wrong[0].isascii() and wrong[0].isupper():
+        return f"has the capital '{wrong[0]}', and addresses are in small letters"
+    shown = f"'{wrong[0]}'" if wrong[0].isprintable() else f"the character U+{ord(wrong[0]):04X}"
+    return f"has {shown}, which cannot stand in an address"
 
 
 def suggest_route(text: str) -> str:

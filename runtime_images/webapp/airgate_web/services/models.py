@@ -53,7 +53,7 @@ def keep_version(
 def require_file(desk: Desk, filename: str, digest: str, size: int) -> None:
     """Raise Invalid for an empty file, and Unavailable when another upload's refusal just took the same file away."""
     if not size:
-        raise Invalid(f"The file '{filename}' is empty.", "Choose the file that your training wrote.")
+        raise Invalid(f"The file '{filename}' is empty.", "Choose the whole file; this one has 0 bytes.")
     if desk.blobs.find(digest) is None:
         raise Unavailable("The same file was refused in another upload at this moment.", "Upload it again.")
 

@@ -37,6 +37,9 @@ ITEM = f"""
 </div>
 """
 
+# The server echoes an order back; until then a second click would be taken for the first. `element` is the page's copy.
+ORDER_AT_ONCE = "(order) => { element.props.pagination = order }"
+
 Row = Mapping[str, object]
 
 
@@ -73,6 +76,7 @@ def show_table(columns: Sequence[Column], rows: Sequence[Row]) -> None:
         pagination={**memory["order"], "rowsPerPage": PAGE if len(rows) > PAGE else 0},
         on_pagination_change=lambda event: memory.update(order=event.value),
     )
+    table.on("update:pagination", js_handler=ORDER_AT_ONCE)
     table.props(":grid='Quasar.Screen.lt.sm' flat wrap-cells binary-state-sort")
     table.props["hide-pagination"] = len(rows) <= PAGE
     table.add_slot("body", BODY)
