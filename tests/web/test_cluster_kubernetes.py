@@ -229,6 +229,21 @@ def test_a_pod_is_told_in_one_of_five_words(status: dict[str, Any], state: Repli
     assert judge_pod(make_pod(**status)) == (state, reason)
 
 
+def test_the_gateway_is_told_each_pod_that_has_an_address_and_may_be_called() -> None:
+    """It need not wait for the cluster's DNS to have heard of a pod; it asks each itself whether it is ready."""
+    [facts] = see(
+        make_pod(podIP="10.1.0.7"),
+        make_pod(podIP="10.1.0.8", phase="Failed"),
+        make_pod(),
+        {
+            **make_pod(podIP="10.1.0.9"),
+            "metadata": make_pod()["metadata"] | {"deletionTimestamp": "2026-01-01T00:00:00Z"},
+        },
+    ).workloads
+    assert [address.host for address in facts.addresses] == [f"{SERVICE.name}.airgate-deploy.svc", "10.1.0.7"]
+    assert {(address.http_port, address.grpc_port) for address in facts.addresses} == {(8080, 8081)}
+
+
 def make_node(**changes: Any) -> dict[str, Any]:
     """Return a node as the API lists it."""
     status = {

@@ -111,9 +111,9 @@ class Replica:
 class WorkloadFacts:
     """What a cluster runs under one workload's name.
 
-    spec_digest: the digest of the wish it runs. addresses: where requests go now; in a cluster the Service's name,
-    whether or not a replica is ready; with local processes one for each replica of a service that starts or is ready
-    (the gateway asks them itself), and one for each ready tester.
+    spec_digest: the digest of the wish it runs. addresses: where requests may go; the gateway asks each whether it is
+    ready. In a cluster the Service's name, and for a service its pods; with local processes one for each replica of a
+    service that starts or is ready, and for each ready tester.
     """
 
     name: str

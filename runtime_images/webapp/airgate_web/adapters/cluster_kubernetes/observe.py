@@ -64,7 +64,7 @@ def find_workload(
         kind=kind,
         spec_digest=find_digest(deployment) if deployment else "",
         replicas=(*find_replicas(name, pods, devices), *(find_missing(deployment) if deployment else ())),
-        addresses=(find_address(name, namespace, kind),) if deployment else (),
+        addresses=find_addresses(name, namespace, kind, pods) if deployment else (),
     )
 
 
@@ -94,10 +94,25 @@ def find_missing(deployment: Json) -> tuple[Replica, ...]:
     return (Replica(deployment["metadata"]["name"], ReplicaState.FAILED, digest, reason=message),)
 
 
-def find_address(name: str, namespace: str, kind: Kind) -> Address:
-    """Return the headless Service's name; a tester has no gRPC door (port 0)."""
-    grpc_port = names.PORT_SERVE_GRPC if kind is Kind.SERVICE else 0
-    return Address(f"{name}.{namespace}.svc", names.PORT_SERVE_HTTP, grpc_port)
+def find_addresses(name: str, namespace: str, kind: Kind, pods: Sequence[Json]) -> tuple[Address, ...]:
+    """Return the headless Service's name, by which pods are found also while nobody looks, and for the gateway each pod.
+
+    A pod's own address is known seconds before the cluster's DNS has it. One that is out of date does no harm: the
+    gateway asks every address by the deployment's own secret before it sends anything there.
+    """
+    service = Address(f"{name}.{namespace}.svc", names.PORT_SERVE_HTTP, 0)
+    if kind is not Kind.SERVICE:
+        return (service,)
+    mine = [pod for pod in pods if read_labels(pod)[names.LABEL_WORKLOAD] == name]
+    hosts = [service.host, *sorted(pod["status"]["podIP"] for pod in mine if is_called(pod))]
+    return tuple(Address(host, names.PORT_SERVE_HTTP, names.PORT_SERVE_GRPC) for host in hosts)
+
+
+def is_called(pod: Json) -> bool:
+    """Say whether a pod has an address and is neither over nor ending."""
+    status = pod["status"]
+    over = status.get("phase") in FINAL_PHASES or "deletionTimestamp" in pod["metadata"]
+    return bool(status.get("podIP")) and not over
 
 
 def find_holders(pod: Json) -> tuple[Holder, ...]:
