@@ -49,6 +49,29 @@ def test_a_bundle_that_somebody_else_signed_is_refused(medium: Medium, node: Nod
     assert_untouched(node)
 
 
+def test_an_older_bundle_than_the_installed_one_is_refused(node: Node, play: Play) -> None:
+    """The record of a newer release is enough: nobody puts yesterday's holes back by yesterday's medium."""
+    record = """mkdir /etc/airgate; echo '{"version": "99.0.0"}' > /etc/airgate/release.json"""
+    node.exec("sh", "-c", record)
+    try:
+        refused = play("site.yml")
+    finally:
+        node.exec("rm", "-r", "/etc/airgate")
+    assert refused.status != 0
+    assert "older than the installed 99.0.0; take a newer bundle, or set airgate_bundle_allow_older" in refused.words
+    assert_untouched(node)
+
+
+def test_a_key_that_was_forgotten_is_asked_for(node: Node, play: Play) -> None:
+    """Without the sender's key no bundle is trusted, and the sentence names the variable."""
+    refused = play("site.yml", "-e", "airgate_bundle_public_key=")
+    assert refused.status != 0
+    assert (
+        "airgate_bundle_public_key is not set, so nothing says whose bundle it must be; put the line" in refused.words
+    )
+    assert_untouched(node)
+
+
 def test_check_mode_on_a_bare_node_says_what_would_happen_and_does_nothing(node: Node, play: Play) -> None:
     """A person can look before anything is installed."""
     looked = play("site.yml", "--check")
