@@ -95,7 +95,7 @@ def find_missing(deployment: Json) -> tuple[Replica, ...]:
 
 
 def find_addresses(name: str, namespace: str, kind: Kind, pods: Sequence[Json]) -> tuple[Address, ...]:
-    """Return the headless Service's name, by which pods are found also while nobody looks, and for the gateway each pod.
+    """Return the headless Service's name, by which pods are found while nobody looks, and for the gateway each pod.
 
     A pod's own address is known seconds before the cluster's DNS has it. One that is out of date does no harm: the
     gateway asks every address by the deployment's own secret before it sends anything there.
