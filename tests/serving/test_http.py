@@ -102,7 +102,7 @@ def test_every_answer_names_the_file_and_echoes_the_request_id(mlp_server: Runni
         ("GET", "/v2/models/other", 404, "mlp"),
         ("GET", "/v2/models/mlp/versions/9", 404, "mlp"),
         ("POST", "/train", 404, "no function 'train'"),
-        ("GET", "/", 404, "nothing"),
+        ("GET", "/nothing", 404, "nothing"),
     ],
 )
 def test_a_wrong_path_is_told_what_there_is(mlp_server: RunningServer, verb, path, status, says) -> None:

@@ -19,6 +19,7 @@ from airgate_serving.engine.meter import Meter
 from airgate_serving.engine.warmup import WarmUp, warm_up
 from airgate_serving.formats.interface import LoadOptions, Runner
 from airgate_serving.formats.table import find_format, load
+from airgate_serving.rest.pages import PagesDoor
 from airgate_serving.rest.probes import ProbesDoor
 from airgate_serving.rest.records import RecordsDoor
 from airgate_serving.rest.routes import Router, build_routes
@@ -96,7 +97,7 @@ class _Runtime:
     def _make_router(self) -> Router:
         plane, monotonic = self._plane, self._clock.monotonic
         v2, records = V2Door(plane, _find_server(), monotonic), RecordsDoor(plane, monotonic)
-        return Router(plane, build_routes(plane, v2, records))
+        return Router(plane, build_routes(plane, v2, records, PagesDoor(plane)))
 
     def _make_rules(self) -> DoorRules:
         config = self._config

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
-from airgate_serving.codecs.records import decode_records, encode_result
+from airgate_serving.codecs.forms import CONTENT_FORM, decode_form
+from airgate_serving.codecs.records import Table, decode_records, encode_result
 from airgate_serving.engine.dataplane import DataPlane
 from airgate_serving.errors import ServingError
 from airgate_serving.rest.failures import STATUS, Answer
 from airgate_serving.rest.server import Request
+from airgate_serving.tensors import Tensors
 
 DOOR = "records"
 FUNCTION = "predict"
@@ -24,20 +26,26 @@ class RecordsDoor:
     async def predict(self, request: Request) -> Answer:
         """Answer `{"result": ...}` in the orientation of the request."""
         try:
-            body = await self._predict(request.body)
+            body = await self._predict(request)
         except ServingError as error:
             self._plane.meter.count_request(DOOR, FUNCTION, STATUS.get(error.code, 500))
             raise
         self._plane.meter.count_request(DOOR, FUNCTION, 200)
         return Answer(200, body)
 
-    async def _predict(self, body: bytes) -> bytes:
+    async def _predict(self, request: Request) -> bytes:
         monotonic = self._monotonic
         begin = monotonic()
-        tensors, table = decode_records(body, self._plane.info.signature)
+        tensors, table = self._decode(request)
         decoded = monotonic()
         outputs = await self._plane.infer(tensors)
         inferred = monotonic()
         answer = encode_result(outputs, table)
         self._observe_codec(decoded - begin + monotonic() - inferred)
         return answer
+
+    def _decode(self, request: Request) -> tuple[Tensors, Table]:
+        content_type = request.headers.get("content-type") or ""
+        if content_type.startswith(CONTENT_FORM):
+            return decode_form(request.body, content_type, self._plane.info.signature)
+        return decode_records(request.body, self._plane.info.signature)

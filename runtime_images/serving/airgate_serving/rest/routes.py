@@ -5,12 +5,15 @@ from urllib.parse import unquote
 from airgate_serving.engine.dataplane import DataPlane
 from airgate_serving.errors import ServingError, UnknownFunction, UnknownModel, UnknownPath, WrongVerb
 from airgate_serving.rest.failures import Answer
+from airgate_serving.rest.pages import PagesDoor
 from airgate_serving.rest.records import RecordsDoor
 from airgate_serving.rest.server import Handler, Request
 from airgate_serving.rest.v2 import V2Door
 
 
-def build_routes(plane: DataPlane, v2: V2Door, records: RecordsDoor) -> dict[tuple[str, str], Handler]:
+def build_routes(
+    plane: DataPlane, v2: V2Door, records: RecordsDoor, pages: PagesDoor
+) -> dict[tuple[str, str], Handler]:
     """Return the handler of every verb and path."""
     routes: dict[tuple[str, str], Handler] = {
         ("GET", "/v2"): v2.describe_server,
@@ -18,6 +21,8 @@ def build_routes(plane: DataPlane, v2: V2Door, records: RecordsDoor) -> dict[tup
         ("GET", "/v2/health/live"): v2.tell_live,
         ("GET", "/v2/health/ready"): v2.tell_ready,
         ("POST", "/predict"): records.predict,
+        ("GET", "/"): pages.show_page,
+        ("GET", "/openapi.json"): pages.describe,
     }
     model = f"/v2/models/{plane.model.name}"
     for prefix in (model, f"{model}/versions/{plane.model.version}"):
