@@ -9,6 +9,7 @@ from airgate_serving.config import Limits, Ports
 PORTS, LIMITS = Ports(), Limits()  # the defaults
 TRIAL_SECONDS, TRIAL_MEMORY_MIB, CACHE_MIB = 60.0, 2048, 4096
 FETCH_PATIENCE = 120.0  # seconds
+FORMAT_HELP = "onnx, sklearn, xgboost or lightgbm; found out from the file unless given"
 
 
 def build_serve_parser() -> argparse.ArgumentParser:
@@ -22,7 +23,7 @@ def build_serve_parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", help="name in URLs; the file's own without its ending unless given")
     parser.add_argument("--version", default="1", help="version in URLs (1)")
     parser.add_argument("--digest", help="sha256:HEX of the file, sent with every answer; computed unless given")
-    parser.add_argument("--format", help="onnx or sklearn; found out from the file unless given")
+    parser.add_argument("--format", help=FORMAT_HELP)
     parser.add_argument("--threads", type=int, help="threads of one run; from the container's CPU limit unless given")
     parser.add_argument("--host", default=PORTS.host, help="address to listen on (127.0.0.1)")
     parser.add_argument("--http-port", type=int, default=PORTS.http, help="predictions (0: any free port)")
@@ -56,7 +57,7 @@ def build_inspect_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="airgate-serve inspect", description="Say what a model takes and gives.")
     parser.add_argument("file", type=Path, help="the model file")
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
-    parser.add_argument("--format", default="", help="onnx or sklearn; found out from the file unless given")
+    parser.add_argument("--format", default="", help=FORMAT_HELP)
     _add_call(parser)
     _add_lock(parser)
     return parser

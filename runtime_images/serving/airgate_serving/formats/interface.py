@@ -5,6 +5,10 @@ from typing import Protocol
 
 from airgate_serving.tensors import Signature, Tensors
 
+PREDICTED = "PredictedValue"
+PROBABILITIES = "Probabilities"
+"""What the outputs of models that have no names for theirs are called."""
+
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
