@@ -1,22 +1,28 @@
 """Open Inference by a client that nobody here wrote: tritonclient over HTTP (JSON, bytes) and gRPC, on real servers."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import onnxruntime
 import pytest
-import tritonclient.grpc as by_grpc
-import tritonclient.http as by_http
 
+from tests.serving import triton
 from tests.serving.models import CLASSES, WIDTH
 from tests.serving.server import RunningServer, start_server
+from tests.serving.triton import Question, Refused
 
 pytestmark = pytest.mark.process
 
 ROWS = np.linspace(-1, 1, 3 * WIDTH, dtype=np.float32).reshape(3, WIDTH)
-WAYS = [(by_http, True, True), (by_http, False, False), (by_http, True, False), (by_http, False, True)]
+WAYS = [
+    ("http", True, True),
+    ("http", False, False),
+    ("http", True, False),
+    ("http", False, True),
+    ("grpc", None, None),
+]
+Ask = Callable[[str, RunningServer, Question], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -26,73 +32,42 @@ def fruit_server(model_folder) -> Iterator[RunningServer]:
         yield server
 
 
-@pytest.fixture(scope="module")
-def clients() -> Iterator[Any]:
-    """Makes a client of a server; all are closed at the end."""
-    with ExitStack() as stack:
-
-        def make(kind: Any, server: RunningServer) -> Any:
-            port = server.ports["grpc" if kind is by_grpc else "http"]
-            client = kind.InferenceServerClient(f"127.0.0.1:{port}")
-            stack.callback(client.close)
-            return client
-
-        yield make
-
-
-def ask(client: Any, kind: Any, model: str, arrays: dict[str, Any], names: list[str], **ways: bool) -> dict[str, Any]:
-    """Send arrays and return the outputs; `sent` and `wanted` say whether they travel as bytes, over HTTP."""
-    inputs = []
-    for name, array in arrays.items():
-        datatype = {"f": "FP32", "d": "FP64", "O": "BYTES"}[array.dtype.char]
-        tensor = kind.InferInput(name, list(array.shape), datatype)
-        tensor.set_data_from_numpy(array, **({"binary_data": ways["sent"]} if "sent" in ways else {}))
-        inputs.append(tensor)
-    asked = {"binary_data": ways["wanted"]} if "wanted" in ways else {}
-    outputs = [kind.InferRequestedOutput(name, **asked) for name in names]
-    answer = client.infer(model, inputs, outputs=outputs, request_id="7")
-    return {name: answer.as_numpy(name) for name in names}
-
-
-@pytest.mark.parametrize(("kind", "sent", "wanted"), [*WAYS, (by_grpc, None, None)])
+@pytest.mark.parametrize(("door", "sent", "wanted"), WAYS)
 def test_every_way_of_the_protocol_gives_the_models_own_floats(
-    mlp_server, model_folder, clients, kind, sent, wanted
+    mlp_server, model_folder, ask_triton: Ask, door, sent, wanted
 ) -> None:
     """JSON or bytes, in or out, HTTP or gRPC: the floats are those of ONNX Runtime, bit by bit."""
-    ways = {} if sent is None else {"sent": sent, "wanted": wanted}
-    found = ask(clients(kind, mlp_server), kind, "mlp", {"x": ROWS}, ["y"], **ways)["y"]
+    found = ask_triton(door, mlp_server, Question("mlp", {"x": ROWS}, ("y",), sent, wanted))["y"]
     session = onnxruntime.InferenceSession(str(model_folder / "mlp.onnx"))
     assert found.shape == (3, CLASSES) and found.dtype == np.float32
     assert found.tobytes() == session.run(None, {"x": ROWS})[0].tobytes()
 
 
-@pytest.mark.parametrize(("kind", "sent", "wanted"), [*WAYS, (by_grpc, None, None)])
-def test_texts_go_every_way(fruit_server, clients, kind, sent, wanted) -> None:
+@pytest.mark.parametrize(("door", "sent", "wanted"), WAYS)
+def test_texts_go_every_way(fruit_server, ask_triton: Ask, door, sent, wanted) -> None:
     """Texts come as texts and go as texts, in every form that the protocol has for them."""
-    ways = {} if sent is None else {"sent": sent, "wanted": wanted}
     columns = {"colour": np.array(["red", "yellow"], dtype=object), "grams": np.array([12.0, 118.0])}
-    found = ask(clients(kind, fruit_server), kind, "fruit", columns, ["PredictedValue"], **ways)["PredictedValue"]
+    question = Question("fruit", columns, ("PredictedValue",), sent, wanted)
+    found = ask_triton(door, fruit_server, question)["PredictedValue"]
     assert [text.decode() if isinstance(text, bytes) else text for text in found] == ["cherry", "banana"]
 
 
-@pytest.mark.parametrize("kind", [by_http, by_grpc])
-def test_health_and_metadata_are_what_the_client_expects(mlp_server, clients, kind) -> None:
+@pytest.mark.parametrize("door", ["http", "grpc"])
+def test_health_and_metadata_are_what_the_client_expects(mlp_server, grpc_process, door) -> None:
     """The client finds out by itself what is served."""
-    client = clients(kind, mlp_server)
-    assert client.is_server_live() and client.is_server_ready() and client.is_model_ready("mlp", "1")
-    asked = {"as_json": True} if kind is by_grpc else {}
-    assert client.get_server_metadata(**asked)["name"] == "airgate-serve"
-    metadata = client.get_model_metadata("mlp", **asked)
-    assert [int(size) for size in metadata["inputs"][0]["shape"]] == [-1, WIDTH]
-    assert metadata["outputs"][0]["datatype"] == "FP32"
+    address = f"127.0.0.1:{mlp_server.ports[door]}"
+    found = (
+        triton.describe_http(address, "mlp") if door == "http" else grpc_process.call("describe_grpc", address, "mlp")
+    )
+    assert found["live"] and found["ready"] and found["model_ready"] and found["server"]["name"] == "airgate-serve"
+    assert [int(size) for size in found["model"]["inputs"][0]["shape"]] == [-1, WIDTH]
+    assert found["model"]["outputs"][0]["datatype"] == "FP32"
 
 
-@pytest.mark.parametrize("kind", [by_http, by_grpc])
-def test_a_refusal_reaches_the_client_as_its_own_error(mlp_server, clients, kind) -> None:
+@pytest.mark.parametrize("door", ["http", "grpc"])
+def test_a_refusal_reaches_the_client_as_its_own_error(mlp_server, ask_triton: Ask, door) -> None:
     """The client raises its own exception, with our sentence in it."""
-    narrow = np.zeros((1, 3), dtype=np.float32)
-    error = by_http.InferenceServerException if kind is by_http else by_grpc.InferenceServerException
-    with pytest.raises(error, match=r"the model takes \[-1, 64\]"):
-        ask(clients(kind, mlp_server), kind, "mlp", {"x": narrow}, ["y"])
-    with pytest.raises(error, match="There is"):
-        ask(clients(kind, mlp_server), kind, "nobody", {"x": ROWS}, ["y"])
+    with pytest.raises(Refused, match=r"the model takes \[-1, 64\]"):
+        ask_triton(door, mlp_server, Question("mlp", {"x": np.zeros((1, 3), dtype=np.float32)}, ("y",)))
+    with pytest.raises(Refused, match="There is no"):
+        ask_triton(door, mlp_server, Question("nobody", {"x": ROWS}, ("y",)))

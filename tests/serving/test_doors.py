@@ -7,15 +7,13 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-import tritonclient.grpc as by_grpc
-import tritonclient.http as by_http
 from sklearn.datasets import load_iris
 
 from airgate_serving.formats.interface import LoadOptions
 from airgate_serving.formats.table import guess_format, load
 from airgate_serving.tensors import DATATYPES, Signature, Tensors
 from tests.serving.server import RunningServer, start_server
-from tests.serving.test_conformance import ask
+from tests.serving.triton import Question
 
 pytestmark = pytest.mark.process
 
@@ -32,7 +30,7 @@ def read_columns(signature: Signature) -> Tensors:
     }
 
 
-def ask_every_door(server: RunningServer, columns: Tensors, wanted: list[str]) -> dict[str, list[Any]]:
+def ask_every_door(server: RunningServer, ask_triton: Any, columns: Tensors, wanted: list[str]) -> dict[str, list[Any]]:
     """Return the outputs by the name of the door."""
     records = [dict(zip(columns, row, strict=True)) for row in ROWS.tolist()] if len(columns) > 1 else ROWS.tolist()
     split = {"columns": list("abcd") if len(columns) == 1 else list(columns), "data": ROWS.tolist()}
@@ -45,22 +43,21 @@ def ask_every_door(server: RunningServer, columns: Tensors, wanted: list[str]) -
     found = {door: [[row[name] for row in rows] for name in wanted] for door, rows in answers.items()}
     table = server.post("/predict", {"args": {"X": split}}).json()["result"]
     found["split"] = [[row[table["columns"].index(name)] for row in table["data"]] for name in wanted]
-    for kind, port in ((by_http, "http"), (by_grpc, "grpc")):
-        client = kind.InferenceServerClient(f"127.0.0.1:{server.ports[port]}")
-        found[port] = [array.tolist() for array in ask(client, kind, "iris", columns, wanted).values()]
-        client.close()
+    for door in ("http", "grpc"):
+        answer = ask_triton(door, server, Question("iris", columns, tuple(wanted)))
+        found[door] = [answer[name].tolist() for name in wanted]
     return found
 
 
 @pytest.mark.parametrize("name", ["iris.pkl", "iris.skops", "iris.json", "iris.txt", "iris.onnx"])
-def test_a_row_gives_the_same_floats_by_every_door(model_folder: Path, name: str) -> None:
+def test_a_row_gives_the_same_floats_by_every_door(model_folder: Path, ask_triton: Any, name: str) -> None:
     """A number depends on the model and the row alone."""
     path = model_folder / name
     runner = load(path, guess_format(path), LoadOptions())
     columns = read_columns(runner.info.signature)
     wanted = runner.run(columns)
     with start_server(path, name="iris") as server:
-        for door, outputs in ask_every_door(server, columns, list(wanted)).items():
+        for door, outputs in ask_every_door(server, ask_triton, columns, list(wanted)).items():
             for (output, array), values in zip(wanted.items(), outputs, strict=True):
                 assert np.array(values, dtype=array.dtype).tolist() == array.tolist(), (door, output)
         assert json.loads(server.get("/v2/models/iris").text)["platform"] == runner.info.platform
