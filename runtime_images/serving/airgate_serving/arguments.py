@@ -30,12 +30,29 @@ def build_serve_parser() -> argparse.ArgumentParser:
     parser.add_argument("--grpc-port", type=int, default=PORTS.grpc, help="Open Inference over gRPC")
     parser.add_argument("--admin-port", type=int, default=PORTS.admin, help="probes and metrics")
     _add_limits(parser)
+    _add_records(parser)
     _add_lock(parser)
     return parser
 
 
+def _add_records(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--access-log", action="store_true", help="a JSON line on stdout for every answer, without what was in it")
+    add("--sample-file", type=Path, help="ring file for whole requests; none are kept unless given")
+    add("--sample-every", type=_read_count, default=100, help="one request of so many goes into the ring (100)")
+    add("--sample-keep", type=_read_count, default=1000, help="requests in the ring, 4 KiB each (1000)")
+
+
+def _read_count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
+
+
 def _add_limits(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
+    add("--window", type=float, default=LIMITS.window_seconds, help="seconds to wait for company in a batch (0)")
     add("--queue", type=int, default=LIMITS.queue, help="requests inside at a time, then 429")
     add("--deadline", type=float, default=LIMITS.deadline_seconds, help="seconds in the queue, then 504")
     add("--max-body-mib", type=int, default=64, help="largest body in MiB, then 413")

@@ -17,6 +17,7 @@ from pathlib import Path
 from airgate_kit import logs, names
 from airgate_kit.clock import SystemClock
 from airgate_serving import arguments
+from airgate_serving.access import Ring
 from airgate_serving.config import LOOPBACK, MEBIBYTE, Limits, Ports, ServeConfig, TesterConfig
 from airgate_serving.engine.threads import count_threads
 from airgate_serving.errors import BadConfiguration, ServingError
@@ -60,6 +61,7 @@ def serve(words: Sequence[str]) -> int:
     granted, nvidia = read_grant(os.environ)
     secret = os.environ.get(ENV_GATE_SECRET, "")
     _prepare_libraries(threads)
+    ring = _open_ring(parsed)
     report = _lock_to_model(file, nvidia, parsed.landlock)
 
     from airgate_serving.app.serving import serve as serve_model
@@ -78,8 +80,9 @@ def serve(words: Sequence[str]) -> int:
         granted=granted,
         nvidia=nvidia,
         excused=_is_excused(parsed, host),
+        access_log=parsed.access_log,
     )
-    serve_model(config, report, SystemClock())
+    serve_model(config, report, SystemClock(), ring)
     return 0
 
 
@@ -166,7 +169,14 @@ def _is_excused(parsed: argparse.Namespace, host: str) -> bool:
 
 
 def _read_limits(parsed: argparse.Namespace) -> Limits:
-    return Limits(parsed.queue, parsed.deadline, parsed.max_body_mib * MEBIBYTE, parsed.linger, parsed.drain)
+    return Limits(
+        queue=parsed.queue,
+        deadline_seconds=parsed.deadline,
+        window_seconds=parsed.window,
+        body_bytes=parsed.max_body_mib * MEBIBYTE,
+        linger_seconds=parsed.linger,
+        drain_seconds=parsed.drain,
+    )
 
 
 def read_grant(environment: Mapping[str, str]) -> tuple[str, bool]:
@@ -177,6 +187,13 @@ def read_grant(environment: Mapping[str, str]) -> tuple[str, bool]:
     cards = [f"{names.RESOURCE_QAIC} {qaic}"] if qaic else []
     cards += [f"{names.RESOURCE_GPU} {nvidia}"] if has_nvidia else []
     return ", ".join(cards), has_nvidia
+
+
+def _open_ring(parsed: argparse.Namespace) -> Ring | None:
+    """Open the ring file while files can be opened."""
+    if not parsed.sample_file:
+        return None
+    return Ring(parsed.sample_file, parsed.sample_keep, parsed.sample_every, SystemClock().now)
 
 
 def _find_file(path: Path) -> Path:

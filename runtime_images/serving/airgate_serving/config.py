@@ -31,6 +31,7 @@ class Limits:
 
     queue: int = 512  # requests inside at a time
     deadline_seconds: float = 30.0  # longest wait in the queue
+    window_seconds: float = 0.0  # how long a request may wait for company
     body_bytes: int = 64 * MEBIBYTE
     linger_seconds: float = 1.0  # after SIGTERM: not ready, still answering
     drain_seconds: float = 20.0  # then: longest wait for what is inside
@@ -52,6 +53,7 @@ class ServeConfig:
     granted: str = ""  # for example "qualcomm.com/qaic 0,1"
     nvidia: bool = False
     excused: bool = False  # formats that carry code may be opened where this kernel has no whole lock
+    access_log: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,21 @@ import contextlib
 import importlib.metadata
 import os
 import signal
+import sys
 import uuid
+from dataclasses import replace
 
 import uvloop
 
 from airgate_kit import logs, names
 from airgate_kit.clock import Clock
+from airgate_serving.access import AccessLog, Ring
 from airgate_serving.config import ServeConfig
 from airgate_serving.engine.admission import Admission, State
 from airgate_serving.engine.batcher import Batcher, BatchRules
 from airgate_serving.engine.dataplane import DataPlane, ServedModel
 from airgate_serving.engine.meter import Meter
+from airgate_serving.engine.seen import Seen, Watch
 from airgate_serving.engine.warmup import WarmUp, warm_up
 from airgate_serving.formats.interface import LoadOptions, Runner
 from airgate_serving.formats.table import find_format, load
@@ -35,18 +39,21 @@ GRPC_SECONDS = 2.0  # for calls that are inside when everything else has drained
 log = logs.get("airgate_serving.app")
 
 
-def serve(config: ServeConfig, report: LockReport, clock: Clock) -> None:
+def serve(config: ServeConfig, report: LockReport, clock: Clock, ring: Ring | None = None) -> None:
     """Serve until SIGTERM or SIGINT. Raises ServingError when the model or a port cannot be had.
 
-    `report` says how files are locked already; system calls follow when the ports are bound.
+    `report` says how files are locked already; system calls follow when the ports are bound. Requests are sampled into
+    `ring`, which was opened before the lock.
     """
-    uvloop.run(_Runtime(config, report, clock).run())
+    uvloop.run(_Runtime(config, report, clock, ring).run())
 
 
 class _Runtime:
     """One serving process, from its first socket to its last answer."""
 
-    def __init__(self, config: ServeConfig, report: LockReport, clock: Clock) -> None:
+    def __init__(self, config: ServeConfig, report: LockReport, clock: Clock, ring: Ring | None) -> None:
+        self._ring = ring
+        self._access = AccessLog(_print_bytes, config.digest, clock.now) if config.access_log else None
         self._config = config
         self._report = report
         self._clock = clock
@@ -60,6 +67,7 @@ class _Runtime:
             asyncio.get_running_loop().add_signal_handler(number, self._end)
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self._plane.close)
+            stack.callback(self._close_records)
             door = await self._open_doors(stack)
             self._lock()
             await self._bring_model()
@@ -89,7 +97,9 @@ class _Runtime:
 
     async def _open_grpc(self, stack: contextlib.AsyncExitStack) -> int:
         config = self._config
-        servicer = InferenceServicer(self._plane, _find_server(), config.gate_secret, self._clock.monotonic)
+        servicer = InferenceServicer(
+            self._plane, _find_server(), config.gate_secret, self._clock.monotonic, self._find_watch()
+        )
         server = GrpcServer(servicer, config.limits.body_bytes)
         stack.push_async_callback(server.stop, GRPC_SECONDS)
         return await server.open(config.ports.host, config.ports.grpc)
@@ -102,7 +112,28 @@ class _Runtime:
     def _make_rules(self) -> DoorRules:
         config = self._config
         digest = ((names.HEADER_MODEL_DIGEST, config.digest),) if config.digest else ()
-        return DoorRules(config.gate_secret, config.limits.body_bytes, digest, uuid.uuid4().hex[:12])
+        prefix = uuid.uuid4().hex[:12]
+        rules = DoorRules(config.gate_secret, config.limits.body_bytes, digest, prefix)
+        watch = self._find_watch()
+        return replace(rules, watch=watch, monotonic=self._clock.monotonic) if watch else rules
+
+    def _find_watch(self) -> Watch | None:
+        """Return what is told of every answer, or None where nobody wants to know."""
+        watchers = [watcher.note for watcher in (self._access, self._ring) if watcher]
+        if not watchers:
+            return None
+
+        def watch(seen: Seen) -> None:
+            for note in watchers:
+                note(seen)
+
+        return watch
+
+    def _close_records(self) -> None:
+        if self._access:
+            self._access.flush()
+        if self._ring:
+            self._ring.close()
 
     def _lock(self) -> None:
         """Forbid new sockets and programs, now that the ports are bound and before the model is opened."""
@@ -114,7 +145,7 @@ class _Runtime:
         """Load and warm the model in a thread, while the probes answer already."""
         runner, warm = await asyncio.to_thread(self._load)
         limits = self._config.limits
-        rules = BatchRules(warm.batchable, warm.seconds, deadline=limits.deadline_seconds)
+        rules = BatchRules(warm.batchable, warm.seconds, deadline=limits.deadline_seconds, window=limits.window_seconds)
         loop = asyncio.get_running_loop()
         batcher = Batcher(runner.run, rules, self._plane.meter, self._clock.monotonic, loop)
         self._plane.attach(runner.info, batcher)
@@ -143,6 +174,11 @@ class _Runtime:
         await asyncio.sleep(self._config.limits.linger_seconds)
         if not await self._plane.admission.wait_idle(self._config.limits.drain_seconds):
             log.warning("the drain ran out of time", extra={"fields": {"in_flight": self._plane.admission.in_flight}})
+
+
+def _print_bytes(lines: bytes) -> None:
+    sys.stdout.buffer.write(lines)
+    sys.stdout.buffer.flush()
 
 
 def _find_server() -> tuple[str, str]:

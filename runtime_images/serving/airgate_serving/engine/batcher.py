@@ -39,12 +39,16 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class BatchRules:
-    """How to batch: `seconds` is the expected duration of one run, None for unknown; `most_rows` bounds a batch."""
+    """How to batch: `seconds` is the expected duration of one run, None for unknown; `most_rows` bounds a batch.
+
+    `window` seconds a first request waits for company; 0, the rule, is not at all.
+    """
 
     batchable: bool
     seconds: float | None
     most_rows: int = 256
     deadline: float = 30.0
+    window: float = 0.0
 
 
 class Batcher:
@@ -77,8 +81,15 @@ class Batcher:
             self._loop.call_later(self._rules.deadline, self._expire, waiting)
         if not self._scheduled:
             self._scheduled = True
-            self._loop.call_soon(self._flush)
+            self._schedule_first()
         return answer
+
+    def _schedule_first(self) -> None:
+        """Flush at the loop's next turn, or when the window closes: who comes by then rides along."""
+        if self._rules.window > 0 and self._rules.batchable:
+            self._loop.call_later(self._rules.window, self._flush)
+        else:
+            self._loop.call_soon(self._flush)
 
     def close(self) -> None:
         """End the thread; what is queued has been answered by then."""

@@ -19,6 +19,7 @@ from granian.server.embed import Server
 
 from airgate_kit import logs
 from airgate_kit.names import HEADER_GATE, HEADER_REQUEST_ID
+from airgate_serving.engine.seen import Seen, Watch
 from airgate_serving.errors import BadConfiguration, BodyTooLarge, GateClosed, ServingError
 from airgate_serving.rest.failures import Answer, explain_error
 
@@ -48,6 +49,8 @@ class DoorRules:
     most_bytes: int = 64 * 1024 * 1024
     headers: tuple[tuple[str, str], ...] = ()
     id_prefix: str = "local"  # of request ids that are made here
+    watch: Watch | None = None  # is told of every answer
+    monotonic: Callable[[], float] = float  # asked only where somebody watches
 
 
 @dataclass(slots=True)
@@ -62,6 +65,7 @@ class Door:
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request; granian's own entry point."""
         headers = scope.headers
+        begin, body = self.rules.monotonic(), b""
         request_id = headers.get(HEADER_REQUEST_ID) or self._make_id()
         try:
             self._check_gate(headers)
@@ -73,6 +77,11 @@ class Door:
             log.exception("a request broke the runtime", extra={"fields": {"path": scope.path, "id": request_id}})
             answer = explain_error(ServingError("The runtime failed.", "Its log says more under the request id."))
         self._send(protocol, answer, request_id)
+        if self.rules.watch:
+            seconds = self.rules.monotonic() - begin
+            self.rules.watch(
+                Seen("http", f"{scope.method} {scope.path}", answer.status, request_id, seconds, lambda: body)
+            )
 
     def _make_id(self) -> str:
         self.counter += 1
