@@ -145,7 +145,7 @@ def test_metrics_count_what_was_asked(mlp_server: RunningServer) -> None:
     mlp_server.post("/v2/models/mlp/infer", make_request([ROW]))
     page = mlp_server.get("/metrics", "admin").text
     assert 'airgate_requests_total{door="v2",function="infer",model="mlp",status="200",version="1"}' in page
-    assert 'airgate_stage_seconds_count{model="mlp",stage="compute",version="1"}' in page
+    assert 'airgate_stage_seconds_count{function="predict",model="mlp",stage="compute",version="1"}' in page
     assert 'airgate_device{device="CPU",granted=""} 1.0' in page
 
 

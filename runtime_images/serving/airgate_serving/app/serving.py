@@ -7,7 +7,9 @@ import os
 import signal
 import sys
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import uvloop
 
@@ -21,7 +23,7 @@ from airgate_serving.engine.dataplane import DataPlane, ServedModel
 from airgate_serving.engine.meter import Meter
 from airgate_serving.engine.seen import Seen, Watch
 from airgate_serving.engine.warmup import WarmUp, warm_up
-from airgate_serving.formats.interface import LoadOptions, Runner
+from airgate_serving.formats.interface import LoadOptions, Runner, Script
 from airgate_serving.formats.table import find_format, load
 from airgate_serving.rest.pages import PagesDoor
 from airgate_serving.rest.probes import ProbesDoor
@@ -107,7 +109,7 @@ class _Runtime:
     def _make_router(self) -> Router:
         plane, monotonic = self._plane, self._clock.monotonic
         v2, records = V2Door(plane, _find_server(), monotonic), RecordsDoor(plane, monotonic)
-        return Router(plane, build_routes(plane, v2, records, PagesDoor(plane)))
+        return Router(plane, build_routes(plane, v2, records, PagesDoor(plane)), records)
 
     def _make_rules(self) -> DoorRules:
         config = self._config
@@ -145,9 +147,15 @@ class _Runtime:
         """Load and warm the model in a thread, while the probes answer already."""
         runner, warm = await asyncio.to_thread(self._load)
         limits = self._config.limits
-        rules = BatchRules(warm.batchable, warm.seconds, deadline=limits.deadline_seconds, window=limits.window_seconds)
+        rules = BatchRules(
+            warm.batchable,
+            warm.seconds,
+            deadline=limits.deadline_seconds,
+            window=limits.window_seconds,
+            in_thread=runner.info.is_script,
+        )
         loop = asyncio.get_running_loop()
-        batcher = Batcher(runner.run, rules, self._plane.meter, self._clock.monotonic, loop)
+        batcher = Batcher(_choose_run(runner), rules, self._plane.meter, self._clock.monotonic, loop)
         self._plane.attach(runner.info, batcher)
         self._say_device(runner, warm)
 
@@ -174,6 +182,11 @@ class _Runtime:
         await asyncio.sleep(self._config.limits.linger_seconds)
         if not await self._plane.admission.wait_idle(self._config.limits.drain_seconds):
             log.warning("the drain ran out of time", extra={"fields": {"in_flight": self._plane.admission.in_flight}})
+
+
+def _choose_run(runner: Runner) -> Callable[[Any], Any]:
+    """Return how the queue runs what is in it: tensors, or a script's call."""
+    return (lambda call: runner.call(call.function, call.args)) if isinstance(runner, Script) else runner.run
 
 
 def _print_bytes(lines: bytes) -> None:

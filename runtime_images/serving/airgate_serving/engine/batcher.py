@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from airgate_serving.engine.meter import Meter
+from airgate_serving.engine.meter import PREDICT, Meter
 from airgate_serving.errors import DeadlinePassed
 from airgate_serving.tensors import Tensors
 
@@ -29,10 +29,11 @@ class Waiting:
     It runs `alone` after a batch with it in it has failed, so that only the request at fault is refused.
     """
 
-    inputs: Tensors
+    inputs: Any
     rows: int
     since: float
-    answer: asyncio.Future[Tensors]
+    answer: asyncio.Future[Any]
+    function: str = PREDICT
     alone: bool = False
     taken: bool = False
 
@@ -41,7 +42,8 @@ class Waiting:
 class BatchRules:
     """How to batch: `seconds` is the expected duration of one run, None for unknown; `most_rows` bounds a batch.
 
-    `window` seconds a first request waits for company; 0, the rule, is not at all.
+    `window` seconds a first request waits for company; 0, the rule, is not at all. `in_thread` keeps every run out of
+    the loop, however short.
     """
 
     batchable: bool
@@ -49,6 +51,7 @@ class BatchRules:
     most_rows: int = 256
     deadline: float = 30.0
     window: float = 0.0
+    in_thread: bool = False
 
 
 class Batcher:
@@ -56,7 +59,7 @@ class Batcher:
 
     def __init__(
         self,
-        run: Callable[[Tensors], Tensors],
+        run: Callable[[Any], Any],
         rules: BatchRules,
         meter: Meter,
         monotonic: Callable[[], float],
@@ -69,13 +72,12 @@ class Batcher:
         self._in_thread = False
         self._expected = LOOP_SECONDS if rules.seconds is None else rules.seconds
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="model")
-        self._observe_queue = meter.stages["queue"].observe
 
-    def submit(self, inputs: Tensors) -> asyncio.Future[Tensors]:
-        """Queue a request and return the future of its outputs."""
+    def submit(self, inputs: Any, function: str = PREDICT) -> asyncio.Future[Any]:
+        """Queue a request of a function and return the future of its outputs."""
         answer = self._loop.create_future()
         rows = next(iter(inputs.values())).shape[0] if self._rules.batchable else 1
-        waiting = Waiting(inputs, rows, self._monotonic(), answer)
+        waiting = Waiting(inputs, rows, self._monotonic(), answer, function)
         self._queue.append(waiting)
         if self._in_thread:
             self._loop.call_later(self._rules.deadline, self._expire, waiting)
@@ -101,7 +103,7 @@ class Batcher:
         batch = self._take_batch(now)
         if not batch:
             self._schedule_next()
-        elif self._expected < LOOP_SECONDS:
+        elif self._expected < LOOP_SECONDS and not self._rules.in_thread:
             self._finish(batch, now, _try(self._run, _join(batch)))
         else:
             self._in_thread = True
@@ -127,7 +129,7 @@ class Batcher:
         if waiting.answer.done():
             return False
         waited = now - waiting.since
-        self._observe_queue(waited)
+        self._meter.stages[waiting.function]["queue"].observe(waited)
         if waited > self._rules.deadline:
             self._expire(waiting)
             return False
@@ -152,7 +154,7 @@ class Batcher:
         self._in_thread = False
         seconds = self._monotonic() - begin
         self._expected += SMOOTHING * (seconds - self._expected)
-        self._meter.count_batch(sum(waiting.rows for waiting in batch), seconds)
+        self._meter.count_batch(sum(waiting.rows for waiting in batch), seconds, batch[0].function)
         if isinstance(result, Exception) and len(batch) > 1:
             self._queue = [_set_apart(waiting) for waiting in batch] + self._queue
         else:
@@ -177,7 +179,7 @@ def _set_apart(waiting: Waiting) -> Waiting:
     return waiting
 
 
-def _join(batch: Sequence[Waiting]) -> Tensors:
+def _join(batch: Sequence[Waiting]) -> Any:
     """Return the inputs of all requests, one below the other."""
     if len(batch) == 1:
         return batch[0].inputs

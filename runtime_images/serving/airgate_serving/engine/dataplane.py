@@ -1,11 +1,12 @@
 """One object behind every door: what is served, whether it is ready, and the way in."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from airgate_serving.engine.admission import Admission, State
 from airgate_serving.engine.batcher import Batcher
 from airgate_serving.engine.meter import Meter
-from airgate_serving.errors import NotReady
+from airgate_serving.errors import BadRequest, NotReady
 from airgate_serving.formats.interface import ModelInfo
 from airgate_serving.tensors import Tensors
 
@@ -33,6 +34,8 @@ class DataPlane:
 
     def attach(self, info: ModelInfo, batcher: Batcher) -> None:
         """Bring the loaded model and become ready, unless a drain has begun."""
+        for function in info.functions:
+            self.meter.find_stages(function)
         self._info, self._batcher = info, batcher
         if self.admission.state is State.STARTING:
             self.admission.state = State.READY
@@ -50,11 +53,24 @@ class DataPlane:
 
     async def infer(self, inputs: Tensors) -> Tensors:
         """Return the outputs. Raises NotReady, Busy, DeadlinePassed, ModelRefused or ModelFailed."""
+        if self.info.is_script:
+            raise BadRequest(f"{self.model.name} is a script, which takes no tensors.", "Ask POST /predict.")
         admission = self.admission
         admission.enter()
         try:
             assert self._batcher is not None
-            return await self._batcher.submit(inputs)
+            outputs: Tensors = await self._batcher.submit(inputs)
+            return outputs
+        finally:
+            admission.leave()
+
+    async def call(self, function: str, call: Any) -> Any:
+        """Return what a script's function answers. Raises what `infer` raises."""
+        admission = self.admission
+        admission.enter()
+        try:
+            assert self._batcher is not None
+            return await self._batcher.submit(call, function)
         finally:
             admission.leave()
 

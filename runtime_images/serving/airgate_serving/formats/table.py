@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from airgate_serving.errors import BadModelFile
+from airgate_serving.formats.archive import list_members, looks_like_archive
 from airgate_serving.formats.interface import LoadOptions, Runner
+from airgate_serving.formats.script import looks_like_script
 from airgate_serving.formats.skops_file import MARK_ZIP, is_skops
 
 HEAD = 4096  # bytes that tell the formats apart; compressed ones need some to begin
@@ -37,6 +39,7 @@ FORMATS = {
     "sklearn": Format("sklearn", "airgate_serving.formats.sklearn", carries_code=True),
     "xgboost": Format("xgboost", "airgate_serving.formats.xgboost", carries_code=False),
     "lightgbm": Format("lightgbm", "airgate_serving.formats.lightgbm", carries_code=False),
+    "script": Format("script", "airgate_serving.formats.script", carries_code=True),
 }
 
 
@@ -62,13 +65,27 @@ def guess_format(path: Path) -> str:
         return "sklearn"
     if head.startswith(MARK_ZIP) and is_skops(path):
         return "sklearn"
+    if looks_like_archive(head):
+        return guess_archive(path)
     for name, looks_like in _LOOKS.items():
         if looks_like(head):
             return name
     raise BadModelFile(
         "The file is of no format that this runtime can serve.",
-        "Upload an ONNX model, a scikit-learn model saved by pickle, joblib or skops, or a model of XGBoost (.json, "
-        ".ubj) or LightGBM (.txt).",
+        "Upload an ONNX model, a scikit-learn model saved by pickle, joblib or skops, a model of XGBoost (.json, "
+        ".ubj) or LightGBM (.txt), or a script with a function predict (.py).",
+    )
+
+
+def guess_archive(path: Path) -> str:
+    """Return the format of what an archive holds: a script, else an ONNX model. Raises BadModelFile for neither."""
+    names = list_members(path)
+    for ending, name in ((".py", "script"), (".onnx", "onnx")):
+        if any(member.endswith(ending) for member in names):
+            return name
+    raise BadModelFile(
+        f"The archive holds neither a script (.py) nor a model (.onnx): {', '.join(names[:5])}.",
+        "Pack one of them, with the files that it needs.",
     )
 
 
@@ -105,6 +122,7 @@ _LOOKS: dict[str, Callable[[bytes], bool]] = {
     "onnx": looks_like_onnx,
     "xgboost": looks_like_xgboost,
     "lightgbm": looks_like_lightgbm,
+    "script": looks_like_script,
 }
 _ONNX_FIELDS = {2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26}
 

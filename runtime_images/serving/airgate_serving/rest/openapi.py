@@ -25,6 +25,8 @@ Json = dict[str, Any]
 
 def build_openapi(model: ServedModel, info: ModelInfo) -> Json:
     """Return the document for one model."""
+    if info.is_script:
+        return _build_script(model, info)
     prefix = f"/v2/models/{model.name}"
     return {
         "openapi": OPENAPI,
@@ -36,6 +38,29 @@ def build_openapi(model: ServedModel, info: ModelInfo) -> Json:
             f"{prefix}/infer": {"post": _describe_infer(info)},
         },
         "components": {"schemas": _build_schemas(info)},
+    }
+
+
+def _build_script(model: ServedModel, info: ModelInfo) -> Json:
+    """Return the document of a script: its functions, which take and answer what they like."""
+    refusal = {"Refusal": _describe_object({name: {"type": "string"} for name in ("error", "code", "hint")})}
+    return {
+        "openapi": OPENAPI,
+        "info": {"title": model.name, "version": model.version, "description": _describe(info)},
+        "paths": {f"/{name}": {"post": _describe_function(name, info)} for name in info.functions},
+        "components": {"schemas": refusal},
+    }
+
+
+def _describe_function(name: str, info: ModelInfo) -> Json:
+    body: Json = {"schema": {}}
+    if name == info.functions[0]:
+        body["example"] = info.sample
+    return {
+        "operationId": name,
+        "summary": f"Call {name}(args).",
+        "requestBody": {"required": True, "content": {CONTENT_JSON: body, "multipart/form-data": {"schema": {}}}},
+        "responses": _describe_answers({"schema": {"type": "object", "required": ["result"]}}),
     }
 
 

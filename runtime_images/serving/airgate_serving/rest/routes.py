@@ -35,17 +35,24 @@ def build_routes(
 class Router:
     """Takes a request to its handler."""
 
-    def __init__(self, plane: DataPlane, routes: dict[tuple[str, str], Handler]) -> None:
-        """Route by `routes`; `plane` is asked what else could have been meant."""
+    def __init__(self, plane: DataPlane, routes: dict[tuple[str, str], Handler], records: RecordsDoor) -> None:
+        """Route by `routes`, and a script's further functions to `records`; `plane` is asked what could be meant."""
+        self._records = records
         self._plane = plane
         self._routes = routes
 
     async def __call__(self, request: Request) -> Answer:
         """Answer the request. Raises the error that explains a path or verb that does not exist."""
         handler = self._routes.get((request.verb, request.path))
+        function = request.path[1:]
+        if handler is None and request.verb == "POST" and self._is_function(function):
+            return await self._records.answer(function, request)
         if handler is None:
             raise self._explain_missing(request.verb, unquote(request.path))
         return await handler(request)
+
+    def _is_function(self, name: str) -> bool:
+        return self._plane.is_ready() and self._plane.info.is_script and name in self._plane.info.functions
 
     def _explain_missing(self, verb: str, path: str) -> ServingError:
         verbs = sorted({known for known, place in self._routes if place == path})

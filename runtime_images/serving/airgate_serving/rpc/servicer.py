@@ -11,6 +11,7 @@ from airgate_kit.names import HEADER_GATE, HEADER_MODEL_DIGEST, HEADER_REQUEST_I
 from airgate_protocols import open_inference_pb2 as pb
 from airgate_protocols import open_inference_pb2_grpc as service
 from airgate_serving.engine.dataplane import DataPlane
+from airgate_serving.engine.meter import PREDICT
 from airgate_serving.engine.seen import Seen, Watch
 from airgate_serving.errors import GateClosed, ServingError, UnknownModel
 from airgate_serving.rpc.convert import describe_model, read_request, write_response
@@ -38,7 +39,7 @@ class InferenceServicer(service.GRPCInferenceServiceServicer):
         self._server = server
         self._secret = gate_secret.encode()
         self._monotonic = monotonic
-        self._observe_codec = plane.meter.stages["codec"].observe
+        self._observe_codec = plane.meter.find_stages(PREDICT)["codec"].observe
 
     async def ServerLive(self, _: pb.ServerLiveRequest, context: Context) -> pb.ServerLiveResponse:
         """Say that the process answers."""
