@@ -17,7 +17,7 @@ def build_serve_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="airgate-serve",
         description="Serve one model over HTTP and gRPC.",
-        epilog="Other commands: airgate-serve inspect | fetch | tester, each with --help.",
+        epilog="Other commands: airgate-serve inspect | convert | bench | fetch | tester, each with --help.",
     )
     parser.add_argument("file", type=Path, help="the model file")
     parser.add_argument("--name", help="name in URLs; the file's own without its ending unless given")
@@ -77,6 +77,32 @@ def build_inspect_parser() -> argparse.ArgumentParser:
     parser.add_argument("--format", default="", help=FORMAT_HELP)
     _add_call(parser)
     _add_lock(parser)
+    return parser
+
+
+def build_convert_parser() -> argparse.ArgumentParser:
+    """Return the parser of `airgate-serve convert FILE`."""
+    parser = argparse.ArgumentParser(
+        prog="airgate-serve convert", description="Make ONNX of a model, and prove that it answers the same."
+    )
+    parser.add_argument("file", type=Path, help="a model of scikit-learn, XGBoost or LightGBM")
+    parser.add_argument("--to", type=Path, required=True, help="where to put the ONNX file")
+    parser.add_argument("--rows", type=Path, help="CSV file of rows to compare on; rows of chance unless given")
+    parser.add_argument("--format", default="", help=FORMAT_HELP)
+    _add_call(parser)
+    _add_lock(parser)
+    return parser
+
+
+def build_bench_parser() -> argparse.ArgumentParser:
+    """Return the parser of `airgate-serve bench FILE`."""
+    parser = argparse.ArgumentParser(prog="airgate-serve bench", description="Measure one model on this machine.")
+    parser.add_argument("file", type=Path, help="the model file")
+    parser.add_argument("--body", type=Path, help="JSON to send to /predict; the model's sample unless given")
+    parser.add_argument("--connections", type=_read_count, nargs="+", default=[1, 32], help="how many at a time (1 32)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="seconds for each (3)")
+    parser.add_argument("--threads", type=_read_count, default=1, help="threads of one run (1)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
     return parser
 
 

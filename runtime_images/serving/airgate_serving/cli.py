@@ -8,11 +8,14 @@ import argparse
 import json
 import os
 import re
+import shutil
 import socket
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from airgate_kit import logs, names
 from airgate_kit.clock import SystemClock
@@ -23,7 +26,10 @@ from airgate_serving.engine.threads import count_threads
 from airgate_serving.errors import BadConfiguration, ServingError
 from airgate_serving.fetch import compute_digest, fetch, read_digest
 from airgate_serving.sandbox.lock import LockPlan, LockReport, list_card_paths, lock_files
-from airgate_serving.trials.job import INSPECT, Bounds, Job, Surroundings
+from airgate_serving.trials.job import CONVERT, CONVERTED, INSPECT, Bounds, Job, Surroundings
+
+if TYPE_CHECKING:
+    from airgate_serving.trials.keeper import CallReport
 
 EXIT_REFUSED = 3
 ENV_GATE_SECRET = "AIRGATE_GATE_SECRET"  # noqa: S105 - the variable's name
@@ -98,11 +104,42 @@ def inspect(words: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="airgate-inspect-") as scratch:
         around = _read_surroundings(parsed, "127.0.0.1")
         report = run_once(Job(INSPECT, str(file), scratch, _read_bounds(parsed, 1), around, parsed.format))
-    if report.error:
-        raise report.error
-    if "error" in report.answer:
-        raise ServingError(str(report.answer["error"]), str(report.answer.get("hint", "")))
-    print(json.dumps(report.answer, indent=2) if parsed.json else explain_inspection(report.answer))
+    answer = _read_report(report)
+    print(json.dumps(answer, indent=2) if parsed.json else explain_inspection(answer))
+    return 0
+
+
+def convert(words: Sequence[str]) -> int:
+    """`airgate-serve convert FILE --to OUT`: make ONNX of a model in the sandbox, compared row by row."""
+    parsed = arguments.build_convert_parser().parse_args(words)
+    file, rows = _find_file(parsed.file), _find_file(parsed.rows).read_text() if parsed.rows else ""
+    _prepare_libraries(1)
+
+    from airgate_serving.trials.once import run_once
+
+    with tempfile.TemporaryDirectory(prefix="airgate-convert-") as scratch:
+        bounds = replace(_read_bounds(parsed, 1), print_bytes=parsed.memory_mib * MEBIBYTE)
+        around = _read_surroundings(parsed, "127.0.0.1")
+        report = run_once(Job(CONVERT, str(file), scratch, bounds, around, parsed.format, arguments=rows))
+        answer = _read_report(report)
+        shutil.copyfile(Path(scratch) / CONVERTED, parsed.to)
+    print(f"{parsed.to}: {answer['bytes']} bytes; the same in {answer['rows']} rows, ", end="")
+    print(f"numbers differ by {answer['largest']:.1e} at most")
+    return 0
+
+
+def bench(words: Sequence[str]) -> int:
+    """`airgate-serve bench FILE`: serve a model in another process and measure it from this one."""
+    from airgate_serving import bench as figures
+
+    parsed = arguments.build_bench_parser().parse_args(words)
+    file, clock = _find_file(parsed.file), SystemClock()
+    with figures.run_server(file, clock, "--threads", str(parsed.threads)) as (host, port, pid):
+        body = parsed.body.read_bytes() if parsed.body else figures.read_sample(host, port)
+        loads = figures.measure(host, port, body, parsed.connections, parsed.seconds, clock)
+        resident = figures.find_resident_mb(pid)
+    shown = {"loads": [asdict(load) for load in loads], "resident_mb": resident}
+    print(json.dumps(shown, indent=2) if parsed.json else figures.render(loads, resident))
     return 0
 
 
@@ -129,7 +166,16 @@ def tester(words: Sequence[str]) -> int:
     return 0
 
 
-_COMMANDS = {"inspect": inspect, "fetch": fetch_model, "tester": tester}
+_COMMANDS = {"inspect": inspect, "convert": convert, "bench": bench, "fetch": fetch_model, "tester": tester}
+
+
+def _read_report(report: "CallReport") -> dict[str, Any]:
+    """Return what a call answered. Raises ServingError for one that was refused or stopped."""
+    if report.error:
+        raise report.error
+    if "error" in report.answer:
+        raise ServingError(str(report.answer["error"]), str(report.answer.get("hint", "")))
+    return report.answer
 
 
 def _read_tester_config(parsed: argparse.Namespace) -> TesterConfig:

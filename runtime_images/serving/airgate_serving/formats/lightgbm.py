@@ -117,7 +117,7 @@ class LightgbmRunner:
         """Ask `booster` as `trees` says, on so many threads."""
         from lightgbm.basic import LightGBMError
 
-        self._booster, self._trees, self._threads = booster, trees, threads
+        self.booster, self._trees, self._threads = booster, trees, threads
         self._refusals = (LightGBMError, ValueError, TypeError)
         self.info = ModelInfo(trees.describe(), "lightgbm", "LightGBM", "CPU", libraries)
 
@@ -131,5 +131,5 @@ class LightgbmRunner:
             raise ModelFailed(f"The model failed: {type(error).__name__}: {str(error)[:300]}") from error
 
     def _score(self, matrix: Array) -> Array:
-        found: Array = self._booster.predict(matrix, num_threads=self._threads, validate_features=False)
+        found: Array = self.booster.predict(matrix, num_threads=self._threads, validate_features=False)
         return found

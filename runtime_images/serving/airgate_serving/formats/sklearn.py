@@ -54,7 +54,7 @@ class SklearnRunner:
 
     def __init__(self, model: Any, threads: int, libraries: tuple[Library, ...]) -> None:
         """Read the signature and settle how rows are handed over."""
-        self._model = model
+        self.model = model
         self._threads = threads
         self._columns = schema.find_column_names(model)
         self._as_frame = schema.needs_frame(model)
@@ -101,7 +101,7 @@ class SklearnRunner:
         return pandas.DataFrame(columns)
 
     def _ask(self, output: str, inputs: Tensors) -> Array:
-        return _settle(getattr(self._model, _METHODS[output])(self._arrange(inputs)))
+        return _settle(getattr(self.model, _METHODS[output])(self._arrange(inputs)))
 
 
 _METHODS = {

@@ -107,7 +107,7 @@ class XgboostRunner:
         """Read what the booster says of itself, and settle how it is asked."""
         from xgboost.core import XGBoostError
 
-        self._booster = booster
+        self.booster = booster
         self._trees = read_trees(booster)
         self._range = find_range(booster.attributes())
         self._is_linear = json.loads(booster.save_config())["learner"]["gradient_booster"]["name"] == "gblinear"
@@ -127,11 +127,11 @@ class XgboostRunner:
 
     def _score(self, matrix: Array) -> Array:
         if not self._is_linear:
-            found: Array = self._booster.inplace_predict(matrix, iteration_range=self._range, validate_features=False)
+            found: Array = self.booster.inplace_predict(matrix, iteration_range=self._range, validate_features=False)
             return found
         import xgboost
 
-        linear: Array = self._booster.predict(xgboost.DMatrix(matrix), validate_features=False)
+        linear: Array = self.booster.predict(xgboost.DMatrix(matrix), validate_features=False)
         return linear
 
 
