@@ -144,6 +144,8 @@ def test_a_model_without_its_weights_says_what_to_upload(tmp_path) -> None:
     assert "tar.gz" in caught.value.hint
 
 
+@pytest.mark.process
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_an_output_that_no_door_can_carry_is_refused_at_once(tmp_path) -> None:
     """A type of eight bits that NumPy does not have is told before anything is deployed."""
     case = next(case for case in collect_testcases(None) if case.name == "test_cast_FLOAT_to_FLOAT8E4M3FN")

@@ -84,9 +84,8 @@ def read_sample(host: str, port: int) -> bytes:
     """Return the body that the model's own page shows as an example."""
     with urllib.request.urlopen(f"http://{host}:{port}/openapi.json", timeout=10) as answer:
         page: dict[str, Any] = json.load(answer)
-    return json.dumps(
-        page["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]["example"]
-    ).encode()
+    content = page["paths"]["/predict"]["post"]["requestBody"]["content"]
+    return json.dumps(content["application/json"]["example"]).encode()
 
 
 def measure(host: str, port: int, body: bytes, counts: Sequence[int], seconds: float, clock: Clock) -> list[Load]:
