@@ -24,16 +24,19 @@ OVERHEAD = 512  # bytes of a slot that are kept for everything but the body
 class AccessLog:
     """Writes a line for every answer. Lives on the loop's thread."""
 
-    def __init__(self, write: Callable[[bytes], object], digest: str, now: Callable[[], datetime]) -> None:
-        """Write by `write`; every line names the model file by its digest."""
-        self._write, self._digest, self._now = write, digest, now
+    def __init__(
+        self, write: Callable[[bytes], object], find_digest: Callable[[], str], now: Callable[[], datetime]
+    ) -> None:
+        """Write by `write`; every line names the model file by the digest that it has now."""
+        self._write, self._find_digest, self._now = write, find_digest, now
         self._lines: list[bytes] = []
 
     def note(self, seen: Seen) -> None:
         """Keep the line of one answer until the next writing."""
         if not self._lines:
             asyncio.get_running_loop().call_later(PAUSE, self.flush)
-        self._lines.append(orjson.dumps(_describe(seen, self._digest, self._now()), option=orjson.OPT_APPEND_NEWLINE))
+        described = _describe(seen, self._find_digest(), self._now())
+        self._lines.append(orjson.dumps(described, option=orjson.OPT_APPEND_NEWLINE))
 
     def flush(self) -> None:
         """Write what was kept."""

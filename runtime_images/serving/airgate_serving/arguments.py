@@ -31,6 +31,7 @@ def build_serve_parser() -> argparse.ArgumentParser:
     parser.add_argument("--admin-port", type=int, default=PORTS.admin, help="probes and metrics")
     _add_limits(parser)
     _add_records(parser)
+    parser.add_argument("--repository", action="store_true", help="let callers load the file again, and unload it")
     _add_lock(parser)
     return parser
 

@@ -68,7 +68,7 @@ def serve(words: Sequence[str]) -> int:
     secret = os.environ.get(ENV_GATE_SECRET, "")
     _prepare_libraries(threads)
     ring = _open_ring(parsed)
-    report = _lock_to_model(file, nvidia, parsed.landlock)
+    report = _lock_to_model(_find_folder(file) if parsed.repository else file, nvidia, parsed.landlock)
 
     from airgate_serving.app.serving import serve as serve_model
     from airgate_serving.formats.table import find_format, guess_format
@@ -87,6 +87,7 @@ def serve(words: Sequence[str]) -> int:
         nvidia=nvidia,
         excused=_is_excused(parsed, host),
         access_log=parsed.access_log,
+        repository=parsed.repository,
     )
     serve_model(config, report, SystemClock(), ring)
     return 0
@@ -246,6 +247,13 @@ def _find_file(path: Path) -> Path:
     if not path.is_file():
         raise BadConfiguration(f"There is no file {path}.", "Give the path of a model file.")
     return path.resolve()
+
+
+def _find_folder(file: Path) -> Path:
+    """Return the folder in which a file may be replaced. Raises BadConfiguration for the root of all files."""
+    if file.parent == file.parent.parent:
+        raise BadConfiguration(f"{file} lies in the root folder, which no model may read.", "Put it into a folder.")
+    return file.parent
 
 
 def find_address(host: str) -> str:

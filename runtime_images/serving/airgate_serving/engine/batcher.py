@@ -19,6 +19,7 @@ from airgate_serving.tensors import Tensors
 
 LOOP_SECONDS = 0.001  # a run expected to be shorter than this stays in the loop
 HINT_DEADLINE = "Try again in a second, or add replicas."
+FINISH_PAUSE = 0.005  # seconds between two looks at whether a queue is done
 SMOOTHING = 0.1  # weight of the newest run in the expected duration
 
 
@@ -92,6 +93,12 @@ class Batcher:
             self._loop.call_later(self._rules.window, self._flush)
         else:
             self._loop.call_soon(self._flush)
+
+    async def finish(self) -> None:
+        """Let what is queued and running be answered, then close. Nothing may be submitted any more."""
+        while self._scheduled or self._queue or self._in_thread:
+            await asyncio.sleep(FINISH_PAUSE)
+        self.close()
 
     def close(self) -> None:
         """End the thread; what is queued has been answered by then."""
