@@ -124,8 +124,8 @@ class _Runtime:
 
     def _name_file(self) -> tuple[tuple[str, str], ...]:
         """Return the header that names the file which answers now."""
-        digest = self._find_digest()
-        return ((names.HEADER_MODEL_DIGEST, digest),) if digest else ()
+        digest = self._plane.model.digest
+        return ((names.HEADER_MODEL_DIGEST, digest),)
 
     def _find_watch(self) -> Watch | None:
         """Return what is told of every answer, or None where nobody wants to know."""

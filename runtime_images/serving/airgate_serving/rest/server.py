@@ -65,7 +65,7 @@ class Door:
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request; granian's own entry point."""
         headers = scope.headers
-        begin, body, named = self.rules.monotonic(), b"", self.rules.name_file()
+        begin, body, named = self.rules.monotonic(), b"", None
         request_id = headers.get(HEADER_REQUEST_ID) or self._make_id()
         try:
             self._check_gate(headers)
@@ -77,7 +77,8 @@ class Door:
         except Exception:
             log.exception("a request broke the runtime", extra={"fields": {"path": scope.path, "id": request_id}})
             answer = explain_error(ServingError("The runtime failed.", "Its log says more under the request id."))
-        self._send(protocol, answer, (*named, (HEADER_REQUEST_ID, request_id[:LONGEST_ID])))
+        named = self.rules.name_file() if named is None else named
+        self._send(protocol, answer, named, request_id)
         if self.rules.watch:
             seconds = self.rules.monotonic() - begin
             self.rules.watch(
@@ -116,8 +117,13 @@ class Door:
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def _send(self, protocol: Any, answer: Answer, named: tuple[tuple[str, str], ...]) -> None:
-        headers = [("content-type", answer.content_type), *named, *answer.headers]
+    def _send(self, protocol: Any, answer: Answer, named: tuple[tuple[str, str], ...], request_id: str) -> None:
+        headers = [
+            ("content-type", answer.content_type),
+            (HEADER_REQUEST_ID, request_id[:LONGEST_ID]),
+            *named,
+            *answer.headers,
+        ]
         if self.closing:
             headers.append(("connection", "close"))
         try:
