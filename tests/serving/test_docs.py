@@ -16,6 +16,8 @@ PARSERS = [
     arguments.build_inspect_parser,
     arguments.build_convert_parser,
     arguments.build_bench_parser,
+    arguments.build_batch_parser,
+    arguments.build_evaluate_parser,
     arguments.build_fetch_parser,
     arguments.build_tester_parser,
 ]

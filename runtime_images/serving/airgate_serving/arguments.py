@@ -4,7 +4,9 @@ import argparse
 from pathlib import Path
 
 from airgate_kit import names
-from airgate_serving.config import Limits, Ports
+from airgate_serving.config import MEBIBYTE, Limits, Ports
+from airgate_serving.errors import BadConfiguration
+from airgate_serving.trials.job import Bounds
 
 PORTS, LIMITS = Ports(), Limits()  # the defaults
 TRIAL_SECONDS, TRIAL_MEMORY_MIB, CACHE_MIB = 60.0, 2048, 4096
@@ -17,7 +19,7 @@ def build_serve_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="airgate-serve",
         description="Serve one model over HTTP and gRPC.",
-        epilog="Other commands: airgate-serve inspect | convert | bench | fetch | tester, each with --help.",
+        epilog=f"Other commands: airgate-serve {' | '.join(OFFLINE)} | fetch | tester, each with --help.",
     )
     parser.add_argument("file", type=Path, help="the model file")
     parser.add_argument("--name", help="name in URLs; the file's own without its ending unless given")
@@ -104,7 +106,52 @@ def build_bench_parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=3.0, help="seconds for each (3)")
     parser.add_argument("--threads", type=_read_count, default=1, help="threads of one run (1)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
+    _add_lock(parser)
     return parser
+
+
+def build_batch_parser() -> argparse.ArgumentParser:
+    """Return the parser of `airgate-serve batch FILE`."""
+    parser = argparse.ArgumentParser(prog="airgate-serve batch", description="Answer a whole file of rows.")
+    _add_rows(parser)
+    parser.add_argument("--to", type=Path, required=True, help="file to fill, .csv or .jsonl")
+    parser.add_argument("--keep", nargs="+", default=[], help="columns to copy into the answers")
+    return parser
+
+
+def build_evaluate_parser() -> argparse.ArgumentParser:
+    """Return the parser of `airgate-serve evaluate FILE`."""
+    parser = argparse.ArgumentParser(prog="airgate-serve evaluate", description="Say how good a model is.")
+    _add_rows(parser)
+    parser.add_argument("--target", default="", help="the column with the right answers")
+    parser.add_argument("--task", default="", help="classification, regression or clustering; the model's unless given")
+    parser.add_argument(
+        "--threshold",
+        type=_read_threshold,
+        nargs="+",
+        default=[],
+        metavar="METRIC=FAIR,GOOD",
+        help="from which value on a metric is fair, and from which good",
+    )
+    return parser
+
+
+def _add_rows(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, help="the model file")
+    parser.add_argument("--rows", type=Path, required=True, help="file of rows, .csv or .jsonl")
+    parser.add_argument("--chunk", type=_read_count, default=1000, help="rows at a time (1000)")
+    parser.add_argument("--threads", type=int, help="threads of one run; from the container's CPU limit unless given")
+    parser.add_argument("--format", default="", help=FORMAT_HELP)
+    _add_lock(parser)
+
+
+def _read_threshold(text: str) -> tuple[str, tuple[float, float]]:
+    name, _, bounds = text.partition("=")
+    fair, _, good = bounds.partition(",")
+    try:
+        return name, (float(fair), float(good))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is not METRIC=FAIR,GOOD, as in accuracy=0.7,0.9") from error
 
 
 def _add_call(parser: argparse.ArgumentParser) -> None:
@@ -137,3 +184,25 @@ def build_tester_parser() -> argparse.ArgumentParser:
     _add_call(parser)
     _add_lock(parser)
     return parser
+
+
+OFFLINE = {
+    "inspect": build_inspect_parser,
+    "convert": build_convert_parser,
+    "bench": build_bench_parser,
+    "batch": build_batch_parser,
+    "evaluate": build_evaluate_parser,
+}
+"""The commands that open one file and end by themselves."""
+
+
+def find_file(path: Path) -> Path:
+    """Return the whole path of a file that is there. Raises BadConfiguration."""
+    if not path.is_file():
+        raise BadConfiguration(f"There is no file {path}.", "Give the path of a file.")
+    return path.resolve()
+
+
+def read_bounds(parsed: argparse.Namespace, threads: int) -> Bounds:
+    """Return what one call may use."""
+    return Bounds(parsed.deadline, parsed.memory_mib * MEBIBYTE, threads=threads)

@@ -5,31 +5,25 @@ this process is locked and the thread counts are set: libraries read those once,
 """
 
 import argparse
-import json
 import os
 import re
-import shutil
 import socket
 import sys
-import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from airgate_kit import logs, names
 from airgate_kit.clock import SystemClock
 from airgate_serving import arguments
 from airgate_serving.access import Ring
+from airgate_serving.arguments import find_file, read_bounds
 from airgate_serving.config import LOOPBACK, MEBIBYTE, Limits, Ports, ServeConfig, TesterConfig
 from airgate_serving.engine.threads import count_threads
 from airgate_serving.errors import BadConfiguration, ServingError
 from airgate_serving.fetch import compute_digest, fetch, read_digest
 from airgate_serving.sandbox.lock import LockPlan, LockReport, list_card_paths, lock_files
-from airgate_serving.trials.job import CONVERT, CONVERTED, INSPECT, Bounds, Job, Surroundings
-
-if TYPE_CHECKING:
-    from airgate_serving.trials.keeper import CallReport
+from airgate_serving.trials.job import Surroundings
 
 EXIT_REFUSED = 3
 ENV_GATE_SECRET = "AIRGATE_GATE_SECRET"  # noqa: S105 - the variable's name
@@ -62,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def serve(words: Sequence[str]) -> int:
     """`airgate-serve MODEL_FILE`: serve one model until SIGTERM."""
     parsed = arguments.build_serve_parser().parse_args(words)
-    file, host = _find_file(parsed.file), find_address(parsed.host)
+    file, host = find_file(parsed.file), find_address(parsed.host)
     threads = parsed.threads or count_threads()
     granted, nvidia = read_grant(os.environ)
     secret = os.environ.get(ENV_GATE_SECRET, "")
@@ -93,55 +87,16 @@ def serve(words: Sequence[str]) -> int:
     return 0
 
 
-def inspect(words: Sequence[str]) -> int:
-    """`airgate-serve inspect FILE`: say what a model takes and gives, having opened it in the sandbox."""
-    parsed = arguments.build_inspect_parser().parse_args(words)
-    file = _find_file(parsed.file)
-    _prepare_libraries(1)
+def run_offline(name: str, words: Sequence[str]) -> int:
+    """Run a command that opens a file in the sandbox and ends by itself: see `offline.py`."""
+    parsed = arguments.OFFLINE[name]().parse_args(words)
+    threads = getattr(parsed, "threads", None) or (1 if name in ("inspect", "convert") else count_threads())
+    _prepare_libraries(threads)
 
-    from airgate_serving.report import explain_inspection
-    from airgate_serving.trials.once import run_once
+    from airgate_serving import offline
 
-    with tempfile.TemporaryDirectory(prefix="airgate-inspect-") as scratch:
-        around = _read_surroundings(parsed, "127.0.0.1")
-        report = run_once(Job(INSPECT, str(file), scratch, _read_bounds(parsed, 1), around, parsed.format))
-    answer = _read_report(report)
-    print(json.dumps(answer, indent=2) if parsed.json else explain_inspection(answer))
-    return 0
-
-
-def convert(words: Sequence[str]) -> int:
-    """`airgate-serve convert FILE --to OUT`: make ONNX of a model in the sandbox, compared row by row."""
-    parsed = arguments.build_convert_parser().parse_args(words)
-    file, rows = _find_file(parsed.file), _find_file(parsed.rows).read_text() if parsed.rows else ""
-    _prepare_libraries(1)
-
-    from airgate_serving.trials.once import run_once
-
-    with tempfile.TemporaryDirectory(prefix="airgate-convert-") as scratch:
-        bounds = replace(_read_bounds(parsed, 1), print_bytes=parsed.memory_mib * MEBIBYTE)
-        around = _read_surroundings(parsed, "127.0.0.1")
-        report = run_once(Job(CONVERT, str(file), scratch, bounds, around, parsed.format, arguments=rows))
-        answer = _read_report(report)
-        shutil.copyfile(Path(scratch) / CONVERTED, parsed.to)
-    print(f"{parsed.to}: {answer['bytes']} bytes; the same in {answer['rows']} rows, ", end="")
-    print(f"numbers differ by {answer['largest']:.1e} at most")
-    return 0
-
-
-def bench(words: Sequence[str]) -> int:
-    """`airgate-serve bench FILE`: serve a model in another process and measure it from this one."""
-    from airgate_serving import bench as figures
-
-    parsed = arguments.build_bench_parser().parse_args(words)
-    file, clock = _find_file(parsed.file), SystemClock()
-    with figures.run_server(file, clock, "--threads", str(parsed.threads)) as (host, port, pid):
-        body = parsed.body.read_bytes() if parsed.body else figures.read_sample(host, port)
-        loads = figures.measure(host, port, body, parsed.connections, parsed.seconds, clock)
-        resident = figures.find_resident_mb(pid)
-    shown = {"loads": [asdict(load) for load in loads], "resident_mb": resident}
-    print(json.dumps(shown, indent=2) if parsed.json else figures.render(loads, resident))
-    return 0
+    around = Surroundings(*read_grant(os.environ), parsed.landlock == "auto", parsed.open_unlocked)
+    return offline.COMMANDS[name](parsed, around, threads)
 
 
 def fetch_model(words: Sequence[str]) -> int:
@@ -167,16 +122,11 @@ def tester(words: Sequence[str]) -> int:
     return 0
 
 
-_COMMANDS = {"inspect": inspect, "convert": convert, "bench": bench, "fetch": fetch_model, "tester": tester}
-
-
-def _read_report(report: "CallReport") -> dict[str, Any]:
-    """Return what a call answered. Raises ServingError for one that was refused or stopped."""
-    if report.error:
-        raise report.error
-    if "error" in report.answer:
-        raise ServingError(str(report.answer["error"]), str(report.answer.get("hint", "")))
-    return report.answer
+_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "fetch": fetch_model,
+    "tester": tester,
+    **{name: partial(run_offline, name) for name in arguments.OFFLINE},
+}
 
 
 def _read_tester_config(parsed: argparse.Namespace) -> TesterConfig:
@@ -187,7 +137,7 @@ def _read_tester_config(parsed: argparse.Namespace) -> TesterConfig:
         blobs=parsed.blobs.resolve() if parsed.blobs else None,
         blobs_url=parsed.blobs_url,
         scratch=parsed.scratch.resolve(),
-        bounds=_read_bounds(parsed, parsed.threads or count_threads()),
+        bounds=read_bounds(parsed, parsed.threads or count_threads()),
         around=_read_surroundings(parsed, parsed.host),
         gate_secret=os.environ.get(ENV_GATE_SECRET, ""),
         fetch_token=os.environ.get(ENV_FETCH_TOKEN, ""),
@@ -200,10 +150,6 @@ def _make_call_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return all that a test call inherits: no secret, no token, one thread for what is imported before the fork."""
     kept = {name: value for name, value in environment.items() if name in ENVIRONMENT_KEPT}
     return {**kept, **dict.fromkeys(THREAD_VARIABLES, "1"), **LIBRARY_SETTINGS}
-
-
-def _read_bounds(parsed: argparse.Namespace, threads: int) -> Bounds:
-    return Bounds(parsed.deadline, parsed.memory_mib * MEBIBYTE, threads=threads)
 
 
 def _read_surroundings(parsed: argparse.Namespace, host: str) -> Surroundings:
@@ -241,12 +187,6 @@ def _open_ring(parsed: argparse.Namespace) -> Ring | None:
     if not parsed.sample_file:
         return None
     return Ring(parsed.sample_file, parsed.sample_keep, parsed.sample_every, SystemClock().now)
-
-
-def _find_file(path: Path) -> Path:
-    if not path.is_file():
-        raise BadConfiguration(f"There is no file {path}.", "Give the path of a model file.")
-    return path.resolve()
 
 
 def _find_folder(file: Path) -> Path:

@@ -58,6 +58,29 @@ class ServeConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchConfig:
+    """A file of rows for one model: predictions go `to` a file of `kind`, or are compared with the column `target`."""
+
+    file: Path
+    format: str
+    rows: Path
+    around: Surroundings
+    threads: int
+    to: Path | None = None
+    kind: str = ""
+    target: str = ""
+    keep: tuple[str, ...] = ()
+    chunk: int = 1000
+    task: str = ""
+    thresholds: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # fair, good
+
+    @property
+    def columns(self) -> str:
+        """Return what goes where, as part of the name of the work."""
+        return f"{self.target!r} {self.keep!r}"
+
+
+@dataclass(frozen=True, slots=True)
 class TesterConfig:
     """The test runtime. `blobs` is a folder, or `blobs_url` the webapp's; `environment` is all a call inherits."""
 

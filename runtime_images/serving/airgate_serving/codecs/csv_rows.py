@@ -5,6 +5,7 @@ A cell is a text where the model takes a text in that column, else a number; an 
 
 import csv
 import io
+from collections.abc import Sequence
 
 from airgate_serving.codecs.records import Table
 from airgate_serving.errors import BadRequest
@@ -19,10 +20,15 @@ def read_csv(raw: bytes, signature: Signature) -> Table:
     columns = tuple(lines[0]) if lines else ()
     if not columns:
         raise BadRequest("The CSV file is empty.", HINT)
+    texts = choose_texts(columns, signature)
+    return Table(columns, [read_line(number, line, texts) for number, line in enumerate(lines[1:])])
+
+
+def choose_texts(columns: Sequence[str], signature: Signature) -> list[bool]:
+    """Return, for each column, whether the model takes it as a text."""
     texts = frozenset(spec.name for spec in signature.inputs if spec.datatype == "BYTES")
-    takes_texts = len(texts) == len(signature.inputs)
-    kept = [takes_texts or name in texts for name in columns]
-    return Table(columns, [_read_line(number, line, kept) for number, line in enumerate(lines[1:])], split=False)
+    takes_texts = bool(texts) and len(texts) == len(signature.inputs)
+    return [takes_texts or name in texts for name in columns]
 
 
 def _split_lines(raw: bytes) -> list[list[str]]:
@@ -35,7 +41,8 @@ def _split_lines(raw: bytes) -> list[list[str]]:
         raise BadRequest(f"The CSV file cannot be read: {error}.", HINT) from error
 
 
-def _read_line(number: int, line: list[str], kept: list[bool]) -> list[object]:
+def read_line(number: int, line: list[str], kept: list[bool]) -> list[object]:
+    """Return a line's values: texts where they are kept as such, else numbers. Raises BadRequest for a wrong count."""
     if len(line) != len(kept):
         raise BadRequest(f"Row {number} of the CSV file has {len(line)} values for {len(kept)} columns.", HINT)
     return [cell if keep else read_number(cell) for cell, keep in zip(line, kept, strict=True)]

@@ -36,7 +36,7 @@ def decode_records(body: bytes, signature: Signature) -> tuple[Tensors, Table]:
 
 def read_arguments(arguments: Any, signature: Signature) -> tuple[Tensors, Table]:
     """Return the tensors of parsed arguments. Raises BadRequest with one sentence."""
-    table = _read_table(_find_rows(arguments))
+    table = read_table(_find_rows(arguments))
     return arrange(table, signature), table
 
 
@@ -80,7 +80,8 @@ def _find_rows(body: Any) -> Any:
     return arguments["X"]
 
 
-def _read_table(rows: Any) -> Table:
+def read_table(rows: Any) -> Table:
+    """Return rows of any of the forms as a table. Raises BadRequest for any other."""
     if isinstance(rows, dict):
         return _read_split(rows) if "columns" in rows and "data" in rows else _read_records([rows])
     if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
