@@ -11,7 +11,7 @@ from airgate_serving.trials.job import Bounds
 PORTS, LIMITS = Ports(), Limits()  # the defaults
 TRIAL_SECONDS, TRIAL_MEMORY_MIB, CACHE_MIB = 60.0, 2048, 4096
 FETCH_PATIENCE = 120.0  # seconds
-FORMAT_HELP = "onnx, sklearn, xgboost, lightgbm or script; found out from the file unless given"
+FORMAT_HELP = "onnx, sklearn, xgboost, lightgbm, script or mlflow; found out from the file unless given"
 
 
 def build_serve_parser() -> argparse.ArgumentParser:

@@ -23,13 +23,20 @@ LOG_FATAL = 4  # ONNX Runtime's own log level; what is less comes to us as an ex
 
 def load(path: Path, options: LoadOptions) -> "OnnxRunner":
     """Return the model in `path`, on the best device that is there. Raises BadModelFile with one sentence."""
+    if is_archive(path):
+        members = read_members(path)
+        return load_source(make_source(members, find_one(members, ".onnx", "model")), options)
+    return load_source(Source(str(path), read_header(path)), options)
+
+
+def load_source(source: "Source", options: LoadOptions) -> "OnnxRunner":
+    """Return the model of a source. Raises BadModelFile with one sentence."""
     import onnxruntime
 
     onnxruntime.set_default_logger_severity(LOG_FATAL)
     onnxruntime.disable_telemetry_events()
     providers = choose_providers(onnxruntime.get_available_providers(), options.nvidia)
     settings = _make_session_options(options.threads)
-    source = _read_archive(path) if is_archive(path) else Source(str(path), read_header(path))
     _hand_over(source.beside, settings)
     try:
         session = onnxruntime.InferenceSession(source.model, sess_options=settings, providers=providers)
@@ -49,13 +56,10 @@ class Source:
     beside: dict[str, bytes] = field(default_factory=dict)
 
 
-def _read_archive(path: Path) -> Source:
-    """Return the model of an archive and the files that lie beside it there, without touching a folder."""
-    members = read_members(path)
-    name = find_one(members, ".onnx", "model")
-    model = members.pop(name)
-    folder = PurePosixPath(name).parent
-    places = {PurePosixPath(other): content for other, content in members.items()}
+def make_source(members: dict[str, bytes], name: str) -> Source:
+    """Return the model of that name among the files of an archive, and those that lie beside it there."""
+    model, folder = members[name], PurePosixPath(name).parent
+    places = {PurePosixPath(other): content for other, content in members.items() if other != name}
     beside = {str(place.relative_to(folder)): raw for place, raw in places.items() if place.is_relative_to(folder)}
     return Source(model, read_open_header(io.BytesIO(model), len(model)), beside)
 

@@ -40,6 +40,7 @@ FORMATS = {
     "xgboost": Format("xgboost", "airgate_serving.formats.xgboost", carries_code=False),
     "lightgbm": Format("lightgbm", "airgate_serving.formats.lightgbm", carries_code=False),
     "script": Format("script", "airgate_serving.formats.script", carries_code=True),
+    "mlflow": Format("mlflow", "airgate_serving.formats.mlflow", carries_code=True),
 }
 
 
@@ -78,13 +79,13 @@ def guess_format(path: Path) -> str:
 
 
 def guess_archive(path: Path) -> str:
-    """Return the format of what an archive holds: a script, else an ONNX model. Raises BadModelFile for neither."""
+    """Return the format of what an archive holds: MLflow's folder, a script or an ONNX model. Raises BadModelFile."""
     names = list_members(path)
-    for ending, name in ((".py", "script"), (".onnx", "onnx")):
+    for ending, name in (("MLmodel", "mlflow"), (".py", "script"), (".onnx", "onnx")):
         if any(member.endswith(ending) for member in names):
             return name
     raise BadModelFile(
-        f"The archive holds neither a script (.py) nor a model (.onnx): {', '.join(names[:5])}.",
+        f"The archive holds neither a script (.py) nor a model (.onnx, MLmodel): {', '.join(names[:5])}.",
         "Pack one of them, with the files that it needs.",
     )
 
