@@ -1,12 +1,13 @@
 """Models made on the spot, and real servers on free ports."""
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.serving import models
+from tests.serving import models, triton
 from tests.serving.server import RunningServer, start_server
 
 
@@ -36,3 +37,23 @@ def not_a_model(tmp_path: Path) -> Path:
     path = tmp_path / "shopping.pkl"
     path.write_bytes(pickle.dumps({"apples": 3}))
     return path
+
+
+@pytest.fixture(scope="module")
+def grpc_process() -> Iterator[triton.GrpcProcess]:
+    """The process in which tritonclient speaks gRPC."""
+    with triton.run_grpc_process() as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def ask_triton(grpc_process: triton.GrpcProcess) -> Callable[[str, RunningServer, triton.Question], dict[str, Any]]:
+    """Asks a server by tritonclient, over "http" or "grpc"."""
+
+    def ask(door: str, server: RunningServer, question: triton.Question) -> dict[str, Any]:
+        address = f"127.0.0.1:{server.ports[door]}"
+        if door == "http":
+            return triton.ask_http(address, question)
+        return grpc_process.call("ask_grpc", address, question)
+
+    return ask

@@ -1,13 +1,16 @@
-"""Makes the models that the suite serves: small, seeded, of both formats."""
+"""Makes the models that the suite serves: small, seeded, of every format."""
 
 import pickle
 from pathlib import Path
 from typing import Any
 
 import joblib
+import lightgbm
 import numpy as np
 import onnx
 import pandas as pd
+import skops.io
+import xgboost
 from onnx import TensorProto, helper, numpy_helper
 from skl2onnx import to_onnx
 from sklearn.compose import ColumnTransformer
@@ -29,6 +32,7 @@ def write_all(folder: Path) -> Path:
     (folder / "upper.onnx").write_bytes(make_text_model().SerializeToString())
     (folder / "two_inputs.onnx").write_bytes(make_two_inputs().SerializeToString())
     _write_sklearn(folder)
+    _write_boosted(folder)
     return folder
 
 
@@ -87,6 +91,14 @@ def _write_sklearn(folder: Path) -> None:
     (folder / "words.pkl").write_bytes(pickle.dumps(_make_words()))
     zipmap = to_onnx(iris[-1], np.zeros((1, 4), dtype=np.float32))
     (folder / "iris.onnx").write_bytes(zipmap.SerializeToString())
+
+
+def _write_boosted(folder: Path) -> None:
+    frame, target = load_iris(return_X_y=True, as_frame=True)
+    xgboost.XGBClassifier(n_estimators=5, n_jobs=1).fit(frame, target).save_model(folder / "iris.json")
+    trees = lightgbm.LGBMClassifier(n_estimators=5, n_jobs=1, verbose=-1).fit(frame, target)
+    trees.booster_.save_model(folder / "iris.txt")
+    skops.io.dump(RandomForestClassifier(5, random_state=0).fit(frame, target), folder / "iris.skops")
 
 
 def _make_regression() -> Any:

@@ -19,6 +19,7 @@ from airgate_serving.rest.failures import STATUS
 from tests.serving.file_store import Store, run_store
 from tests.serving.models import WIDTH
 from tests.serving.server import RunningServer, run_command, start_server, wait_for
+from tests.serving.test_tester import make_loop
 
 pytestmark = pytest.mark.process
 
@@ -70,6 +71,51 @@ def test_over_the_queue_the_rest_is_refused_at_once_and_the_server_recovers(mode
         assert answer.status_code == 429 and answer.headers["retry-after"] == "1"
         assert answer.json()["code"] == "busy"
         assert server.get("/v2/health/ready").status_code == 200
+        with grpc.insecure_channel(f"127.0.0.1:{server.ports['grpc']}") as channel:
+            tensor = pb.ModelInferRequest.InferInputTensor(name="x", datatype="FP32", shape=[1, WIDTH])
+            tensor.contents.fp32_contents.extend([0.5] * WIDTH)
+            with pytest.raises(grpc.RpcError) as caught:
+                service.GRPCInferenceServiceStub(channel).ModelInfer(
+                    pb.ModelInferRequest(model_name="m", inputs=[tensor])
+                )
+            assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED  # type: ignore[attr-defined]
+            assert ("retry-after", "1") in caught.value.trailing_metadata()  # type: ignore[attr-defined]
+
+
+async def ask_often(server: RunningServer, body: Any, statuses: list[int], stop: asyncio.Event) -> None:
+    """Ask over a connection of one's own until told to stop; note every status."""
+    async with httpx.AsyncClient(timeout=20) as client:
+        while not stop.is_set():
+            statuses.append((await client.post(server.url("/predict"), json=body)).status_code)
+
+
+def read_resident_kib(server: RunningServer) -> int:
+    """Return the server's resident memory."""
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", status).group(1))  # type: ignore[union-attr]
+
+
+def test_at_many_times_its_capacity_a_server_answers_what_it_can_and_refuses_the_rest(tmp_path) -> None:
+    """Forty callers for a queue of four: everyone hears 200, 429 or 504, memory stays, the next caller is answered."""
+    (tmp_path / "loop.onnx").write_bytes(make_loop(10))
+
+    async def overload(server: RunningServer, seconds: float) -> list[int]:
+        statuses: list[int] = []
+        stop = asyncio.Event()
+        callers = [asyncio.create_task(ask_often(server, {"X": [{"x": 1}]}, statuses, stop)) for _ in range(40)]
+        await asyncio.sleep(seconds)
+        stop.set()
+        await asyncio.gather(*callers)
+        return statuses
+
+    with start_server(tmp_path / "loop.onnx", "--queue", "4", "--deadline", "0.5") as server:
+        asyncio.run(overload(server, 1))
+        before = read_resident_kib(server)
+        statuses = asyncio.run(overload(server, 3))
+        assert set(statuses) <= {200, 429, 504} and {200, 429} <= set(statuses)
+        assert statuses.count(429) > statuses.count(200)
+        assert read_resident_kib(server) - before < 20 * 1024
+        assert server.post("/predict", {"X": [{"x": 1}]}).status_code == 200
 
 
 async def ask_until_gone(server: RunningServer, statuses: list[int], stop: asyncio.Event) -> None:

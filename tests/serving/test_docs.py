@@ -14,6 +14,10 @@ README = (Path(__file__).parents[2] / "runtime_images/serving/README.md").read_t
 PARSERS = [
     arguments.build_serve_parser,
     arguments.build_inspect_parser,
+    arguments.build_convert_parser,
+    arguments.build_bench_parser,
+    arguments.build_batch_parser,
+    arguments.build_evaluate_parser,
     arguments.build_fetch_parser,
     arguments.build_tester_parser,
 ]

@@ -67,6 +67,19 @@ async def test_a_lone_request_never_waits_for_company() -> None:
     batcher.close()
 
 
+async def test_with_a_window_a_request_waits_for_company() -> None:
+    """Where somebody asked for it, callers of different turns of the loop share a run; all of them are answered."""
+    model = Doubler()
+    batcher = make_batcher(model, window=0.05)
+    first = batcher.submit(row(1))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    second = batcher.submit(row(2))
+    answers = await asyncio.gather(first, second)
+    assert [float(answer["y"][0, 0]) for answer in answers] == [2.0, 4.0] and model.runs == [2]
+    batcher.close()
+
+
 async def test_only_the_request_at_fault_is_refused() -> None:
     """A batch that fails is run again one by one: the neighbours of a bad request get their answers."""
     model = Doubler()

@@ -102,7 +102,7 @@ def test_every_answer_names_the_file_and_echoes_the_request_id(mlp_server: Runni
         ("GET", "/v2/models/other", 404, "mlp"),
         ("GET", "/v2/models/mlp/versions/9", 404, "mlp"),
         ("POST", "/train", 404, "no function 'train'"),
-        ("GET", "/", 404, "nothing"),
+        ("GET", "/nothing", 404, "nothing"),
     ],
 )
 def test_a_wrong_path_is_told_what_there_is(mlp_server: RunningServer, verb, path, status, says) -> None:
@@ -145,7 +145,7 @@ def test_metrics_count_what_was_asked(mlp_server: RunningServer) -> None:
     mlp_server.post("/v2/models/mlp/infer", make_request([ROW]))
     page = mlp_server.get("/metrics", "admin").text
     assert 'airgate_requests_total{door="v2",function="infer",model="mlp",status="200",version="1"}' in page
-    assert 'airgate_stage_seconds_count{model="mlp",stage="compute",version="1"}' in page
+    assert 'airgate_stage_seconds_count{function="predict",model="mlp",stage="compute",version="1"}' in page
     assert 'airgate_device{device="CPU",granted=""} 1.0' in page
 
 

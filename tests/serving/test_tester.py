@@ -85,7 +85,11 @@ def test_inspect_reads_the_signature_in_the_sandbox(tester, shelf, model_folder)
     assert "Landlock" in body["lock"] and "seccomp" in body["lock"]
 
 
-@pytest.mark.parametrize("name", ["mlp.onnx", "iris.pkl", "fruit.pkl", "words.pkl", "upper.onnx", "two_inputs.onnx"])
+SAMPLED = ["mlp.onnx", "iris.pkl", "fruit.pkl", "words.pkl", "upper.onnx", "two_inputs.onnx"]
+BOOSTED = ["iris.json", "iris.txt", "iris.skops"]
+
+
+@pytest.mark.parametrize("name", [*SAMPLED, *BOOSTED])
 def test_the_sample_of_every_signature_is_a_test_that_works(tester, shelf, model_folder, name) -> None:
     """The form that the page fills in can be sent as it is, and the output says which device ran."""
     digest = put_model(shelf, model_folder, name)

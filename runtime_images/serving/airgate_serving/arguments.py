@@ -4,11 +4,14 @@ import argparse
 from pathlib import Path
 
 from airgate_kit import names
-from airgate_serving.config import Limits, Ports
+from airgate_serving.config import MEBIBYTE, Limits, Ports
+from airgate_serving.errors import BadConfiguration
+from airgate_serving.trials.job import Bounds
 
 PORTS, LIMITS = Ports(), Limits()  # the defaults
 TRIAL_SECONDS, TRIAL_MEMORY_MIB, CACHE_MIB = 60.0, 2048, 4096
 FETCH_PATIENCE = 120.0  # seconds
+FORMAT_HELP = "onnx, sklearn, xgboost, lightgbm, script or mlflow; found out from the file unless given"
 
 
 def build_serve_parser() -> argparse.ArgumentParser:
@@ -16,25 +19,43 @@ def build_serve_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="airgate-serve",
         description="Serve one model over HTTP and gRPC.",
-        epilog="Other commands: airgate-serve inspect | fetch | tester, each with --help.",
+        epilog=f"Other commands: airgate-serve {' | '.join(OFFLINE)} | fetch | tester, each with --help.",
     )
     parser.add_argument("file", type=Path, help="the model file")
     parser.add_argument("--name", help="name in URLs; the file's own without its ending unless given")
     parser.add_argument("--version", default="1", help="version in URLs (1)")
     parser.add_argument("--digest", help="sha256:HEX of the file, sent with every answer; computed unless given")
-    parser.add_argument("--format", help="onnx or sklearn; found out from the file unless given")
+    parser.add_argument("--format", help=FORMAT_HELP)
     parser.add_argument("--threads", type=int, help="threads of one run; from the container's CPU limit unless given")
     parser.add_argument("--host", default=PORTS.host, help="address to listen on (127.0.0.1)")
     parser.add_argument("--http-port", type=int, default=PORTS.http, help="predictions (0: any free port)")
     parser.add_argument("--grpc-port", type=int, default=PORTS.grpc, help="Open Inference over gRPC")
     parser.add_argument("--admin-port", type=int, default=PORTS.admin, help="probes and metrics")
     _add_limits(parser)
+    _add_records(parser)
+    parser.add_argument("--repository", action="store_true", help="let callers load the file again, and unload it")
     _add_lock(parser)
     return parser
 
 
+def _add_records(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--access-log", action="store_true", help="a JSON line on stdout for every answer, without what was in it")
+    add("--sample-file", type=Path, help="ring file for whole requests; none are kept unless given")
+    add("--sample-every", type=_read_count, default=100, help="one request of so many goes into the ring (100)")
+    add("--sample-keep", type=_read_count, default=1000, help="requests in the ring, 4 KiB each (1000)")
+
+
+def _read_count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
+
+
 def _add_limits(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
+    add("--window", type=float, default=LIMITS.window_seconds, help="seconds to wait for company in a batch (0)")
     add("--queue", type=int, default=LIMITS.queue, help="requests inside at a time, then 429")
     add("--deadline", type=float, default=LIMITS.deadline_seconds, help="seconds in the queue, then 504")
     add("--max-body-mib", type=int, default=64, help="largest body in MiB, then 413")
@@ -56,10 +77,81 @@ def build_inspect_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="airgate-serve inspect", description="Say what a model takes and gives.")
     parser.add_argument("file", type=Path, help="the model file")
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
-    parser.add_argument("--format", default="", help="onnx or sklearn; found out from the file unless given")
+    parser.add_argument("--format", default="", help=FORMAT_HELP)
     _add_call(parser)
     _add_lock(parser)
     return parser
+
+
+def build_convert_parser() -> argparse.ArgumentParser:
+    """Return the parser of `airgate-serve convert FILE`."""
+    parser = argparse.ArgumentParser(
+        prog="airgate-serve convert", description="Make ONNX of a model, and prove that it answers the same."
+    )
+    parser.add_argument("file", type=Path, help="a model of scikit-learn, XGBoost or LightGBM")
+    parser.add_argument("--to", type=Path, required=True, help="where to put the ONNX file")
+    parser.add_argument("--rows", type=Path, help="CSV file of rows to compare on; rows of chance unless given")
+    parser.add_argument("--format", default="", help=FORMAT_HELP)
+    _add_call(parser)
+    _add_lock(parser)
+    return parser
+
+
+def build_bench_parser() -> argparse.ArgumentParser:
+    """Return the parser of `airgate-serve bench FILE`."""
+    parser = argparse.ArgumentParser(prog="airgate-serve bench", description="Measure one model on this machine.")
+    parser.add_argument("file", type=Path, help="the model file")
+    parser.add_argument("--body", type=Path, help="JSON to send to /predict; the model's sample unless given")
+    parser.add_argument("--connections", type=_read_count, nargs="+", default=[1, 32], help="how many at a time (1 32)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="seconds for each (3)")
+    parser.add_argument("--threads", type=_read_count, default=1, help="threads of one run (1)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
+    _add_lock(parser)
+    return parser
+
+
+def build_batch_parser() -> argparse.ArgumentParser:
+    """Return the parser of `airgate-serve batch FILE`."""
+    parser = argparse.ArgumentParser(prog="airgate-serve batch", description="Answer a whole file of rows.")
+    _add_rows(parser)
+    parser.add_argument("--to", type=Path, required=True, help="file to fill, .csv or .jsonl")
+    parser.add_argument("--keep", nargs="+", default=[], help="columns to copy into the answers")
+    return parser
+
+
+def build_evaluate_parser() -> argparse.ArgumentParser:
+    """Return the parser of `airgate-serve evaluate FILE`."""
+    parser = argparse.ArgumentParser(prog="airgate-serve evaluate", description="Say how good a model is.")
+    _add_rows(parser)
+    parser.add_argument("--target", default="", help="the column with the right answers")
+    parser.add_argument("--task", default="", help="classification, regression or clustering; the model's unless given")
+    parser.add_argument(
+        "--threshold",
+        type=_read_threshold,
+        nargs="+",
+        default=[],
+        metavar="METRIC=FAIR,GOOD",
+        help="from which value on a metric is fair, and from which good",
+    )
+    return parser
+
+
+def _add_rows(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, help="the model file")
+    parser.add_argument("--rows", type=Path, required=True, help="file of rows, .csv or .jsonl")
+    parser.add_argument("--chunk", type=_read_count, default=1000, help="rows at a time (1000)")
+    parser.add_argument("--threads", type=int, help="threads of one run; from the container's CPU limit unless given")
+    parser.add_argument("--format", default="", help=FORMAT_HELP)
+    _add_lock(parser)
+
+
+def _read_threshold(text: str) -> tuple[str, tuple[float, float]]:
+    name, _, bounds = text.partition("=")
+    fair, _, good = bounds.partition(",")
+    try:
+        return name, (float(fair), float(good))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is not METRIC=FAIR,GOOD, as in accuracy=0.7,0.9") from error
 
 
 def _add_call(parser: argparse.ArgumentParser) -> None:
@@ -92,3 +184,25 @@ def build_tester_parser() -> argparse.ArgumentParser:
     _add_call(parser)
     _add_lock(parser)
     return parser
+
+
+OFFLINE = {
+    "inspect": build_inspect_parser,
+    "convert": build_convert_parser,
+    "bench": build_bench_parser,
+    "batch": build_batch_parser,
+    "evaluate": build_evaluate_parser,
+}
+"""The commands that open one file and end by themselves."""
+
+
+def find_file(path: Path) -> Path:
+    """Return the whole path of a file that is there. Raises BadConfiguration."""
+    if not path.is_file():
+        raise BadConfiguration(f"There is no file {path}.", "Give the path of a file.")
+    return path.resolve()
+
+
+def read_bounds(parsed: argparse.Namespace, threads: int) -> Bounds:
+    """Return what one call may use."""
+    return Bounds(parsed.deadline, parsed.memory_mib * MEBIBYTE, threads=threads)

@@ -5,24 +5,25 @@ this process is locked and the thread counts are set: libraries read those once,
 """
 
 import argparse
-import json
 import os
 import re
 import socket
 import sys
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from airgate_kit import logs, names
 from airgate_kit.clock import SystemClock
 from airgate_serving import arguments
+from airgate_serving.access import Ring
+from airgate_serving.arguments import find_file, read_bounds
 from airgate_serving.config import LOOPBACK, MEBIBYTE, Limits, Ports, ServeConfig, TesterConfig
 from airgate_serving.engine.threads import count_threads
 from airgate_serving.errors import BadConfiguration, ServingError
 from airgate_serving.fetch import compute_digest, fetch, read_digest
 from airgate_serving.sandbox.lock import LockPlan, LockReport, list_card_paths, lock_files
-from airgate_serving.trials.job import INSPECT, Bounds, Job, Surroundings
+from airgate_serving.trials.job import Surroundings
 
 EXIT_REFUSED = 3
 ENV_GATE_SECRET = "AIRGATE_GATE_SECRET"  # noqa: S105 - the variable's name
@@ -55,12 +56,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def serve(words: Sequence[str]) -> int:
     """`airgate-serve MODEL_FILE`: serve one model until SIGTERM."""
     parsed = arguments.build_serve_parser().parse_args(words)
-    file, host = _find_file(parsed.file), find_address(parsed.host)
+    file, host = find_file(parsed.file), find_address(parsed.host)
     threads = parsed.threads or count_threads()
     granted, nvidia = read_grant(os.environ)
     secret = os.environ.get(ENV_GATE_SECRET, "")
     _prepare_libraries(threads)
-    report = _lock_to_model(file, nvidia, parsed.landlock)
+    ring = _open_ring(parsed)
+    report = _lock_to_model(_find_folder(file) if parsed.repository else file, nvidia, parsed.landlock)
 
     from airgate_serving.app.serving import serve as serve_model
     from airgate_serving.formats.table import find_format, guess_format
@@ -78,29 +80,23 @@ def serve(words: Sequence[str]) -> int:
         granted=granted,
         nvidia=nvidia,
         excused=_is_excused(parsed, host),
+        access_log=parsed.access_log,
+        repository=parsed.repository,
     )
-    serve_model(config, report, SystemClock())
+    serve_model(config, report, SystemClock(), ring)
     return 0
 
 
-def inspect(words: Sequence[str]) -> int:
-    """`airgate-serve inspect FILE`: say what a model takes and gives, having opened it in the sandbox."""
-    parsed = arguments.build_inspect_parser().parse_args(words)
-    file = _find_file(parsed.file)
-    _prepare_libraries(1)
+def run_offline(name: str, words: Sequence[str]) -> int:
+    """Run a command that opens a file in the sandbox and ends by itself: see `offline.py`."""
+    parsed = arguments.OFFLINE[name]().parse_args(words)
+    threads = getattr(parsed, "threads", None) or (1 if name in ("inspect", "convert") else count_threads())
+    _prepare_libraries(threads)
 
-    from airgate_serving.report import explain_inspection
-    from airgate_serving.trials.once import run_once
+    from airgate_serving import offline
 
-    with tempfile.TemporaryDirectory(prefix="airgate-inspect-") as scratch:
-        around = _read_surroundings(parsed, "127.0.0.1")
-        report = run_once(Job(INSPECT, str(file), scratch, _read_bounds(parsed, 1), around, parsed.format))
-    if report.error:
-        raise report.error
-    if "error" in report.answer:
-        raise ServingError(str(report.answer["error"]), str(report.answer.get("hint", "")))
-    print(json.dumps(report.answer, indent=2) if parsed.json else explain_inspection(report.answer))
-    return 0
+    around = Surroundings(*read_grant(os.environ), parsed.landlock == "auto", parsed.open_unlocked)
+    return offline.COMMANDS[name](parsed, around, threads)
 
 
 def fetch_model(words: Sequence[str]) -> int:
@@ -126,7 +122,11 @@ def tester(words: Sequence[str]) -> int:
     return 0
 
 
-_COMMANDS = {"inspect": inspect, "fetch": fetch_model, "tester": tester}
+_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "fetch": fetch_model,
+    "tester": tester,
+    **{name: partial(run_offline, name) for name in arguments.OFFLINE},
+}
 
 
 def _read_tester_config(parsed: argparse.Namespace) -> TesterConfig:
@@ -137,7 +137,7 @@ def _read_tester_config(parsed: argparse.Namespace) -> TesterConfig:
         blobs=parsed.blobs.resolve() if parsed.blobs else None,
         blobs_url=parsed.blobs_url,
         scratch=parsed.scratch.resolve(),
-        bounds=_read_bounds(parsed, parsed.threads or count_threads()),
+        bounds=read_bounds(parsed, parsed.threads or count_threads()),
         around=_read_surroundings(parsed, parsed.host),
         gate_secret=os.environ.get(ENV_GATE_SECRET, ""),
         fetch_token=os.environ.get(ENV_FETCH_TOKEN, ""),
@@ -152,10 +152,6 @@ def _make_call_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return {**kept, **dict.fromkeys(THREAD_VARIABLES, "1"), **LIBRARY_SETTINGS}
 
 
-def _read_bounds(parsed: argparse.Namespace, threads: int) -> Bounds:
-    return Bounds(parsed.deadline, parsed.memory_mib * MEBIBYTE, threads=threads)
-
-
 def _read_surroundings(parsed: argparse.Namespace, host: str) -> Surroundings:
     granted, nvidia = read_grant(os.environ)
     return Surroundings(granted, nvidia, parsed.landlock == "auto", _is_excused(parsed, host))
@@ -166,7 +162,14 @@ def _is_excused(parsed: argparse.Namespace, host: str) -> bool:
 
 
 def _read_limits(parsed: argparse.Namespace) -> Limits:
-    return Limits(parsed.queue, parsed.deadline, parsed.max_body_mib * MEBIBYTE, parsed.linger, parsed.drain)
+    return Limits(
+        queue=parsed.queue,
+        deadline_seconds=parsed.deadline,
+        window_seconds=parsed.window,
+        body_bytes=parsed.max_body_mib * MEBIBYTE,
+        linger_seconds=parsed.linger,
+        drain_seconds=parsed.drain,
+    )
 
 
 def read_grant(environment: Mapping[str, str]) -> tuple[str, bool]:
@@ -179,10 +182,18 @@ def read_grant(environment: Mapping[str, str]) -> tuple[str, bool]:
     return ", ".join(cards), has_nvidia
 
 
-def _find_file(path: Path) -> Path:
-    if not path.is_file():
-        raise BadConfiguration(f"There is no file {path}.", "Give the path of a model file.")
-    return path.resolve()
+def _open_ring(parsed: argparse.Namespace) -> Ring | None:
+    """Open the ring file while files can be opened."""
+    if not parsed.sample_file:
+        return None
+    return Ring(parsed.sample_file, parsed.sample_keep, parsed.sample_every, SystemClock().now)
+
+
+def _find_folder(file: Path) -> Path:
+    """Return the folder in which a file may be replaced. Raises BadConfiguration for the root of all files."""
+    if file.parent == file.parent.parent:
+        raise BadConfiguration(f"{file} lies in the root folder, which no model may read.", "Put it into a folder.")
+    return file.parent
 
 
 def find_address(host: str) -> str:

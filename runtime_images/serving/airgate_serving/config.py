@@ -31,6 +31,7 @@ class Limits:
 
     queue: int = 512  # requests inside at a time
     deadline_seconds: float = 30.0  # longest wait in the queue
+    window_seconds: float = 0.0  # how long a request may wait for company
     body_bytes: int = 64 * MEBIBYTE
     linger_seconds: float = 1.0  # after SIGTERM: not ready, still answering
     drain_seconds: float = 20.0  # then: longest wait for what is inside
@@ -52,6 +53,31 @@ class ServeConfig:
     granted: str = ""  # for example "qualcomm.com/qaic 0,1"
     nvidia: bool = False
     excused: bool = False  # formats that carry code may be opened where this kernel has no whole lock
+    access_log: bool = False
+    repository: bool = False  # whoever may predict may load the file again, and unload it
+
+
+@dataclass(frozen=True, slots=True)
+class BatchConfig:
+    """A file of rows for one model: predictions go `to` a file of `kind`, or are compared with the column `target`."""
+
+    file: Path
+    format: str
+    rows: Path
+    around: Surroundings
+    threads: int
+    to: Path | None = None
+    kind: str = ""
+    target: str = ""
+    keep: tuple[str, ...] = ()
+    chunk: int = 1000
+    task: str = ""
+    thresholds: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # fair, good
+
+    @property
+    def columns(self) -> str:
+        """Return what goes where, as part of the name of the work."""
+        return f"{self.target!r} {self.keep!r}"
 
 
 @dataclass(frozen=True, slots=True)

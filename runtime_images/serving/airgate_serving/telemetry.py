@@ -46,10 +46,12 @@ class Metrics(Collector):
 
     def _measure_stages(self) -> Metric:
         metric = HistogramMetricFamily(
-            "airgate_stage_seconds", "Seconds in queue, compute and codec.", labels=[*self._labels, "stage"]
+            "airgate_stage_seconds", "Seconds in queue, compute and codec.", labels=[*self._labels, "function", "stage"]
         )
-        for stage, histogram in self._plane.meter.stages.items():
-            metric.add_metric([*self._labels.values(), stage], _read_buckets(histogram), histogram.total)
+        for function, stages in list(self._plane.meter.stages.items()):
+            for stage, histogram in stages.items():
+                labels = [*self._labels.values(), function, stage]
+                metric.add_metric(labels, _read_buckets(histogram), histogram.total)
         return metric
 
     def _count_batches(self) -> Iterator[Metric]:

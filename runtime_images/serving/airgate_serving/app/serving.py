@@ -5,22 +5,26 @@ import contextlib
 import importlib.metadata
 import os
 import signal
+import sys
 import uuid
+from dataclasses import replace
 
 import uvloop
 
 from airgate_kit import logs, names
 from airgate_kit.clock import Clock
+from airgate_serving.access import AccessLog, Ring
+from airgate_serving.app.bringing import Bringer
 from airgate_serving.config import ServeConfig
 from airgate_serving.engine.admission import Admission, State
-from airgate_serving.engine.batcher import Batcher, BatchRules
 from airgate_serving.engine.dataplane import DataPlane, ServedModel
 from airgate_serving.engine.meter import Meter
-from airgate_serving.engine.warmup import WarmUp, warm_up
-from airgate_serving.formats.interface import LoadOptions, Runner
-from airgate_serving.formats.table import find_format, load
+from airgate_serving.engine.seen import Seen, Watch
+from airgate_serving.formats.table import find_format
+from airgate_serving.rest.pages import PagesDoor
 from airgate_serving.rest.probes import ProbesDoor
 from airgate_serving.rest.records import RecordsDoor
+from airgate_serving.rest.repository import RepositoryDoor
 from airgate_serving.rest.routes import Router, build_routes
 from airgate_serving.rest.server import Door, DoorRules, HttpServer, bind_port
 from airgate_serving.rest.v2 import V2Door
@@ -34,24 +38,29 @@ GRPC_SECONDS = 2.0  # for calls that are inside when everything else has drained
 log = logs.get("airgate_serving.app")
 
 
-def serve(config: ServeConfig, report: LockReport, clock: Clock) -> None:
+def serve(config: ServeConfig, report: LockReport, clock: Clock, ring: Ring | None = None) -> None:
     """Serve until SIGTERM or SIGINT. Raises ServingError when the model or a port cannot be had.
 
-    `report` says how files are locked already; system calls follow when the ports are bound.
+    `report` says how files are locked already; system calls follow when the ports are bound. Requests are sampled into
+    `ring`, which was opened before the lock.
     """
-    uvloop.run(_Runtime(config, report, clock).run())
+    uvloop.run(_Runtime(config, report, clock, ring).run())
 
 
 class _Runtime:
     """One serving process, from its first socket to its last answer."""
 
-    def __init__(self, config: ServeConfig, report: LockReport, clock: Clock) -> None:
+    def __init__(self, config: ServeConfig, report: LockReport, clock: Clock, ring: Ring | None) -> None:
+        self._ring = ring
+        self._access = AccessLog(_print_bytes, self._find_digest, clock.now) if config.access_log else None
+
         self._config = config
         self._report = report
         self._clock = clock
         self._stop = asyncio.Event()
         model = ServedModel(config.name, config.version, config.digest, config.granted)
         self._plane = DataPlane(model, Admission(config.limits.queue), Meter())
+        self._bringer = Bringer(config, self._plane, clock)
 
     async def run(self) -> None:
         """Bind, lock, load, serve, drain; what was opened is closed in the opposite order."""
@@ -59,9 +68,10 @@ class _Runtime:
             asyncio.get_running_loop().add_signal_handler(number, self._end)
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self._plane.close)
+            stack.callback(self._close_records)
             door = await self._open_doors(stack)
             self._lock()
-            await self._bring_model()
+            await self._bringer.bring()
             await self._stop.wait()
             await self._drain(door)
 
@@ -88,7 +98,9 @@ class _Runtime:
 
     async def _open_grpc(self, stack: contextlib.AsyncExitStack) -> int:
         config = self._config
-        servicer = InferenceServicer(self._plane, _find_server(), config.gate_secret, self._clock.monotonic)
+        servicer = InferenceServicer(
+            self._plane, _find_server(), config.gate_secret, self._clock.monotonic, self._find_watch()
+        )
         server = GrpcServer(servicer, config.limits.body_bytes)
         stack.push_async_callback(server.stop, GRPC_SECONDS)
         return await server.open(config.ports.host, config.ports.grpc)
@@ -96,43 +108,48 @@ class _Runtime:
     def _make_router(self) -> Router:
         plane, monotonic = self._plane, self._clock.monotonic
         v2, records = V2Door(plane, _find_server(), monotonic), RecordsDoor(plane, monotonic)
-        return Router(plane, build_routes(plane, v2, records))
+        routes = build_routes(plane, v2, records, PagesDoor(plane))
+        if self._config.repository:
+            routes |= RepositoryDoor(plane, self._bringer.bring_again, self._bringer.take_out).list_routes()
+        return Router(plane, routes, records)
 
     def _make_rules(self) -> DoorRules:
         config = self._config
-        digest = ((names.HEADER_MODEL_DIGEST, config.digest),) if config.digest else ()
-        return DoorRules(config.gate_secret, config.limits.body_bytes, digest, uuid.uuid4().hex[:12])
+        rules = DoorRules(config.gate_secret, config.limits.body_bytes, self._name_file, uuid.uuid4().hex[:12])
+        watch = self._find_watch()
+        return replace(rules, watch=watch, monotonic=self._clock.monotonic) if watch else rules
+
+    def _find_digest(self) -> str:
+        return self._plane.model.digest
+
+    def _name_file(self) -> tuple[tuple[str, str], ...]:
+        """Return the header that names the file which answers now."""
+        digest = self._plane.model.digest
+        return ((names.HEADER_MODEL_DIGEST, digest),)
+
+    def _find_watch(self) -> Watch | None:
+        """Return what is told of every answer, or None where nobody wants to know."""
+        watchers = [watcher.note for watcher in (self._access, self._ring) if watcher]
+        if not watchers:
+            return None
+
+        def watch(seen: Seen) -> None:
+            for note in watchers:
+                note(seen)
+
+        return watch
+
+    def _close_records(self) -> None:
+        if self._access:
+            self._access.flush()
+        if self._ring:
+            self._ring.close()
 
     def _lock(self) -> None:
         """Forbid new sockets and programs, now that the ports are bound and before the model is opened."""
         report = lock_calls(self._report, serving=True)
         judge_opening(report, find_format(self._config.format).carries_code, self._config.excused)
         log.info("locked", extra={"fields": {"lock": report.explain()}})
-
-    async def _bring_model(self) -> None:
-        """Load and warm the model in a thread, while the probes answer already."""
-        runner, warm = await asyncio.to_thread(self._load)
-        limits = self._config.limits
-        rules = BatchRules(warm.batchable, warm.seconds, deadline=limits.deadline_seconds)
-        loop = asyncio.get_running_loop()
-        batcher = Batcher(runner.run, rules, self._plane.meter, self._clock.monotonic, loop)
-        self._plane.attach(runner.info, batcher)
-        self._say_device(runner, warm)
-
-    def _load(self) -> tuple[Runner, WarmUp]:
-        config = self._config
-        runner = load(config.file, config.format, LoadOptions(config.threads, config.nvidia))
-        return runner, warm_up(runner, self._clock.monotonic)
-
-    def _say_device(self, runner: Runner, warm: WarmUp) -> None:
-        """Say on stdout which device computes, and when that is not the one that was granted."""
-        info, granted = runner.info, self._config.granted
-        print(f"{info.engine} device: {info.device}", flush=True)
-        if granted and info.device == "CPU":
-            print(f"Granted {granted}, but {info.engine} computes on the CPU.", flush=True)
-        seconds = f"{warm.seconds:.6f}" if warm.seconds is not None else None
-        fields = {"model": self._config.name, "batchable": warm.batchable, "run_seconds": seconds, "note": warm.note}
-        log.info("the model is ready", extra={"fields": fields})
 
     async def _drain(self, door: Door) -> None:
         """Stop being ready at once, go on answering for a moment, then wait for what is inside."""
@@ -142,6 +159,11 @@ class _Runtime:
         await asyncio.sleep(self._config.limits.linger_seconds)
         if not await self._plane.admission.wait_idle(self._config.limits.drain_seconds):
             log.warning("the drain ran out of time", extra={"fields": {"in_flight": self._plane.admission.in_flight}})
+
+
+def _print_bytes(lines: bytes) -> None:
+    sys.stdout.buffer.write(lines)
+    sys.stdout.buffer.flush()
 
 
 def _find_server() -> tuple[str, str]:

@@ -36,10 +36,8 @@ def decode_records(body: bytes, signature: Signature) -> tuple[Tensors, Table]:
 
 def read_arguments(arguments: Any, signature: Signature) -> tuple[Tensors, Table]:
     """Return the tensors of parsed arguments. Raises BadRequest with one sentence."""
-    table = _read_table(_find_rows(arguments))
-    if not table.rows:
-        raise BadRequest("The body has no rows.", HINT)
-    return _arrange(table, signature), table
+    table = read_table(_find_rows(arguments))
+    return arrange(table, signature), table
 
 
 def encode_result(tensors: Tensors, table: Table) -> bytes:
@@ -82,7 +80,8 @@ def _find_rows(body: Any) -> Any:
     return arguments["X"]
 
 
-def _read_table(rows: Any) -> Table:
+def read_table(rows: Any) -> Table:
+    """Return rows of any of the forms as a table. Raises BadRequest for any other."""
     if isinstance(rows, dict):
         return _read_split(rows) if "columns" in rows and "data" in rows else _read_records([rows])
     if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
@@ -112,8 +111,10 @@ def _read_split(split: dict[str, Any]) -> Table:
     return Table(tuple(columns), rows, split=True)
 
 
-def _arrange(table: Table, signature: Signature) -> Tensors:
+def arrange(table: Table, signature: Signature) -> Tensors:
     """Return one tensor an input: by name where the names are there, else all columns as the one matrix."""
+    if not table.rows:
+        raise BadRequest("The body has no rows.", HINT)
     places = {name: place for place, name in enumerate(table.columns)}
     missing = [spec.name for spec in signature.inputs if spec.name not in places]
     if not missing:
@@ -130,19 +131,19 @@ def _arrange(table: Table, signature: Signature) -> Tensors:
 def _read_matrix(table: Table, spec: TensorSpec) -> Array:
     """Return whole rows as the model's only input: [rows, columns], or a single column of texts or numbers."""
     if len(spec.shape) == 1 and all(len(row) == 1 for row in table.rows):
-        return _stack([row[0] for row in table.rows], spec)
+        return stack([row[0] for row in table.rows], spec)
     width = spec.shape[1] if len(spec.shape) == 2 else ANY
     for number, row in enumerate(table.rows):
         if width != ANY and table.columns and len(row) != width:
             raise BadRequest(f"Row {number} has {len(row)} columns; the model takes {width} for {spec.name!r}.")
-    return _stack(table.rows, spec)
+    return stack(table.rows, spec)
 
 
 def _read_column(table: Table, place: int, spec: TensorSpec) -> Array:
-    return _stack([row[place] for row in table.rows], spec)
+    return stack([row[place] for row in table.rows], spec)
 
 
-def _stack(values: list[Any], spec: TensorSpec) -> Array:
+def stack(values: list[Any], spec: TensorSpec) -> Array:
     """Return one value a row as a tensor.
 
     A value may be a row without its first dimension, a whole tensor of one row, or a bare number where all further

@@ -11,6 +11,7 @@ class State(StrEnum):
 
     STARTING = "starting"
     READY = "ready"
+    UNLOADED = "unloaded"  # by hand; it can be loaded again
     DRAINING = "draining"  # not ready for more, and still answering what comes
 
 
@@ -28,11 +29,17 @@ class Admission:
 
     def enter(self) -> None:
         """Let a request in. Raises NotReady before the model is loaded and Busy at the bound."""
-        if self.state is State.STARTING:
-            raise NotReady("The model is still being loaded.", "Wait for /v2/health/ready.")
+        if self.state in (State.STARTING, State.UNLOADED):
+            raise self.explain_not_ready()
         if self.in_flight >= self._bound:
             raise Busy(f"{self._bound} requests are waiting already.", "Try again in a second, or add replicas.")
         self.in_flight += 1
+
+    def explain_not_ready(self) -> NotReady:
+        """Return the error that says why there is no model now."""
+        if self.state is State.UNLOADED:
+            return NotReady("The model was unloaded.", "Load it again: POST /v2/repository/models/NAME/load.")
+        return NotReady("The model is still being loaded.", "Wait for /v2/health/ready.")
 
     def leave(self) -> None:
         """Let a request out."""

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from airgate_serving.engine.meter import Meter
+from airgate_serving.engine.meter import PREDICT, Meter
 from airgate_serving.errors import DeadlinePassed
 from airgate_serving.tensors import Tensors
 
 LOOP_SECONDS = 0.001  # a run expected to be shorter than this stays in the loop
 HINT_DEADLINE = "Try again in a second, or add replicas."
+FINISH_PAUSE = 0.005  # seconds between two looks at whether a queue is done
 SMOOTHING = 0.1  # weight of the newest run in the expected duration
 
 
@@ -29,22 +30,29 @@ class Waiting:
     It runs `alone` after a batch with it in it has failed, so that only the request at fault is refused.
     """
 
-    inputs: Tensors
+    inputs: Any
     rows: int
     since: float
-    answer: asyncio.Future[Tensors]
+    answer: asyncio.Future[Any]
+    function: str = PREDICT
     alone: bool = False
     taken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class BatchRules:
-    """How to batch: `seconds` is the expected duration of one run, None for unknown; `most_rows` bounds a batch."""
+    """How to batch: `seconds` is the expected duration of one run, None for unknown; `most_rows` bounds a batch.
+
+    `window` seconds a first request waits for company; 0, the rule, is not at all. `in_thread` keeps every run out of
+    the loop, however short.
+    """
 
     batchable: bool
     seconds: float | None
     most_rows: int = 256
     deadline: float = 30.0
+    window: float = 0.0
+    in_thread: bool = False
 
 
 class Batcher:
@@ -52,7 +60,7 @@ class Batcher:
 
     def __init__(
         self,
-        run: Callable[[Tensors], Tensors],
+        run: Callable[[Any], Any],
         rules: BatchRules,
         meter: Meter,
         monotonic: Callable[[], float],
@@ -65,20 +73,32 @@ class Batcher:
         self._in_thread = False
         self._expected = LOOP_SECONDS if rules.seconds is None else rules.seconds
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="model")
-        self._observe_queue = meter.stages["queue"].observe
 
-    def submit(self, inputs: Tensors) -> asyncio.Future[Tensors]:
-        """Queue a request and return the future of its outputs."""
+    def submit(self, inputs: Any, function: str = PREDICT) -> asyncio.Future[Any]:
+        """Queue a request of a function and return the future of its outputs."""
         answer = self._loop.create_future()
         rows = next(iter(inputs.values())).shape[0] if self._rules.batchable else 1
-        waiting = Waiting(inputs, rows, self._monotonic(), answer)
+        waiting = Waiting(inputs, rows, self._monotonic(), answer, function)
         self._queue.append(waiting)
         if self._in_thread:
             self._loop.call_later(self._rules.deadline, self._expire, waiting)
         if not self._scheduled:
             self._scheduled = True
-            self._loop.call_soon(self._flush)
+            self._schedule_first()
         return answer
+
+    def _schedule_first(self) -> None:
+        """Flush at the loop's next turn, or when the window closes: who comes by then rides along."""
+        if self._rules.window > 0 and self._rules.batchable:
+            self._loop.call_later(self._rules.window, self._flush)
+        else:
+            self._loop.call_soon(self._flush)
+
+    async def finish(self) -> None:
+        """Let what is queued and running be answered, then close. Nothing may be submitted any more."""
+        while self._scheduled or self._queue or self._in_thread:
+            await asyncio.sleep(FINISH_PAUSE)
+        self.close()
 
     def close(self) -> None:
         """End the thread; what is queued has been answered by then."""
@@ -90,7 +110,7 @@ class Batcher:
         batch = self._take_batch(now)
         if not batch:
             self._schedule_next()
-        elif self._expected < LOOP_SECONDS:
+        elif self._expected < LOOP_SECONDS and not self._rules.in_thread:
             self._finish(batch, now, _try(self._run, _join(batch)))
         else:
             self._in_thread = True
@@ -116,7 +136,7 @@ class Batcher:
         if waiting.answer.done():
             return False
         waited = now - waiting.since
-        self._observe_queue(waited)
+        self._meter.stages[waiting.function]["queue"].observe(waited)
         if waited > self._rules.deadline:
             self._expire(waiting)
             return False
@@ -141,7 +161,7 @@ class Batcher:
         self._in_thread = False
         seconds = self._monotonic() - begin
         self._expected += SMOOTHING * (seconds - self._expected)
-        self._meter.count_batch(sum(waiting.rows for waiting in batch), seconds)
+        self._meter.count_batch(sum(waiting.rows for waiting in batch), seconds, batch[0].function)
         if isinstance(result, Exception) and len(batch) > 1:
             self._queue = [_set_apart(waiting) for waiting in batch] + self._queue
         else:
@@ -166,7 +186,7 @@ def _set_apart(waiting: Waiting) -> Waiting:
     return waiting
 
 
-def _join(batch: Sequence[Waiting]) -> Tensors:
+def _join(batch: Sequence[Waiting]) -> Any:
     """Return the inputs of all requests, one below the other."""
     if len(batch) == 1:
         return batch[0].inputs

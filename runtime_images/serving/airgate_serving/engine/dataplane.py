@@ -1,11 +1,12 @@
 """One object behind every door: what is served, whether it is ready, and the way in."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from airgate_serving.engine.admission import Admission, State
 from airgate_serving.engine.batcher import Batcher
 from airgate_serving.engine.meter import Meter
-from airgate_serving.errors import NotReady
+from airgate_serving.errors import BadRequest
 from airgate_serving.formats.interface import ModelInfo
 from airgate_serving.tensors import Tensors
 
@@ -31,17 +32,28 @@ class DataPlane:
         self._info: ModelInfo | None = None
         self._batcher: Batcher | None = None
 
-    def attach(self, info: ModelInfo, batcher: Batcher) -> None:
-        """Bring the loaded model and become ready, unless a drain has begun."""
+    def attach(self, info: ModelInfo, batcher: Batcher) -> Batcher | None:
+        """Bring the loaded model and become ready, unless a drain has begun; return the queue of the one before."""
+        for function in info.functions:
+            self.meter.find_stages(function)
+        old = self._batcher
         self._info, self._batcher = info, batcher
-        if self.admission.state is State.STARTING:
+        if self.admission.state in (State.STARTING, State.UNLOADED):
             self.admission.state = State.READY
+        return old
+
+    def detach(self) -> Batcher | None:
+        """Take the model out and be no longer ready; return its queue, in which there may be requests still."""
+        old, self._batcher, self._info = self._batcher, None, None
+        if self.admission.state is State.READY:
+            self.admission.state = State.UNLOADED
+        return old
 
     @property
     def info(self) -> ModelInfo:
         """Return what is known of the model. Raises NotReady before it is loaded."""
         if self._info is None:
-            raise NotReady("The model is still being loaded.", "Wait for /v2/health/ready.")
+            raise self.admission.explain_not_ready()
         return self._info
 
     def is_ready(self) -> bool:
@@ -50,11 +62,24 @@ class DataPlane:
 
     async def infer(self, inputs: Tensors) -> Tensors:
         """Return the outputs. Raises NotReady, Busy, DeadlinePassed, ModelRefused or ModelFailed."""
+        if self.info.is_script:
+            raise BadRequest(f"{self.model.name} is a script, which takes no tensors.", "Ask POST /predict.")
         admission = self.admission
         admission.enter()
         try:
             assert self._batcher is not None
-            return await self._batcher.submit(inputs)
+            outputs: Tensors = await self._batcher.submit(inputs)
+            return outputs
+        finally:
+            admission.leave()
+
+    async def call(self, function: str, call: Any) -> Any:
+        """Return what a script's function answers. Raises what `infer` raises."""
+        admission = self.admission
+        admission.enter()
+        try:
+            assert self._batcher is not None
+            return await self._batcher.submit(call, function)
         finally:
             admission.leave()
 

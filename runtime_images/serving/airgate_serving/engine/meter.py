@@ -7,6 +7,7 @@ BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
 """Upper bounds of the histograms' buckets, in seconds."""
 
 STAGES = ("queue", "compute", "codec")
+PREDICT = "predict"  # the function that every model has
 
 
 class Histogram:
@@ -26,23 +27,30 @@ class Histogram:
 
 
 class Meter:
-    """All counts of one served model. Only the event loop's thread writes."""
+    """All counts of one served model, durations by function and stage. Only the event loop's thread writes."""
 
     __slots__ = ("batched_rows", "batches", "requests", "stages")
 
     def __init__(self) -> None:
         """Start with nothing counted."""
-        self.stages = {stage: Histogram() for stage in STAGES}
+        self.stages: dict[str, dict[str, Histogram]] = {}
+        self.find_stages(PREDICT)
         self.requests: dict[tuple[str, str, int], int] = defaultdict(int)
         self.batches = 0
         self.batched_rows = 0
+
+    def find_stages(self, function: str) -> dict[str, Histogram]:
+        """Return the histograms of a function, by stage."""
+        if function not in self.stages:
+            self.stages[function] = {stage: Histogram() for stage in STAGES}
+        return self.stages[function]
 
     def count_request(self, door: str, function: str, status: int) -> None:
         """Count one answered request of a door (v2, records, grpc), with its status."""
         self.requests[door, function, status] += 1
 
-    def count_batch(self, rows: int, seconds: float) -> None:
+    def count_batch(self, rows: int, seconds: float, function: str = PREDICT) -> None:
         """Count one run of the model."""
         self.batches += 1
         self.batched_rows += rows
-        self.stages["compute"].observe(seconds)
+        self.stages[function]["compute"].observe(seconds)

@@ -26,6 +26,8 @@ class WarmUp:
 def warm_up(runner: Runner, monotonic: Callable[[], float]) -> WarmUp:
     """Run samples and return what they showed; never raises for what the model does with them."""
     signature = runner.info.signature
+    if runner.info.is_script:
+        return WarmUp(None, batchable=False, note="a script runs when it is called")
     try:
         single = make_rows(signature, 1)
         runner.run(single)

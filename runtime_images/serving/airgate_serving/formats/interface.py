@@ -1,9 +1,13 @@
 """What a model is to the rest of the runtime."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from airgate_serving.tensors import Signature, Tensors
+
+PREDICTED = "PredictedValue"
+PROBABILITIES = "Probabilities"
+"""What the outputs of models that have no names for theirs are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class ModelInfo:
     device: str  # CPU or GPU: where it really computes
     libraries: tuple[Library, ...] = ()
     functions: tuple[str, ...] = field(default=("predict",))
+    is_script: bool = False  # it has functions and no tensors
+    sample: Any = None  # a script's own example of its arguments
 
 
 class Runner(Protocol):
@@ -42,3 +48,11 @@ class Runner(Protocol):
 
     def run(self, inputs: Tensors) -> Tensors:
         """Return the outputs by name. Raises ModelRefused for values the model does not take, else ModelFailed."""
+
+
+@runtime_checkable
+class Script(Runner, Protocol):
+    """A loaded script: its functions are called by name, with whatever JSON came in."""
+
+    def call(self, function: str, args: Any) -> Any:
+        """Return what the function answers. Raises UnknownFunction, ModelRefused or ModelFailed."""

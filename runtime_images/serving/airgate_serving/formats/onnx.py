@@ -1,14 +1,17 @@
 """ONNX models, by ONNX Runtime."""
 
+import io
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from airgate_serving.errors import BadModelFile, ModelFailed, ModelRefused
+from airgate_serving.formats.archive import find_one, is_archive, read_members
 from airgate_serving.formats.interface import Library, LoadOptions, ModelInfo
-from airgate_serving.formats.onnx_file import OnnxHeader, read_header
+from airgate_serving.formats.onnx_file import OnnxHeader, read_header, read_open_header
 from airgate_serving.formats.onnx_outputs import choose_converters, describe_outputs
 from airgate_serving.formats.onnx_types import find_onnx_datatype, read_shape
 from airgate_serving.tensors import DATATYPES, Array, Signature, Tensors, TensorSpec, make_sample
@@ -20,21 +23,54 @@ LOG_FATAL = 4  # ONNX Runtime's own log level; what is less comes to us as an ex
 
 def load(path: Path, options: LoadOptions) -> "OnnxRunner":
     """Return the model in `path`, on the best device that is there. Raises BadModelFile with one sentence."""
+    if is_archive(path):
+        members = read_members(path)
+        return load_source(make_source(members, find_one(members, ".onnx", "model")), options)
+    return load_source(Source(str(path), read_header(path)), options)
+
+
+def load_source(source: "Source", options: LoadOptions) -> "OnnxRunner":
+    """Return the model of a source. Raises BadModelFile with one sentence."""
     import onnxruntime
 
     onnxruntime.set_default_logger_severity(LOG_FATAL)
     onnxruntime.disable_telemetry_events()
-    header = read_header(path)
     providers = choose_providers(onnxruntime.get_available_providers(), options.nvidia)
+    settings = _make_session_options(options.threads)
+    _hand_over(source.beside, settings)
     try:
-        session = onnxruntime.InferenceSession(
-            str(path), sess_options=_make_session_options(options.threads), providers=providers
-        )
+        session = onnxruntime.InferenceSession(source.model, sess_options=settings, providers=providers)
     except Exception as error:
-        raise BadModelFile(f"ONNX Runtime cannot open the model: {_first_line(error)}", HINT_OPEN) from error
-    return OnnxRunner(session, _find_libraries(header, onnxruntime.__version__))
+        reason = _first_line(error)
+        hint = HINT_EXTERNAL if "xternal" in reason else HINT_OPEN
+        raise BadModelFile(f"ONNX Runtime cannot open the model: {reason}", hint) from error
+    return OnnxRunner(session, _find_libraries(source.header, onnxruntime.__version__))
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a session is made of: a path, or a model's bytes with the files beside it by name."""
+
+    model: str | bytes
+    header: OnnxHeader
+    beside: dict[str, bytes] = field(default_factory=dict)
+
+
+def make_source(members: dict[str, bytes], name: str) -> Source:
+    """Return the model of that name among the files of an archive, and those that lie beside it there."""
+    model, folder = members[name], PurePosixPath(name).parent
+    places = {PurePosixPath(other): content for other, content in members.items() if other != name}
+    beside = {str(place.relative_to(folder)): raw for place, raw in places.items() if place.is_relative_to(folder)}
+    return Source(model, read_open_header(io.BytesIO(model), len(model)), beside)
+
+
+def _hand_over(beside: dict[str, bytes], settings: Any) -> None:
+    """Give files to a session as its external data. They must live until the session has been made."""
+    sizes = [len(content) for content in beside.values()]
+    settings.add_external_initializers_from_files_in_memory(list(beside), list(beside.values()), sizes)
+
+
+HINT_EXTERNAL = "Upload a zip or tar.gz with the model and the files of its weights, as they lie beside each other."
 HINT_OPEN = "Check it with onnx.checker on the machine that made it, or export it for an older opset."
 
 
@@ -73,6 +109,8 @@ class OnnxRunner:
         """Read the signature and try a sample, to learn what maps and sequences come out."""
         self._run: Callable[[list[str], Tensors], list[Any]] = session.run
         self._names = [output.name for output in session.get_outputs()]
+        for node in session.get_outputs():
+            _check_output(node)
         inputs = tuple(_describe_input(node) for node in session.get_inputs())
         self._converters = choose_converters(session.get_outputs())
         trial = self._try_sample(inputs)
@@ -120,6 +158,15 @@ def _describe_input(node: Any) -> TensorSpec:
         )
     shape = read_shape(node.shape)
     return TensorSpec(node.name, datatype, shape, make_sample(datatype, shape))
+
+
+def _check_output(node: Any) -> None:
+    """Raise BadModelFile for an output that no door can carry."""
+    if (node.type.startswith("tensor(") and not find_onnx_datatype(node.type)) or node.type.startswith("optional("):
+        raise BadModelFile(
+            f"The output {node.name!r} is of type {node.type}, which has no counterpart in Open Inference.",
+            "Export the model with outputs of numbers or text.",
+        )
 
 
 def _make_array(spec: TensorSpec) -> Array:

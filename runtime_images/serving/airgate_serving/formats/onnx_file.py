@@ -29,12 +29,17 @@ class OnnxHeader:
 
 def read_header(path: Path) -> OnnxHeader:
     """Return the file's header. Raises BadModelFile when the file is cut short or has no graph."""
+    with path.open("rb") as file:
+        return read_open_header(file, path.stat().st_size)
+
+
+def read_open_header(file: BinaryIO, size: int) -> OnnxHeader:
+    """Return the header of a file that is open already. Raises what `read_header` raises."""
     texts: dict[int, str] = {}
     graphs = 0
-    with path.open("rb") as file:
-        for number, text in _read_fields(file, path.stat().st_size):
-            graphs += number == FIELD_GRAPH
-            texts[number] = text
+    for number, text in _read_fields(file, size):
+        graphs += number == FIELD_GRAPH
+        texts[number] = text
     if not graphs:
         raise BadModelFile("The file has no graph, so it is not an ONNX model.", HINT_WHOLE)
     return OnnxHeader(texts.get(FIELD_PRODUCER, ""), texts.get(FIELD_PRODUCER_VERSION, ""))

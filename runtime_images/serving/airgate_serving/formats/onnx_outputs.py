@@ -66,7 +66,7 @@ def _describe_output(node: Any, value: Any, classes: tuple[Scalar, ...]) -> Tens
 
 
 def _describe_sequence(name: str, value: Any) -> TensorSpec:
-    if not value:
+    if value is None or not len(value):
         return TensorSpec(name, "FP32", (ANY,))
     first = np.asarray(value[0])
     return TensorSpec(name, find_datatype(first.dtype), (ANY,) * (first.ndim + 1))

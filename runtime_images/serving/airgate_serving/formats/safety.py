@@ -32,6 +32,10 @@ ALLOWED_NAMES = {
     "pathlib": {"PurePosixPath"},
     "joblib.numpy_pickle": {"NumpyArrayWrapper", "NDArrayWrapper", "ZNDArrayWrapper"},
     "joblib.numpy_pickle_compat": {"NDArrayWrapper", "ZNDArrayWrapper"},
+    "xgboost.core": {"Booster"},
+    "xgboost.sklearn": {"XGBClassifier", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor"},
+    "lightgbm.basic": {"Booster"},
+    "lightgbm.sklearn": {"LGBMClassifier", "LGBMRegressor"},
 }
 DENIED_PREFIXES = (
     "joblib.",

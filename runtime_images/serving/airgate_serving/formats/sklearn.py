@@ -1,4 +1,4 @@
-"""scikit-learn estimators and pipelines, saved by pickle or joblib."""
+"""scikit-learn estimators and pipelines, and estimators of its kind, saved by pickle, joblib or skops."""
 
 import warnings
 from dataclasses import replace
@@ -9,8 +9,9 @@ import numpy as np
 
 from airgate_serving.errors import BadModelFile, ModelFailed, ModelRefused
 from airgate_serving.formats import sklearn_schema as schema
-from airgate_serving.formats.interface import Library, LoadOptions, ModelInfo
+from airgate_serving.formats.interface import PREDICTED, PROBABILITIES, Library, LoadOptions, ModelInfo
 from airgate_serving.formats.pickles import HINT_SAVE, find_sklearn_version, read_object
+from airgate_serving.formats.skops_file import find_skops_version, is_skops, read_skops
 from airgate_serving.tensors import DATATYPES, Array, Signature, Tensors
 
 
@@ -19,13 +20,15 @@ def load(path: Path, options: LoadOptions) -> "SklearnRunner":
     import sklearn
 
     warnings.filterwarnings("ignore", message="X does not have valid feature names")  # handed over so on purpose
-    model = read_object(path)
+    in_zip = is_skops(path)
+    model = read_skops(path) if in_zip else read_object(path)
     if not (hasattr(model, "predict") or hasattr(model, "transform")) or isinstance(model, type):
         raise BadModelFile(
             f"The file holds {_explain_type(model)}, which is not a model: it has no predict.", HINT_SAVE
         )
     _check_fitted(model)
-    library = Library("scikit-learn", find_sklearn_version(path), sklearn.__version__)
+    made_with = find_skops_version(path) if in_zip else find_sklearn_version(path)
+    library = Library("scikit-learn", made_with, sklearn.__version__)
     return SklearnRunner(model, options.threads, (library, Library("numpy", "", np.__version__)))
 
 
@@ -51,7 +54,7 @@ class SklearnRunner:
 
     def __init__(self, model: Any, threads: int, libraries: tuple[Library, ...]) -> None:
         """Read the signature and settle how rows are handed over."""
-        self._model = model
+        self.model = model
         self._threads = threads
         self._columns = schema.find_column_names(model)
         self._as_frame = schema.needs_frame(model)
@@ -98,12 +101,12 @@ class SklearnRunner:
         return pandas.DataFrame(columns)
 
     def _ask(self, output: str, inputs: Tensors) -> Array:
-        return _settle(getattr(self._model, _METHODS[output])(self._arrange(inputs)))
+        return _settle(getattr(self.model, _METHODS[output])(self._arrange(inputs)))
 
 
 _METHODS = {
-    schema.PREDICTED: "predict",
-    schema.PROBABILITIES: "predict_proba",
+    PREDICTED: "predict",
+    PROBABILITIES: "predict_proba",
     schema.TRANSFORMED: "transform",
 }
 

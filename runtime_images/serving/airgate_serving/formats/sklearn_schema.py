@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from airgate_serving.formats.interface import PREDICTED, PROBABILITIES
 from airgate_serving.tensors import ANY, Array, Scalar, Signature, TensorSpec, find_datatype
 
 MATRIX = "X"
-PREDICTED = "PredictedValue"
-PROBABILITIES = "Probabilities"
 TRANSFORMED = "TransformedValue"
 
 

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from airgate_serving.errors import BadModelFile
+from airgate_serving.formats.archive import list_members, looks_like_archive
 from airgate_serving.formats.interface import LoadOptions, Runner
+from airgate_serving.formats.script import looks_like_script
+from airgate_serving.formats.skops_file import MARK_ZIP, is_skops
 
 HEAD = 4096  # bytes that tell the formats apart; compressed ones need some to begin
 BLOCK = 4096  # bytes read at a time where they may grow a thousandfold
@@ -35,6 +38,10 @@ class Loader(Protocol):
 FORMATS = {
     "onnx": Format("onnx", "airgate_serving.formats.onnx", carries_code=False),
     "sklearn": Format("sklearn", "airgate_serving.formats.sklearn", carries_code=True),
+    "xgboost": Format("xgboost", "airgate_serving.formats.xgboost", carries_code=False),
+    "lightgbm": Format("lightgbm", "airgate_serving.formats.lightgbm", carries_code=False),
+    "script": Format("script", "airgate_serving.formats.script", carries_code=True),
+    "mlflow": Format("mlflow", "airgate_serving.formats.mlflow", carries_code=True),
 }
 
 
@@ -58,11 +65,29 @@ def guess_format(path: Path) -> str:
         raise BadModelFile("The file is empty.", "Upload the model file itself; it has 0 bytes.")
     if looks_pickled(head) or looks_pickled(_decompress_head(head)):
         return "sklearn"
-    if looks_like_onnx(head):
-        return "onnx"
+    if head.startswith(MARK_ZIP) and is_skops(path):
+        return "sklearn"
+    if looks_like_archive(head):
+        return guess_archive(path)
+    for name, looks_like in _LOOKS.items():
+        if looks_like(head):
+            return name
     raise BadModelFile(
         "The file is of no format that this runtime can serve.",
-        "Upload an ONNX model, or a scikit-learn model saved by pickle or joblib.",
+        "Upload an ONNX model, a scikit-learn model saved by pickle, joblib or skops, a model of XGBoost (.json, "
+        ".ubj) or LightGBM (.txt), or a script with a function predict (.py).",
+    )
+
+
+def guess_archive(path: Path) -> str:
+    """Return the format of what an archive holds: MLflow's folder, a script or an ONNX model. Raises BadModelFile."""
+    names = list_members(path)
+    for ending, name in (("MLmodel", "mlflow"), (".py", "script"), (".onnx", "onnx")):
+        if any(member.endswith(ending) for member in names):
+            return name
+    raise BadModelFile(
+        f"The archive holds neither a script (.py) nor a model (.onnx, MLmodel): {', '.join(names[:5])}.",
+        "Pack one of them, with the files that it needs.",
     )
 
 
@@ -82,6 +107,25 @@ def looks_like_onnx(head: bytes) -> bool:
     return len(head) > 2 and head[0] == 0x08 and 1 <= head[1] < 64 and head[2] >> 3 in _ONNX_FIELDS
 
 
+def looks_like_xgboost(head: bytes) -> bool:
+    """Return whether these bytes begin XGBoost's JSON or UBJSON: an object whose first name is one of its own."""
+    plain = head.lstrip()[1:].lstrip() if head[:1] in b"{ \t\r\n" else b""
+    ubjson = head.startswith(b"{L" + bytes(7) + b"\x07")  # the length of the name
+    return plain.startswith((b'"learner"', b'"version"')) or (ubjson and head[10:17] in (b"learner", b"version"))
+
+
+def looks_like_lightgbm(head: bytes) -> bool:
+    """Return whether these bytes begin LightGBM's text: the word tree, then the version."""
+    lines = head.splitlines()[:2]
+    return len(lines) == 2 and lines[0] == b"tree" and lines[1].startswith(b"version=")
+
+
+_LOOKS: dict[str, Callable[[bytes], bool]] = {
+    "onnx": looks_like_onnx,
+    "xgboost": looks_like_xgboost,
+    "lightgbm": looks_like_lightgbm,
+    "script": looks_like_script,
+}
 _ONNX_FIELDS = {2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26}
 
 

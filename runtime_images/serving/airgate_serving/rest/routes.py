@@ -5,12 +5,15 @@ from urllib.parse import unquote
 from airgate_serving.engine.dataplane import DataPlane
 from airgate_serving.errors import ServingError, UnknownFunction, UnknownModel, UnknownPath, WrongVerb
 from airgate_serving.rest.failures import Answer
+from airgate_serving.rest.pages import PagesDoor
 from airgate_serving.rest.records import RecordsDoor
 from airgate_serving.rest.server import Handler, Request
 from airgate_serving.rest.v2 import V2Door
 
 
-def build_routes(plane: DataPlane, v2: V2Door, records: RecordsDoor) -> dict[tuple[str, str], Handler]:
+def build_routes(
+    plane: DataPlane, v2: V2Door, records: RecordsDoor, pages: PagesDoor
+) -> dict[tuple[str, str], Handler]:
     """Return the handler of every verb and path."""
     routes: dict[tuple[str, str], Handler] = {
         ("GET", "/v2"): v2.describe_server,
@@ -18,6 +21,8 @@ def build_routes(plane: DataPlane, v2: V2Door, records: RecordsDoor) -> dict[tup
         ("GET", "/v2/health/live"): v2.tell_live,
         ("GET", "/v2/health/ready"): v2.tell_ready,
         ("POST", "/predict"): records.predict,
+        ("GET", "/"): pages.show_page,
+        ("GET", "/openapi.json"): pages.describe,
     }
     model = f"/v2/models/{plane.model.name}"
     for prefix in (model, f"{model}/versions/{plane.model.version}"):
@@ -30,17 +35,24 @@ def build_routes(plane: DataPlane, v2: V2Door, records: RecordsDoor) -> dict[tup
 class Router:
     """Takes a request to its handler."""
 
-    def __init__(self, plane: DataPlane, routes: dict[tuple[str, str], Handler]) -> None:
-        """Route by `routes`; `plane` is asked what else could have been meant."""
+    def __init__(self, plane: DataPlane, routes: dict[tuple[str, str], Handler], records: RecordsDoor) -> None:
+        """Route by `routes`, and a script's further functions to `records`; `plane` is asked what could be meant."""
+        self._records = records
         self._plane = plane
         self._routes = routes
 
     async def __call__(self, request: Request) -> Answer:
         """Answer the request. Raises the error that explains a path or verb that does not exist."""
         handler = self._routes.get((request.verb, request.path))
+        function = request.path[1:]
+        if handler is None and request.verb == "POST" and self._is_function(function):
+            return await self._records.answer(function, request)
         if handler is None:
             raise self._explain_missing(request.verb, unquote(request.path))
         return await handler(request)
+
+    def _is_function(self, name: str) -> bool:
+        return self._plane.is_ready() and self._plane.info.is_script and name in self._plane.info.functions
 
     def _explain_missing(self, verb: str, path: str) -> ServingError:
         verbs = sorted({known for known, place in self._routes if place == path})

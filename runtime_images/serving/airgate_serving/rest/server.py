@@ -19,6 +19,7 @@ from granian.server.embed import Server
 
 from airgate_kit import logs
 from airgate_kit.names import HEADER_GATE, HEADER_REQUEST_ID
+from airgate_serving.engine.seen import Seen, Watch
 from airgate_serving.errors import BadConfiguration, BodyTooLarge, GateClosed, ServingError
 from airgate_serving.rest.failures import Answer, explain_error
 
@@ -46,8 +47,10 @@ class DoorRules:
 
     gate_secret: str = ""
     most_bytes: int = 64 * 1024 * 1024
-    headers: tuple[tuple[str, str], ...] = ()
+    name_file: Callable[[], tuple[tuple[str, str], ...]] = tuple  # headers that say which model file answers
     id_prefix: str = "local"  # of request ids that are made here
+    watch: Watch | None = None  # is told of every answer
+    monotonic: Callable[[], float] = float  # asked only where somebody watches
 
 
 @dataclass(slots=True)
@@ -62,17 +65,25 @@ class Door:
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request; granian's own entry point."""
         headers = scope.headers
+        begin, body, named = self.rules.monotonic(), b"", None
         request_id = headers.get(HEADER_REQUEST_ID) or self._make_id()
         try:
             self._check_gate(headers)
             body = await self._read_body(scope, protocol)
+            named = self.rules.name_file()  # in the turn of the loop in which the request gets to the model
             answer = await self.handler(Request(scope.method, scope.path, headers, body))
         except ServingError as error:
             answer = explain_error(error)
         except Exception:
             log.exception("a request broke the runtime", extra={"fields": {"path": scope.path, "id": request_id}})
             answer = explain_error(ServingError("The runtime failed.", "Its log says more under the request id."))
-        self._send(protocol, answer, request_id)
+        named = self.rules.name_file() if named is None else named
+        self._send(protocol, answer, named, request_id)
+        if self.rules.watch:
+            seconds = self.rules.monotonic() - begin
+            self.rules.watch(
+                Seen("http", f"{scope.method} {scope.path}", answer.status, request_id, seconds, lambda: body)
+            )
 
     def _make_id(self) -> str:
         self.counter += 1
@@ -106,11 +117,11 @@ class Door:
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def _send(self, protocol: Any, answer: Answer, request_id: str) -> None:
+    def _send(self, protocol: Any, answer: Answer, named: tuple[tuple[str, str], ...], request_id: str) -> None:
         headers = [
             ("content-type", answer.content_type),
             (HEADER_REQUEST_ID, request_id[:LONGEST_ID]),
-            *self.rules.headers,
+            *named,
             *answer.headers,
         ]
         if self.closing:

@@ -13,6 +13,7 @@ from airgate_serving.codecs.v2_json import (
     encode_answer,
 )
 from airgate_serving.engine.dataplane import DataPlane
+from airgate_serving.engine.meter import PREDICT
 from airgate_serving.errors import ServingError
 from airgate_serving.rest.failures import STATUS, Answer, write_json
 from airgate_serving.rest.server import Request
@@ -29,7 +30,7 @@ class V2Door:
         self._plane = plane
         self._server = server
         self._monotonic = monotonic
-        self._observe_codec = plane.meter.stages["codec"].observe
+        self._observe_codec = plane.meter.find_stages(PREDICT)["codec"].observe
 
     async def describe_server(self, _: Request) -> Answer:
         """GET /v2."""

@@ -13,6 +13,8 @@ STATUS = {
     "not-ready": grpc.StatusCode.UNAVAILABLE,
     "deadline-passed": grpc.StatusCode.DEADLINE_EXCEEDED,
 }
+RETRY_AFTER = {"busy": "1", "not-ready": "2", "deadline-passed": "1"}
+"""Seconds, in the answer's metadata under `retry-after`, as HTTP has them in its header."""
 
 
 def find_status(error: ServingError) -> grpc.StatusCode:

@@ -11,9 +11,11 @@ from airgate_kit.names import HEADER_GATE, HEADER_MODEL_DIGEST, HEADER_REQUEST_I
 from airgate_protocols import open_inference_pb2 as pb
 from airgate_protocols import open_inference_pb2_grpc as service
 from airgate_serving.engine.dataplane import DataPlane
+from airgate_serving.engine.meter import PREDICT
+from airgate_serving.engine.seen import Seen, Watch
 from airgate_serving.errors import GateClosed, ServingError, UnknownModel
 from airgate_serving.rpc.convert import describe_model, read_request, write_response
-from airgate_serving.rpc.failures import find_status
+from airgate_serving.rpc.failures import RETRY_AFTER, find_status
 
 DOOR = "grpc"
 log = logs.get("airgate_serving.rpc")
@@ -24,14 +26,20 @@ class InferenceServicer(service.GRPCInferenceServiceServicer):
     """Answers for one data plane. A secret, where there is one, is asked of every call."""
 
     def __init__(
-        self, plane: DataPlane, server: tuple[str, str], gate_secret: str, monotonic: Callable[[], float]
+        self,
+        plane: DataPlane,
+        server: tuple[str, str],
+        gate_secret: str,
+        monotonic: Callable[[], float],
+        watch: Watch | None = None,
     ) -> None:
-        """Answer for `plane` as the server of this name and version."""
+        """Answer for `plane` as the server of this name and version; `watch` is told of every inference."""
+        self._watch = watch
         self._plane = plane
         self._server = server
         self._secret = gate_secret.encode()
         self._monotonic = monotonic
-        self._observe_codec = plane.meter.stages["codec"].observe
+        self._observe_codec = plane.meter.find_stages(PREDICT)["codec"].observe
 
     async def ServerLive(self, _: pb.ServerLiveRequest, context: Context) -> pb.ServerLiveResponse:
         """Say that the process answers."""
@@ -70,14 +78,23 @@ class InferenceServicer(service.GRPCInferenceServiceServicer):
         """Run the model."""
         await self._admit(context)
         await self._check_name(request.model_name, request.model_version, context)
-        meter = self._plane.meter
+        begin = self._monotonic()
         try:
             response = await self._infer(request)
         except ServingError as error:
-            meter.count_request(DOOR, "infer", find_status(error).value[0])
+            self._note(request, find_status(error).value[0], begin, context)
             return await self._refuse(error, context)  # type: ignore[no-any-return]
-        meter.count_request(DOOR, "infer", 0)
+        self._note(request, 0, begin, context)
         return response
+
+    def _note(self, request: pb.ModelInferRequest, status: int, begin: float, context: Context) -> None:
+        """Count an inference, and tell whoever watches."""
+        self._plane.meter.count_request(DOOR, "infer", status)
+        if self._watch:
+            sent = dict(context.invocation_metadata() or ())
+            request_id = str(sent.get(HEADER_REQUEST_ID, request.id))
+            seconds = self._monotonic() - begin
+            self._watch(Seen(DOOR, "ModelInfer", status, request_id, seconds, request.SerializeToString))
 
     async def _infer(self, request: pb.ModelInferRequest) -> pb.ModelInferResponse:
         plane, monotonic = self._plane, self._monotonic
@@ -93,12 +110,15 @@ class InferenceServicer(service.GRPCInferenceServiceServicer):
     async def _admit(self, context: Context) -> None:
         """Compare the gate's secret, and name file and request in the answer's metadata."""
         sent = dict(context.invocation_metadata() or ())
+        context.set_trailing_metadata(self._name_answer(sent))
+        if self._secret and not hmac.compare_digest(_to_bytes(sent.get(HEADER_GATE, b"")), self._secret):
+            await self._refuse(GateClosed("This runtime answers only what comes through the gateway."), context)
+
+    def _name_answer(self, sent: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
         answer = [(HEADER_MODEL_DIGEST, self._plane.model.digest)] if self._plane.model.digest else []
         if HEADER_REQUEST_ID in sent:
             answer.append((HEADER_REQUEST_ID, sent[HEADER_REQUEST_ID]))
-        context.set_trailing_metadata(tuple(answer))
-        if self._secret and not hmac.compare_digest(_to_bytes(sent.get(HEADER_GATE, b"")), self._secret):
-            await self._refuse(GateClosed("This runtime answers only what comes through the gateway."), context)
+        return tuple(answer)
 
     async def _check_name(self, name: str, version: str, context: Context) -> None:
         model = self._plane.model
@@ -107,7 +127,10 @@ class InferenceServicer(service.GRPCInferenceServiceServicer):
             await self._refuse(UnknownModel(sentence, f"There is {model.name}, version {model.version}."), context)
 
     async def _refuse(self, error: ServingError, context: Context) -> Any:
-        """End the call with the error's status and words; never returns."""
+        """End the call with the error's status and words, and when to come again; never returns."""
+        if error.code in RETRY_AFTER:
+            named = self._name_answer(dict(context.invocation_metadata() or ()))
+            context.set_trailing_metadata((*named, ("retry-after", RETRY_AFTER[error.code])))
         await context.abort(find_status(error), str(error))
 
 

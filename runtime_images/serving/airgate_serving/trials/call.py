@@ -9,13 +9,15 @@ from typing import Any
 import orjson
 
 from airgate_kit.clock import Clock
-from airgate_serving.codecs.records import build_result, make_sample_arguments, read_arguments
+from airgate_serving.codecs.calls import Call, unwrap, write_result
+from airgate_serving.codecs.csv_rows import read_csv
+from airgate_serving.codecs.records import arrange, build_result, make_sample_arguments, read_arguments
 from airgate_serving.errors import CallStopped, ModelFailed, ServingError, UnknownFunction
-from airgate_serving.formats.interface import LoadOptions, Runner
+from airgate_serving.formats.interface import LoadOptions, Runner, Script
 from airgate_serving.formats.table import find_format, guess_format, load
 from airgate_serving.sandbox import lock
 from airgate_serving.sandbox.limits import CallLimits, apply_limits, die_with_parent, volunteer_for_oom
-from airgate_serving.trials.job import INSPECT, MEBIBYTE, Bounds, Job, read_job
+from airgate_serving.trials.job import CONVERT, CONVERTED, INSPECT, MEBIBYTE, Bounds, Job, read_job
 
 OUT_OF_MEMORY = ("bad_alloc", "Failed to allocate memory")  # C++ and ONNX Runtime, by their words
 SPARE_SECONDS = 5  # of processor time over what the deadline allows all threads
@@ -47,6 +49,8 @@ def _do(job: Job, clock: Clock) -> dict[str, Any]:
     load_seconds = clock.monotonic() - began
     if job.action == INSPECT:
         return {"format": name, "lock": report.explain(), **_describe(runner)}
+    if job.action == CONVERT:
+        return _convert(runner, job)
     return _test(runner, job, load_seconds, clock)
 
 
@@ -75,7 +79,7 @@ def _describe(runner: Runner) -> dict[str, Any]:
     }
     return {
         "signature": signature,
-        "sample": make_sample_arguments(info.signature),
+        "sample": info.sample if info.is_script else make_sample_arguments(info.signature),
         "task": info.signature.task,
         "engine": info.engine,
         "device": info.device,
@@ -95,12 +99,36 @@ def _test(runner: Runner, job: Job, load_seconds: float, clock: Clock) -> dict[s
         raise UnknownFunction(
             f"The model has no function {job.function[:60]!r}.", f"It has {', '.join(runner.info.functions)}."
         )
+    if isinstance(runner, Script):
+        return _test_script(runner, job, load_seconds, clock)
     tensors, table = read_arguments(job.arguments, runner.info.signature)
     began = clock.monotonic()
     outputs = runner.run(tensors)
     seconds = clock.monotonic() - began
     times = {"seconds": seconds, "load_seconds": load_seconds}
     return {"result": build_result(outputs, table), "device": runner.info.device, **times}
+
+
+def _convert(runner: Runner, job: Job) -> dict[str, Any]:
+    """Leave the model as ONNX in the scratch folder, once every row has given the same by both."""
+    from airgate_serving.convert.compare import compare, make_rows
+    from airgate_serving.convert.converters import convert
+
+    signature = runner.info.signature
+    rows = arrange(read_csv(job.arguments.encode(), signature), signature) if job.arguments else make_rows(signature)
+    target = Path(job.scratch) / CONVERTED
+    target.write_bytes(convert(runner))
+    found = compare(runner, load(target, "onnx", LoadOptions(job.bounds.threads)), rows)
+    return {"rows": found.rows, "largest": found.largest, "bytes": target.stat().st_size}
+
+
+def _test_script(script: Script, job: Job, load_seconds: float, clock: Clock) -> dict[str, Any]:
+    call = Call(job.function, unwrap(job.arguments))
+    began = clock.monotonic()
+    value = script.call(call.function, call.args)
+    seconds = clock.monotonic() - began
+    result = orjson.loads(write_result(value, call.is_split()))["result"]
+    return {"result": result, "device": script.info.device, "seconds": seconds, "load_seconds": load_seconds}
 
 
 def _say_device(runner: Runner, granted: str) -> None:

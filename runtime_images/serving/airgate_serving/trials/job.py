@@ -6,7 +6,8 @@ from typing import Any
 import orjson
 
 MEBIBYTE = 1024 * 1024
-INSPECT, TEST = "inspect", "test"
+INSPECT, TEST, CONVERT = "inspect", "test", "convert"
+CONVERTED = "converted.onnx"  # the file that a conversion leaves in the scratch folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,10 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One call. An empty `format` is found out from the file; `function` and `arguments` are for a test."""
+    """One call. An empty `format` is found out from the file; `function` and `arguments` are for a test.
+
+    `arguments` may be the text of a CSV file for a conversion.
+    """
 
     action: str
     file: str

@@ -1,0 +1,70 @@
+"""Files of rows, read a chunk at a time: CSV with a header, or JSON lines with a record each."""
+
+import csv
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+import orjson
+
+from airgate_serving.codecs.csv_rows import choose_texts, read_line
+from airgate_serving.codecs.records import Table, read_table
+from airgate_serving.errors import BadRequest
+from airgate_serving.tensors import Signature
+
+CSV, JSON_LINES = "csv", "jsonl"
+KINDS = {".csv": CSV, ".jsonl": JSON_LINES, ".ndjson": JSON_LINES}
+HINT_KIND = "Name it .csv, or .jsonl for a JSON record on each line."
+
+
+def find_kind(path: Path) -> str:
+    """Return what a file of rows is by its ending. Raises BadRequest for any other."""
+    kind = KINDS.get(path.suffix.lower())
+    if kind is None:
+        raise BadRequest(f"{path.name} is neither CSV nor JSON lines.", HINT_KIND)
+    return kind
+
+
+def read_chunks(path: Path, signature: Signature, size: int, skip: int = 0) -> Iterator[Table]:
+    """Yield tables of `size` rows, from the row after the first `skip`. Raises BadRequest that says which row."""
+    kind = find_kind(path)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = _read_csv(file, signature) if kind == CSV else _read_lines(file)
+        numbered = itertools.islice(_explained(rows), skip, None)
+        while chunk := list(itertools.islice(numbered, size)):
+            yield _make_table(chunk, skip)
+            skip += len(chunk)
+
+
+def _make_table(records: list[Any], first: int) -> Table:
+    try:
+        return read_table(records)
+    except BadRequest as error:
+        raise BadRequest(f"In the {len(records)} rows from row {first}: {error.sentence}", error.hint) from error
+
+
+def _explained(rows: Iterator[Any]) -> Iterator[Any]:
+    """Yield the rows; what cannot be read becomes a sentence."""
+    try:
+        yield from rows
+    except UnicodeDecodeError as error:
+        raise BadRequest("The file of rows is not UTF-8.", "Save it as UTF-8.") from error
+    except csv.Error as error:
+        raise BadRequest(f"The CSV file cannot be read: {error}.", HINT_KIND) from error
+
+
+def _read_csv(file: TextIO, signature: Signature) -> Iterator[dict[str, Any]]:
+    lines = (line for line in csv.reader(file, strict=True) if line)
+    columns = next(lines, [])
+    texts = choose_texts(columns, signature)
+    for number, line in enumerate(lines):
+        yield dict(zip(columns, read_line(number, line, texts), strict=True))
+
+
+def _read_lines(file: TextIO) -> Iterator[Any]:
+    for number, line in enumerate(filter(str.strip, file)):
+        try:
+            yield orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            raise BadRequest(f"Line {number} is not JSON: {error}.", HINT_KIND) from error

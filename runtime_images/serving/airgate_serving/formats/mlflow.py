@@ -1,0 +1,111 @@
+"""MLflow model folders, packed as a zip or tar.gz: the model in them is opened as what it is.
+
+`MLmodel` says which library saved it (https://mlflow.org/docs/latest/ml/model/); models of plain Python functions
+alone are refused, for those are code of the folder's own.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from airgate_serving.errors import BadModelFile
+from airgate_serving.formats.archive import find_one, read_members
+from airgate_serving.formats.interface import Library, LoadOptions, Runner
+
+DESCRIPTION = "MLmodel"
+MOST_DESCRIPTION = 1024 * 1024  # bytes
+HINT = "Log the model by mlflow.sklearn, mlflow.xgboost, mlflow.lightgbm or mlflow.onnx, and pack its folder."
+
+
+@dataclass(frozen=True, slots=True)
+class Flavor:
+    """Where MLflow says what: the field of the file's name, the one of the version, and whose version it is."""
+
+    file: str
+    version: str
+    library: str
+
+
+FLAVORS = {
+    "onnx": Flavor("data", "onnx_version", "onnx"),
+    "xgboost": Flavor("data", "xgb_version", "xgboost"),
+    "lightgbm": Flavor("data", "lgb_version", "lightgbm"),
+    "sklearn": Flavor("pickled_model", "sklearn_version", "scikit-learn"),
+}
+
+
+def load(path: Path, options: LoadOptions) -> Runner:
+    """Return the model of a packed folder. Raises BadModelFile or one of its kin with one sentence."""
+    members = read_members(path)
+    place = find_one(members, DESCRIPTION, "description")
+    description = read_description(members[place])
+    name = choose_flavor(description)
+    flavor, said = FLAVORS[name], description["flavors"][name]
+    file = str(PurePosixPath(place).parent / str(said.get(flavor.file, "")))
+    if file not in members:
+        raise BadModelFile(f"The folder lacks {file}, which its {DESCRIPTION} names.", "Pack the whole folder.")
+    runner = _load_onnx(members, file, options) if name == "onnx" else _load_bytes(members[file], options)
+    libraries = _add_versions(runner.info.libraries, flavor.library, str(said.get(flavor.version, "")))
+    made_by = Library("mlflow", str(description.get("mlflow_version", "")), "")
+    runner.info = replace(runner.info, libraries=(*libraries, made_by))
+    return runner
+
+
+def read_description(content: bytes) -> dict[str, Any]:
+    """Return what an MLmodel file says. Raises BadModelFile when it is none."""
+    import yaml
+
+    try:
+        found = yaml.safe_load(content[:MOST_DESCRIPTION])
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise BadModelFile(f"{DESCRIPTION} cannot be read: {str(error).splitlines()[0][:120]}.", HINT) from error
+    if not isinstance(found, dict) or not isinstance(found.get("flavors"), dict):
+        raise BadModelFile(f"{DESCRIPTION} names no flavors.", HINT)
+    return found
+
+
+def choose_flavor(description: dict[str, Any]) -> str:
+    """Return the flavor that is opened here. Raises BadModelFile naming the ones there are."""
+    flavors = description["flavors"]
+    for name in FLAVORS:
+        if isinstance(flavors.get(name), dict):
+            return name
+    there = ", ".join(str(name)[:40] for name in list(flavors)[:8]) or "none"
+    raise BadModelFile(f"The folder's flavors are {there}; this runtime opens {', '.join(FLAVORS)}.", HINT)
+
+
+def _load_onnx(members: dict[str, bytes], file: str, options: LoadOptions) -> Runner:
+    from airgate_serving.formats import onnx
+
+    return onnx.load_source(onnx.make_source(members, file), options)
+
+
+def _load_bytes(content: bytes, options: LoadOptions) -> Runner:
+    from airgate_serving.formats.table import guess_format
+    from airgate_serving.formats.table import load as load_format
+
+    with _put_into_memory(content) as path:
+        return load_format(path, guess_format(path), options)
+
+
+@contextmanager
+def _put_into_memory(content: bytes) -> Iterator[Path]:
+    """Give a path to bytes that lie in memory alone: a locked process has no folder to unpack into."""
+    file = os.memfd_create("airgate-model")
+    try:
+        with os.fdopen(os.dup(file), "wb") as target:
+            target.write(content)
+        yield Path(f"/proc/self/fd/{file}")
+    finally:
+        os.close(file)
+
+
+def _add_versions(libraries: tuple[Library, ...], name: str, version: str) -> tuple[Library, ...]:
+    """Return the libraries with the version that the folder says, where the file itself does not."""
+    return tuple(
+        replace(library, in_file=version) if library.name == name and not library.in_file else library
+        for library in libraries
+    )

@@ -1,0 +1,25 @@
+"""The form of a model, in a real browser."""
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+pytestmark = [pytest.mark.process, pytest.mark.browser]
+CHROMIUM = "/usr/bin/chromium"
+
+
+@pytest.mark.parametrize("fixture", ["iris_server", "mlp_server"])
+def test_a_person_sees_the_sample_presses_a_button_and_sees_the_prediction(fixture, request) -> None:
+    """Nobody needs to know JSON to try a model; the page runs under its own policy without one error."""
+    server = request.getfixturevalue(fixture)
+    errors: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
+        page.goto(server.url("/"))
+        page.wait_for_function("document.getElementById('curl').textContent.includes('/predict')")
+        page.click("button")
+        page.wait_for_function("document.getElementById('answer').textContent.includes('result')")
+        browser.close()
+    assert [line for line in errors if "favicon" not in line] == []
