@@ -15,7 +15,7 @@ EVERY_CI = pytest.mark.parametrize(
     ("chart", "path"), find_ci_values(), ids=[f"{chart}-{path.stem}" for chart, path in find_ci_values()]
 )
 FREE = {"nodeSelector", "qids", "annotations", "requests", "limits", "deployQuota", "computeQuota", "defaultLimits"}
-SAY_THEMSELVES = {"image", "resources", "agent", "envoy", "web", "reconciler", "requests", "limits"}
+SAY_THEMSELVES = {"image", "resources", "agent", "envoy", "web", "reconciler", "files", "requests", "limits"}
 
 
 def read_schema(chart: str) -> dict[str, Any]:
