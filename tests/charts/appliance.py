@@ -61,7 +61,7 @@ def make_values(images: dict[str, Built]) -> dict[str, Any]:
         "name": "AI environment with Python 3.11",
         "language": "Python 3.11",
         "image": name("serving"),
-        "formats": ["onnx", "sklearn"],
+        "formats": list(names.FORMATS),
     }
     return {
         "airgate-device-plugin": {"image": name("device-plugin"), "hostRoot": SIMULATED},

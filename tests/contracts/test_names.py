@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from airgate_kit import names
+from airgate_serving.formats.table import FORMATS
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES_FILE = ROOT / "charts/airgate-lib/templates/_names.tpl"
@@ -51,6 +52,16 @@ def test_the_charts_use_the_vocabulary_s_namespaces_labels_ports_and_user():
         "accounts": {"runtime": names.SERVICE_ACCOUNT_RUNTIME},
         "uid": names.UID,
     }
+
+
+def test_what_a_runtime_is_said_to_open_it_opens():
+    """Webapp, chart and release offer the formats that the serving runtime has a file for, and no other."""
+    assert set(names.FORMATS) == set(FORMATS)
+    values = yaml.safe_load((ROOT / "charts/airgate-runtimes/values.yaml").read_text())
+    release = yaml.safe_load((ROOT / "inventory/release.yml").read_text())["airgate_release"]
+    offered = release["apps"][0]["values"]["airgate-runtimes"]["runtimes"]
+    for runtime in [*values["runtimes"], *offered]:
+        assert runtime["formats"] == list(names.FORMATS)
 
 
 def test_nobody_spells_a_label_or_a_resource_in_another_way():

@@ -41,6 +41,9 @@ ENV_QAIC_VISIBLE_DEVICES = "QAIC_VISIBLE_DEVICES"  # comma list of host QIDs
 ENV_QAIC_GID = "QAIC_GID"  # the host's group id of `qaic`
 ENV_NVIDIA_VISIBLE_DEVICES = "NVIDIA_VISIBLE_DEVICES"
 
+# Model formats that the serving runtime opens, by the names that a runtime definition gives them.
+FORMATS = ("onnx", "sklearn", "xgboost", "lightgbm", "mlflow", "script")
+
 # HTTP headers between the gateway and a runtime.
 HEADER_GATE = "x-airgate-gate"  # secret, one per deployment; the runtime compares it
 HEADER_REQUEST_ID = "x-request-id"

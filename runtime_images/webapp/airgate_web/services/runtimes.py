@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from airgate_kit import names
 from airgate_web.domain.errors import Invalid
 from airgate_web.domain.model import ModelVersion
 from airgate_web.domain.runtime import Runtime, RuntimeKind
@@ -9,7 +10,6 @@ from airgate_web.services.desk import Desk
 
 DEFAULT_NAME = "AI environment with Python 3.11"
 DEFAULT_SLUG = "ai-environment-python-3-11"
-DEFAULT_FORMATS = ("onnx", "sklearn")
 
 
 def put_default_runtimes(desk: Desk, image: str) -> None:
@@ -21,8 +21,8 @@ def put_default_runtimes(desk: Desk, image: str) -> None:
             kind=RuntimeKind.ENVIRONMENT,
             language="Python 3.11",
             image=image,
-            formats=DEFAULT_FORMATS,
-            description="ONNX Runtime and scikit-learn on the CPU.",
+            formats=names.FORMATS,
+            description="ONNX Runtime, scikit-learn, XGBoost and LightGBM on the CPU.",
         )
     )
 

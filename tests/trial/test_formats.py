@@ -1,0 +1,60 @@
+"""A model of each format, from its file to a prediction through the gateway."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kit.trial import Trial, run_trial
+from tests.serving import models
+
+pytestmark = [pytest.mark.trial, pytest.mark.timeout(400)]
+PROJECT = "formats"
+ADDS = {"X": [{"a": 1, "b": 2}]}
+SCRIPT = """
+def predict(args):
+    print("adding")
+    return [{"sum": row["a"] + row["b"]} for row in args["X"]]
+"""
+FILES = {
+    "iris.onnx": "onnx",
+    "iris.json": "xgboost",
+    "iris.txt": "lightgbm",
+    "iris.skops": "sklearn",
+    "adds.py": "script",
+}
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
+    """A trial with a project of its own."""
+    with run_trial(tmp_path_factory.mktemp("t") / "home") as running:
+        running.appliance.send("POST", "/projects", {"name": "Formats", "route": PROJECT})
+        yield running
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small trained models, one of each format."""
+    folder = models.write_all(tmp_path_factory.mktemp("models"))
+    (folder / "adds.py").write_text(SCRIPT)
+    return folder
+
+
+@pytest.mark.parametrize(("filename", "format_"), FILES.items())
+def test_a_file_is_known_tested_deployed_and_called(trial: Trial, folder: Path, filename: str, format_: str) -> None:
+    """Its format is found out, the same rows are answered alike on the Test page and behind the gateway, and it goes."""
+    name = filename.replace(".", "-")
+    made = trial.appliance.upload(PROJECT, name, filename, (folder / filename).read_bytes())
+    assert made["format"] == format_
+    path = f"/projects/{PROJECT}/models/{name}/versions/1"
+    args = ADDS if format_ == "script" else trial.appliance.send("GET", f"{path}/sample")["predict"]["args"]
+    tested = trial.appliance.send("POST", f"{path}/test", {"args": args})
+    assert tested["ok"], tested
+    trial.appliance.deploy(PROJECT, name, model=name, cpu=0.5)
+    trial.appliance.wait_until_ready(PROJECT, name)
+    token = trial.appliance.make_token(PROJECT, name)
+    answer = trial.appliance.predict(PROJECT, name, token, {"args": args})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["result"] == tested["result"]
+    trial.appliance.remove_deployment(PROJECT, name)
