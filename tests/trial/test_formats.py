@@ -43,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(("filename", "format_"), FILES.items())
 def test_a_file_is_known_tested_deployed_and_called(trial: Trial, folder: Path, filename: str, format_: str) -> None:
-    """Its format is found out, the same rows are answered alike on the Test page and behind the gateway, and it goes."""
+    """Its format is found out; the same rows get the same answer on the Test page and behind the gateway."""
     name = filename.replace(".", "-")
     made = trial.appliance.upload(PROJECT, name, filename, (folder / filename).read_bytes())
     assert made["format"] == format_
