@@ -199,9 +199,11 @@ def test_the_deploy_form_says_what_the_server_would_say(page: Page) -> None:
     page.get_by_label("Accelerator", exact=True).click()
     page.get_by_role("option", name="qualcomm.com/qaic").click()
     expect(page.get_by_text("1 of 4 free")).to_be_visible()
-    page.get_by_label("Accelerators for each replica, whole cards", exact=True).fill("1.5")
+    count = page.get_by_label("Accelerators for each replica, whole cards", exact=True)
+    expect(count).to_have_value("1")  # whoever chooses a kind of card is offered one
+    count.fill("1.5")
     expect(wrong).to_contain_text("must be a whole number, 1.5 is not")
-    page.get_by_label("Accelerators for each replica, whole cards", exact=True).fill("2")
+    count.fill("2")
     expect(page.get_by_text("1 free now, so it waits for 1")).to_be_visible()
     expect(wrong).to_be_empty()
     expect(button).to_be_enabled()
