@@ -90,7 +90,7 @@ def serve(words: Sequence[str]) -> int:
 def run_offline(name: str, words: Sequence[str]) -> int:
     """Run a command that opens a file in the sandbox and ends by itself: see `offline.py`."""
     parsed = arguments.OFFLINE[name]().parse_args(words)
-    threads = getattr(parsed, "threads", None) or (1 if name in ("inspect", "convert") else count_threads())
+    threads = getattr(parsed, "threads", None) or (1 if name in ("inspect", "convert", "freeze") else count_threads())
     _prepare_libraries(threads)
 
     from airgate_serving import offline
