@@ -1,7 +1,8 @@
 """`airgate-serve`: the only reader of arguments and environment.
 
-Exit codes: 0 done, 2 usage, 3 refused with a sentence on stderr. Heavy rooms are imported inside the commands, after
-this process is locked and the thread counts are set: libraries read those once, at import, and start threads.
+Exit codes: 0 done, 2 usage, 3 refused with a sentence on stderr, 4 ended by SIGTERM with requests unanswered. Heavy
+rooms are imported inside the commands, after this process is locked and the thread counts are set: libraries read
+those once, at import, and start threads.
 """
 
 import argparse
