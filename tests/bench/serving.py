@@ -16,9 +16,11 @@ import httpx
 import numpy
 
 from airgate_trial.samples import train_digits
+from tests.bench import serving_tiers
 from tests.bench.figures import Figure, find_median
 from tests.bench.load import RUNS, Load, find_resident_mb, run_load, run_server
 from tests.bench.peers.environment import make_environment
+from tests.bench.serving_tiers import wait_for_ok
 from tests.gateway.rig import find_free_port
 
 FOLDER = Path("build/bench/serving")
@@ -49,7 +51,7 @@ def find_figures() -> list[Figure]:
     figures.append(
         find_median("start to first answer", "s", [measure_start(model) for _ in range(RUNS)], goal="<= 0.6")
     )
-    return figures
+    return [*figures, *serving_tiers.find_figures()]
 
 
 def find_load_figures(loads: dict[str, dict[int, list[Load]]], peers: list[str], count: int) -> list[Figure]:
@@ -126,14 +128,6 @@ def run_mlserver(model: Path, workers: int) -> Iterator[tuple[str, int]]:
     with run_server(f"mlserver-{workers}", command, ready, PYTHONPATH=str(Path.cwd())) as pid:
         wait_for_ok(ready)
         yield f"http://127.0.0.1:{port}/v2/models/digits/infer", pid
-
-
-def wait_for_ok(url: str) -> None:
-    """Return when a GET answers 200."""
-    deadline = time.monotonic() + 60
-    while httpx.get(url).status_code != 200:
-        assert time.monotonic() < deadline, f"{url} is not ready"
-        time.sleep(0.1)
 
 
 def compare_outputs(answers: dict[str, Any]) -> None:

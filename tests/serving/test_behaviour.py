@@ -149,6 +149,18 @@ def test_sigterm_under_load_loses_no_request(model_folder) -> None:
         assert server.process.wait(timeout=30) == 0
 
 
+def test_a_model_that_never_returns_does_not_hold_the_server(tmp_path) -> None:
+    """After the drain's time the process ends, whatever the model is at; the exit code says that it was not clean."""
+    (tmp_path / "hang.py").write_text("import time\ndef predict(args): time.sleep(1000)")
+    with (
+        start_server(tmp_path / "hang.py", "--linger", "0", "--drain", "0.5", name="hang") as server,
+        socket.create_connection(("127.0.0.1", server.ports["http"])) as caller,
+    ):
+        caller.sendall(b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}")
+        wait_for(lambda: "airgate_requests_in_flight 1.0" in server.get("/metrics", "admin").text)
+        assert server.stop() == 4
+
+
 def test_while_draining_clients_are_asked_to_leave(model_folder) -> None:
     """A kept connection ends with its answer, so that the last request does not race with the close."""
     with start_server(model_folder / "mlp.onnx", "--linger", "3") as server:

@@ -18,6 +18,7 @@ PARSERS = [
     arguments.build_bench_parser,
     arguments.build_batch_parser,
     arguments.build_evaluate_parser,
+    arguments.build_freeze_parser,
     arguments.build_fetch_parser,
     arguments.build_tester_parser,
 ]

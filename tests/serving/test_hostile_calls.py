@@ -98,7 +98,7 @@ async def test_a_hostile_call_gets_a_sentence_and_hurts_nobody(keeper: Keeper, t
     report = await keeper.run(job)
     assert SAYS[name] in explain(report)
     well = replace(job, file=str(Path(__file__)), format="", action=INSPECT)
-    assert "no format" in explain(await keeper.run(well))
+    assert "no function predict" in explain(await keeper.run(well))
 
 
 def explain(report: CallReport) -> str:

@@ -18,8 +18,8 @@ def test_a_person_sees_the_sample_presses_a_button_and_sees_the_prediction(fixtu
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
         page.goto(server.url("/"))
-        page.wait_for_function("document.getElementById('curl').textContent.includes('/predict')")
+        page.locator("#curl", has_text="/predict").wait_for()
         page.click("button")
-        page.wait_for_function("document.getElementById('answer').textContent.includes('result')")
+        page.locator("#answer", has_text="result").wait_for()
         browser.close()
     assert [line for line in errors if "favicon" not in line] == []

@@ -136,6 +136,20 @@ def build_evaluate_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def build_freeze_parser() -> argparse.ArgumentParser:
+    """Return the parser of `airgate-serve freeze FILE`."""
+    parser = argparse.ArgumentParser(
+        prog="airgate-serve freeze", description="Write the lock of a runtime with a model's own library versions."
+    )
+    parser.add_argument("file", type=Path, help="a model file, or a list as `pip freeze` writes it (.txt)")
+    parser.add_argument("--wheels", type=Path, required=True, help="folder of wheels to choose from")
+    parser.add_argument("--to", type=Path, required=True, help="where to put the lock")
+    parser.add_argument("--format", default="", help=FORMAT_HELP)
+    _add_call(parser)
+    _add_lock(parser)
+    return parser
+
+
 def _add_rows(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="the model file")
     parser.add_argument("--rows", type=Path, required=True, help="file of rows, .csv or .jsonl")
@@ -192,6 +206,7 @@ OFFLINE = {
     "bench": build_bench_parser,
     "batch": build_batch_parser,
     "evaluate": build_evaluate_parser,
+    "freeze": build_freeze_parser,
 }
 """The commands that open one file and end by themselves."""
 

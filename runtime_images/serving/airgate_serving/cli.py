@@ -1,7 +1,8 @@
 """`airgate-serve`: the only reader of arguments and environment.
 
-Exit codes: 0 done, 2 usage, 3 refused with a sentence on stderr. Heavy rooms are imported inside the commands, after
-this process is locked and the thread counts are set: libraries read those once, at import, and start threads.
+Exit codes: 0 done, 2 usage, 3 refused with a sentence on stderr, 4 ended by SIGTERM with requests unanswered. Heavy
+rooms are imported inside the commands, after this process is locked and the thread counts are set: libraries read
+those once, at import, and start threads.
 """
 
 import argparse
@@ -90,7 +91,7 @@ def serve(words: Sequence[str]) -> int:
 def run_offline(name: str, words: Sequence[str]) -> int:
     """Run a command that opens a file in the sandbox and ends by itself: see `offline.py`."""
     parsed = arguments.OFFLINE[name]().parse_args(words)
-    threads = getattr(parsed, "threads", None) or (1 if name in ("inspect", "convert") else count_threads())
+    threads = getattr(parsed, "threads", None) or (1 if name in ("inspect", "convert", "freeze") else count_threads())
     _prepare_libraries(threads)
 
     from airgate_serving import offline

@@ -1,4 +1,4 @@
-"""The commands that open one file and end by themselves: inspect, convert, bench, batch, evaluate.
+"""The commands that open one file and end by themselves: inspect, convert, bench, batch, evaluate, freeze.
 
 Each is given its arguments, what is around it, and a number of threads that the libraries know already.
 """
@@ -14,11 +14,12 @@ from typing import Any
 
 from airgate_kit.clock import SystemClock
 from airgate_serving import bench as figures
+from airgate_serving import freeze as locks
 from airgate_serving.app.batching import run_batch, run_evaluation
 from airgate_serving.arguments import find_file, read_bounds
 from airgate_serving.batch.rows import find_kind
 from airgate_serving.config import MEBIBYTE, BatchConfig
-from airgate_serving.errors import ServingError
+from airgate_serving.errors import BadConfiguration, ServingError
 from airgate_serving.report import explain_inspection
 from airgate_serving.trials.job import CONVERT, CONVERTED, INSPECT, Job, Surroundings
 from airgate_serving.trials.keeper import CallReport
@@ -88,6 +89,29 @@ def _read_batch_config(parsed: Parsed, around: Surroundings, threads: int) -> Ba
     return BatchConfig(file, parsed.format, rows, around, threads, chunk=parsed.chunk)
 
 
+def freeze(parsed: Parsed, around: Surroundings, threads: int) -> int:
+    """Write the lock of a runtime with a model's own library versions."""
+    pins = _read_versions(parsed, around, threads)
+    if not pins:
+        raise BadConfiguration(f"{parsed.file} does not say which versions made it.", "Give a list by pip freeze.")
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
+        constraints.write("".join(f"{name}=={version}\n" for name, version in pins.items()))
+        constraints.flush()
+        found = locks.resolve(locks.list_needs(pins), Path(constraints.name), parsed.wheels)
+    parsed.to.write_text(locks.write_lock(found))
+    print(f"{parsed.to}: {len(found)} libraries, of which {len(pins)} versions are the model's")
+    return 0
+
+
+def _read_versions(parsed: Parsed, around: Surroundings, threads: int) -> dict[str, str]:
+    file = find_file(parsed.file)
+    if file.suffix == ".txt" and "==" in file.read_text(errors="replace"):
+        return locks.read_pins(file.read_text())
+    with tempfile.TemporaryDirectory(prefix="airgate-freeze-") as scratch:
+        report = run_once(Job(INSPECT, str(file), scratch, read_bounds(parsed, threads), around, parsed.format))
+    return locks.read_model_versions(_read_report(report)["libraries"])
+
+
 def _read_report(report: CallReport) -> dict[str, Any]:
     """Return what a call answered. Raises ServingError for one that was refused or stopped."""
     if report.error:
@@ -103,4 +127,5 @@ COMMANDS: dict[str, Callable[[Parsed, Surroundings, int], int]] = {
     "bench": bench,
     "batch": batch,
     "evaluate": evaluate,
+    "freeze": freeze,
 }

@@ -34,6 +34,7 @@ from airgate_serving.sandbox.lock import LockReport, judge_opening, lock_calls
 from airgate_serving.telemetry import Metrics
 
 SERVER_NAME = "airgate-serve"
+EXIT_UNANSWERED = 4
 GRPC_SECONDS = 2.0  # for calls that are inside when everything else has drained
 log = logs.get("airgate_serving.app")
 
@@ -73,7 +74,8 @@ class _Runtime:
             self._lock()
             await self._bringer.bring()
             await self._stop.wait()
-            await self._drain(door)
+            if not await self._drain(door):
+                self._leave()
 
     def _end(self) -> None:
         """Begin the drain, or end at once while the model is still being loaded: nobody has been let in."""
@@ -151,14 +153,19 @@ class _Runtime:
         judge_opening(report, find_format(self._config.format).carries_code, self._config.excused)
         log.info("locked", extra={"fields": {"lock": report.explain()}})
 
-    async def _drain(self, door: Door) -> None:
-        """Stop being ready at once, go on answering for a moment, then wait for what is inside."""
+    async def _drain(self, door: Door) -> bool:
+        """Stop being ready at once, answer for a moment more, then wait for what is inside; return whether it ended."""
         self._plane.admission.begin_drain()
         door.closing = True
         log.info("draining", extra={"fields": {"in_flight": self._plane.admission.in_flight}})
         await asyncio.sleep(self._config.limits.linger_seconds)
-        if not await self._plane.admission.wait_idle(self._config.limits.drain_seconds):
-            log.warning("the drain ran out of time", extra={"fields": {"in_flight": self._plane.admission.in_flight}})
+        return await self._plane.admission.wait_idle(self._config.limits.drain_seconds)
+
+    def _leave(self) -> None:
+        """End the process with requests in it: a model that does not return would hold its thread, and us, for ever."""
+        log.warning("the drain ran out of time", extra={"fields": {"in_flight": self._plane.admission.in_flight}})
+        self._close_records()
+        os._exit(EXIT_UNANSWERED)
 
 
 def _print_bytes(lines: bytes) -> None:
