@@ -7,7 +7,18 @@ QID, SKU and board serial are kept from the last good answer, because a SoC that
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from airgate_plugin.model import Device, DeviceId, Health, NodeState, Observation, PciAddress, Qid, Sighting, Vendor
+from airgate_plugin.model import (
+    Device,
+    DeviceId,
+    Health,
+    NodeState,
+    Observation,
+    PciAddress,
+    Qid,
+    Reason,
+    Sighting,
+    Vendor,
+)
 from airgate_plugin.policy.health import Signs, judge_health
 from airgate_plugin.policy.naming import choose_card, choose_resource
 
@@ -42,11 +53,24 @@ def merge_observations(
     for address in sorted({*seen, *known}):
         sighting, old = seen.get(address), known.get(address)
         is_listed = listed is None or address in listed
-        signs = Signs(sighting, _find_blindness(sighting or old, looks), is_listed, address in qids)
-        health = judge_health(signs, old.health if old else None, now)
+        faults = find_new_faults(sighting, old)
+        signs = Signs(sighting, _find_blindness(sighting or old, looks), is_listed, address in qids, faults)
+        health = judge_health(signs, old.find_judged() if old else None, now)
         device = _describe(sighting or _remember(known[address]), old, health, rules)
         devices.append(replace(device, qid=qids.get(address), qid_computed=address in computed))
     return tuple(devices)
+
+
+def find_new_faults(sighting: Sighting | None, old: Device | None) -> tuple[Reason, ...]:
+    """Return the counters that grew since the last look.
+
+    What was counted before the first look is history; a counter that fell was set back by a reset and starts anew.
+    """
+    if sighting is None or old is None:
+        return ()
+    return tuple(
+        reason for reason, count in sighting.faults.items() if reason in old.faults and count > old.faults[reason]
+    )
 
 
 def find_told_qids(seen: Sequence[Sighting], before: Sequence[Device], rules: Rules) -> dict[PciAddress, Qid]:
@@ -103,6 +127,8 @@ def _join(first: Sighting, second: Sighting) -> Sighting:
         status=first.status or second.status,
         sku=first.sku or second.sku,
         serial=first.serial or second.serial,
+        degraded=first.degraded or second.degraded,
+        faults={**first.faults, **second.faults},
         facts={**first.facts, **second.facts},
     )
 
@@ -142,5 +168,6 @@ def _describe(sighting: Sighting, old: Device | None, health: Health, rules: Rul
         numa=sighting.numa,
         sku=sku,
         serial=serial,
+        faults=sighting.faults or (old.faults if old else {}),
         facts=sighting.facts,
     )

@@ -6,8 +6,9 @@ out-of-tree driver has a class of its own, with nodes /dev/qaic_aic100_N.
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from airgate_plugin.model import AccelMinor, MhiId, NodeState, Observation, PciAddress, Sighting, Vendor
+from airgate_plugin.model import AccelMinor, MhiId, NodeState, Observation, PciAddress, Reason, Sighting, Vendor
 from airgate_plugin.sources.hostfs import HostFiles
 
 PCI = "/sys/bus/pci/devices"
@@ -19,6 +20,17 @@ GROUP = "qaic"
 ACCEL = re.compile(r"accel(\d+)$")
 OLD_NODE = re.compile(r"qaic_aic100_(\d+)$")
 MHI = re.compile(r"mhi(\d+)$")
+NUMBER = re.compile(r"\d+(\.\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A PCIe link as sysfs shows it: speed in GT/s, width in lanes; None where a file does not tell."""
+
+    speed: float | None
+    width: float | None
+    max_speed: float | None
+    max_width: float | None
 
 
 class QaicSysfs:
@@ -73,7 +85,8 @@ class QaicSysfs:
 
     def _look_at(self, address: PciAddress, nodes: dict[PciAddress, tuple[str, AccelMinor | None]]) -> Sighting:
         node, accel = nodes.get(address, (None, None))
-        numa = self._host.read_number(f"{PCI}/{address}/numa_node")
+        at = f"{PCI}/{address}"
+        numa = self._host.read_number(f"{at}/numa_node")
         return Sighting(
             vendor=Vendor.QUALCOMM,
             address=address,
@@ -82,14 +95,51 @@ class QaicSysfs:
             nodes=(node,) if node else (),
             node_state=self._host.read_node_state(node) if node else NodeState.MISSING,
             numa=numa if numa is not None and numa >= 0 else None,
-            facts=self._read_link(address),
+            degraded=explain_link(self._read_link(at), self._read_link(f"{at}/..")),
+            faults=self._read_faults(at),
+            facts=self._read_facts(at),
         )
 
     def _find_mhi(self, address: PciAddress) -> MhiId | None:
         found = (MHI.match(name) for name in self._host.find_names(f"{PCI}/{address}"))
         return next((MhiId(int(match[1])) for match in found if match), None)
 
-    def _read_link(self, address: PciAddress) -> dict[str, str]:
-        speed = self._host.read_text(f"{PCI}/{address}/current_link_speed")
-        width = self._host.read_text(f"{PCI}/{address}/current_link_width")
-        return {"pcie_link": f"{speed} x{width}"} if speed and width else {}
+    def _read_link(self, at: str) -> Link:
+        names = ("current_link_speed", "current_link_width", "max_link_speed", "max_link_width")
+        return Link(*(read_leading_number(self._host.read_text(f"{at}/{name}")) for name in names))
+
+    def _read_faults(self, at: str) -> dict[Reason, int]:
+        """Return the count of errors that the hardware could not correct; {} on kernels that do not count."""
+        counts = [self._host.read_number(f"{at}/{name}") for name in ("ue_count", "ue_nonfatal_count")]
+        known = [count for count in counts if count is not None]
+        return {Reason.UNCORRECTED_ERRORS: sum(known)} if known else {}
+
+    def _read_facts(self, at: str) -> dict[str, str]:
+        speed, width = (
+            self._host.read_text(f"{at}/current_link_speed"),
+            self._host.read_text(f"{at}/current_link_width"),
+        )
+        corrected = self._host.read_text(f"{at}/ce_count")
+        facts = {"pcie_link": f"{speed} x{width}"} if speed and width else {}
+        return {**facts, "corrected_errors": corrected} if corrected else facts
+
+
+def read_leading_number(text: str | None) -> float | None:
+    """Return the number that a text begins with ("16.0 GT/s PCIe"); None where there is none."""
+    found = NUMBER.match(text or "")
+    return float(found[0]) if found else None
+
+
+def explain_link(link: Link, upstream: Link) -> str:
+    """Return a sentence where a link is poorer than both its ends allow; "" where it is not, or nobody can tell.
+
+    The card's own maximum alone would blame a card in an older slot, so the upstream port's counts too.
+    """
+    for name, current, most, slot in (
+        ("speed in GT/s", link.speed, link.max_speed, upstream.max_speed),
+        ("width", link.width, link.max_width, upstream.max_width),
+    ):
+        best = min((end for end in (most, slot) if end is not None), default=None)
+        if current is not None and best is not None and current < best:
+            return f"the {name} of its PCIe link is {current:g} where {best:g} is possible; reseat the card"
+    return ""
