@@ -15,9 +15,11 @@ from airgate_plugin.kubelet.registrar import Registrar
 from airgate_plugin.model import Observation, Registration, Snapshot
 from airgate_plugin.policy.merge import Rules, merge_observations
 from airgate_plugin.sources.hostfs import HostFiles
+from airgate_plugin.sources.interface import Bell
 from airgate_plugin.sources.nvidia_nvml import NvidiaNvml
 from airgate_plugin.sources.qaic_sysfs import QaicSysfs
 from airgate_plugin.sources.qaic_util import QaicUtil
+from airgate_plugin.sources.uevents import listen
 from airgate_plugin.telemetry import metrics
 from airgate_plugin.telemetry.http import HttpDoor, Page
 from airgate_plugin.telemetry.readiness import explain_unready
@@ -27,6 +29,8 @@ log = logging.getLogger("airgate_plugin")
 
 FOLLOW_SECONDS = 5.0
 QAIC_UTIL_SPARE_SECONDS = 30.0  # beyond its own timeout
+
+QAIC_UTIL_REST_SECONDS = 1.0  # a storm of uevents does not start a program a hundred times
 
 
 def build_rounds(settings: Settings, clock: Clock) -> tuple[Round, ...]:
@@ -39,11 +43,20 @@ def build_rounds(settings: Settings, clock: Clock) -> tuple[Round, ...]:
         )
     util = QaicUtil(host, settings.qaic_util, settings.qaic_util_timeout, clock)
     patience = settings.qaic_util_timeout + QAIC_UTIL_SPARE_SECONDS
-    rounds = [Round(QaicSysfs(host), settings.period), Round(util, settings.qaic_util_period, patience)]
+    rounds = [
+        Round(QaicSysfs(host), settings.period),
+        Round(util, settings.qaic_util_period, patience, QAIC_UTIL_REST_SECONDS),
+    ]
     if settings.nvidia:
         machine = HostFiles(Path("/")) if settings.host_prefix else host  # NVML knows nothing of simulated trees
         rounds.append(Round(NvidiaNvml(machine), settings.period))
     return tuple(rounds)
+
+
+def find_bells(settings: Settings) -> list[Bell]:
+    """Return what wakes the sources: the uevents, where the settings and the machine let them come."""
+    heard = listen(settings.uevents) if settings.uevents != "none" else None
+    return [heard] if heard else []
 
 
 def look_once(settings: Settings, clock: Clock) -> tuple[Snapshot, list[Observation]]:
@@ -76,7 +89,7 @@ class App:
         rounds = build_rounds(settings, clock)
         inventory = Inventory()
         rules = Rules(settings.sku_resources, settings.qids)
-        watch = Watch(rounds, inventory, rules, clock)
+        watch = Watch(rounds, inventory, rules, clock, find_bells(settings))
         collector = metrics.PluginCollector(
             inventory.find_latest, self.find_registrations, [each.source.name for each in rounds], clock
         )

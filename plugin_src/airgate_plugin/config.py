@@ -37,8 +37,9 @@ class Settings:
     cdi_dir: Path | None = None
     qaic_util: str = f"{TOOLS}/qaic-util"
     qaic_util_timeout: float = 5.0
-    qaic_util_period: float = 5.0
-    period: float = 1.0
+    qaic_util_period: float = 10.0
+    period: float = 5.0
+    uevents: str = "kernel"
     sku_resources: bool = False
     qids: Mapping[PciAddress, Qid] = field(default_factory=dict)
     nvidia: bool = False
@@ -81,6 +82,13 @@ def read_seconds(text: str) -> float:
     if not 0.05 <= seconds <= 3600:
         raise ValueError("must be between 0.05 and 3600 seconds")
     return seconds
+
+
+def read_uevents(text: str) -> str:
+    """Return "kernel", "none", or the path of a datagram socket."""
+    if text not in ("kernel", "none") and not text.startswith("/"):
+        raise ValueError("must be kernel, none, or an absolute path")
+    return text
 
 
 def read_switch(text: str) -> bool:
@@ -141,8 +149,9 @@ SETTINGS = (
     Setting("cdi_dir", read_optional_folder, "The runtime's folder of CDI files, e.g. /var/run/cdi; none: no CDI", ""),
     Setting("qaic_util", read_program, "Qualcomm's query program, or a file with its output", f"{TOOLS}/qaic-util"),
     Setting("qaic_util_timeout", read_seconds, "Seconds after which a query is ended", "5"),
-    Setting("qaic_util_period", read_seconds, "Seconds between two queries", "5"),
-    Setting("period", read_seconds, "Seconds between two looks at sysfs and NVML", "1"),
+    Setting("qaic_util_period", read_seconds, "Seconds between two queries; uevents come sooner", "10"),
+    Setting("period", read_seconds, "Seconds between two looks at sysfs and NVML; uevents come sooner", "5"),
+    Setting("uevents", read_uevents, "Where device messages come from: kernel, none, or a socket to make", "kernel"),
     Setting("sku_resources", read_switch, "Offer qaic-std, qaic-pro and qaic-ultra instead of qaic", "false"),
     Setting("qids", read_qids, "QIDs by PCI address, where qaic-util is absent or wrong: ADDRESS=QID,…", ""),
     Setting("nvidia", read_switch, "Offer NVIDIA GPUs too; only where no other plugin does", "false"),
