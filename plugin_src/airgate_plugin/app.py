@@ -14,6 +14,7 @@ from airgate_plugin.kubelet.cdi import CdiFile
 from airgate_plugin.kubelet.registrar import Registrar
 from airgate_plugin.model import Observation, Registration, Snapshot
 from airgate_plugin.policy.merge import Rules, merge_observations
+from airgate_plugin.sources.exclusions import Exclusions
 from airgate_plugin.sources.hostfs import HostFiles
 from airgate_plugin.sources.interface import Bell
 from airgate_plugin.sources.nvidia_nvml import NvidiaNvml
@@ -30,6 +31,7 @@ log = logging.getLogger("airgate_plugin")
 FOLLOW_SECONDS = 5.0
 QAIC_UTIL_SPARE_SECONDS = 30.0  # beyond its own timeout
 
+EXCLUSIONS_SECONDS = 1.0  # how soon a change of the file counts
 QAIC_UTIL_REST_SECONDS = 1.0  # a storm of uevents does not start a program a hundred times
 
 
@@ -47,6 +49,9 @@ def build_rounds(settings: Settings, clock: Clock) -> tuple[Round, ...]:
         Round(QaicSysfs(host), settings.period),
         Round(util, settings.qaic_util_period, patience, QAIC_UTIL_REST_SECONDS),
     ]
+    if settings.exclude or settings.exclude_file:
+        exclusions = Exclusions(settings.exclude, settings.exclude_file, settings.node_name)
+        rounds.append(Round(exclusions, EXCLUSIONS_SECONDS))
     if settings.nvidia:
         machine = HostFiles(Path("/")) if settings.host_prefix else host  # NVML knows nothing of simulated trees
         rounds.append(Round(NvidiaNvml(machine), settings.period))
@@ -62,7 +67,7 @@ def find_bells(settings: Settings) -> list[Bell]:
 def look_once(settings: Settings, clock: Clock) -> tuple[Snapshot, list[Observation]]:
     """Return what is there now, as the running plugin would see it at its start, and each source's own look."""
     looks = [each.source.look() for each in build_rounds(settings, clock)]
-    rules = Rules(settings.sku_resources, settings.qids)
+    rules = Rules(settings.sku_resources, settings.resources, settings.qids)
     devices = merge_observations(looks, (), rules, clock.monotonic())
     gid = next((look.qaic_gid for look in looks if look.qaic_gid is not None), None)
     troubles = {look.source: look.trouble for look in looks if look.trouble}
@@ -88,7 +93,7 @@ class App:
         self._cdi = CdiFile(settings.cdi_dir)
         rounds = build_rounds(settings, clock)
         inventory = Inventory()
-        rules = Rules(settings.sku_resources, settings.qids)
+        rules = Rules(settings.sku_resources, settings.resources, settings.qids)
         watch = Watch(rounds, inventory, rules, clock, find_bells(settings))
         collector = metrics.PluginCollector(
             inventory.find_latest, self.find_registrations, [each.source.name for each in rounds], clock
@@ -144,8 +149,10 @@ class App:
 
     def _start_registrar(self, resource: str) -> None:
         settings = self._settings
-        prefix = "" if resource == RESOURCE_GPU else settings.host_prefix
-        registrar = Registrar(resource, settings.kubelet_dir, self._parts.inventory, prefix, self._cdi, self._clock)
+        gpus = settings.resources.get(RESOURCE_GPU, RESOURCE_GPU)
+        prefix = "" if resource == gpus else settings.host_prefix
+        inventory, folder = self._parts.inventory, settings.kubelet_dir
+        registrar = Registrar(resource, folder, inventory, prefix, self._cdi, self._clock, settings.packing)
         registrar.start()
         self._registrars[resource] = registrar
 

@@ -43,6 +43,14 @@ class Reason(enum.StrEnum):
     MIG_ENABLED = "mig-enabled"  # split into MIG devices, so it cannot be granted whole
 
 
+class Packing(enum.StrEnum):
+    """How devices are chosen for a container that wants several."""
+
+    PACKED = "packed"  # cards kept whole, broken cards first, then NUMA
+    SPREAD = "spread"  # from as many cards as can be, for heat and power
+    WHOLE = "whole"  # as packed, and a part of a card is refused
+
+
 class NodeState(enum.StrEnum):
     """What opening a device node answered."""
 
@@ -86,6 +94,7 @@ class Observation:
     sightings: tuple[Sighting, ...] = ()
     trouble: str | None = None
     qaic_gid: int | None = None  # the host's group id of `qaic`, where this source can tell
+    excluded: frozenset[str] = frozenset()  # what the operator took out of service, in the operator's words
 
 
 @dataclass(frozen=True, slots=True)

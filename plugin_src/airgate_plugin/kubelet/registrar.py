@@ -5,6 +5,7 @@ registered at. A kubelet that starts deletes every socket in the folder, so both
 at once, because the kubelet never reopens one. No inotify: its instances run out on busy nodes.
 """
 
+import hashlib
 import logging
 import stat
 import threading
@@ -20,12 +21,13 @@ from airgate_plugin.inventory import Inventory
 from airgate_plugin.kubelet import convert
 from airgate_plugin.kubelet.cdi import CdiFile
 from airgate_plugin.kubelet.servicer import Counters, Servicer
-from airgate_plugin.model import Registration
+from airgate_plugin.model import Packing, Registration
 from airgate_protocols import deviceplugin_pb2_grpc as rpc
 
 log = logging.getLogger("airgate_plugin.kubelet")
 
 KUBELET_SOCKET = "kubelet.sock"
+NAME_MAX = 23  # what `kubelet_dir` was measured against: the kernel allows a socket's path 107 bytes
 POLL_SECONDS = 0.5
 CALL_SECONDS = 5.0  # the kubelet dials back within Register, so its answer takes a moment
 PATIENCE_SECONDS = 5.0  # how long after Register the kubelet may take to listen
@@ -56,15 +58,24 @@ def read_socket_id(path: Path) -> SocketId | None:
 
 
 def name_endpoint(resource: str) -> str:
-    """Return the file name of a resource's socket."""
-    return f"airgate-{resource.replace('/', '_')}.sock"
+    """Return the file name of a resource's socket; a site's long name is shortened to a digest."""
+    plain = resource.replace("/", "_")
+    short = plain if len(plain) <= NAME_MAX else hashlib.sha256(plain.encode()).hexdigest()[:NAME_MAX]
+    return f"airgate-{short}.sock"
 
 
 class Registrar:
     """Serves one resource and keeps the kubelet listening to it."""
 
     def __init__(
-        self, resource: str, folder: Path, inventory: Inventory, host_prefix: str, cdi: CdiFile, clock: Clock
+        self,
+        resource: str,
+        folder: Path,
+        inventory: Inventory,
+        host_prefix: str,
+        cdi: CdiFile,
+        clock: Clock,
+        packing: Packing = Packing.PACKED,
     ) -> None:
         """Prepare; `folder` is the kubelet's device plugin folder. Nothing runs before `start`."""
         self.resource = resource
@@ -73,7 +84,7 @@ class Registrar:
         self._clock = clock
         self._counters = Counters(resource)
         self._servicer = Servicer(
-            resource, inventory, host_prefix, cdi, self._counters, clock, on_stream_end=self._note_lost_stream
+            resource, inventory, host_prefix, cdi, self._counters, clock, self._note_lost_stream, packing
         )
         self._server: grpc.Server | None = None
         self._own: SocketId | None = None

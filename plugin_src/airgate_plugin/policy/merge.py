@@ -19,6 +19,7 @@ from airgate_plugin.model import (
     Sighting,
     Vendor,
 )
+from airgate_plugin.policy.exclusion import apply_exclusion
 from airgate_plugin.policy.health import Signs, judge_health
 from airgate_plugin.policy.naming import choose_card, choose_resource
 
@@ -29,9 +30,10 @@ SEEN_BY = {Vendor.QUALCOMM: SYSFS, Vendor.NVIDIA: "nvml"}  # without this source
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the operator decided: names by SKU, and QIDs where neither qaic-util nor the usual order is right."""
+    """What the operator decided: names of resources, and QIDs where neither qaic-util nor the usual order is right."""
 
     by_sku: bool = False
+    names: Mapping[str, str] = field(default_factory=dict)  # a resource's usual name -> the name at this site
     qids: Mapping[PciAddress, Qid] = field(default_factory=dict)
 
 
@@ -49,6 +51,7 @@ def merge_observations(
     computed = {} if told else compute_qids(list(seen.values()))
     qids = {**computed, **told}
     listed = _find_listed(looks)
+    excluded = frozenset(word for look in looks for word in look.excluded)
     devices = []
     for address in sorted({*seen, *known}):
         sighting, old = seen.get(address), known.get(address)
@@ -57,7 +60,8 @@ def merge_observations(
         signs = Signs(sighting, _find_blindness(sighting or old, looks), is_listed, address in qids, faults)
         health = judge_health(signs, old.find_judged() if old else None, now)
         device = _describe(sighting or _remember(known[address]), old, health, rules)
-        devices.append(replace(device, qid=qids.get(address), qid_computed=address in computed))
+        device = replace(device, qid=qids.get(address), qid_computed=address in computed)
+        devices.append(apply_exclusion(device, excluded, old.health if old else None))
     return tuple(devices)
 
 
@@ -161,7 +165,7 @@ def _describe(sighting: Sighting, old: Device | None, health: Health, rules: Rul
         card=card,
         card_size=size,
         health=health,
-        resource=choose_resource(sighting.vendor, sku, rules.by_sku),
+        resource=choose_resource(sighting.vendor, sku, rules.by_sku, rules.names),
         accel=sighting.accel if sighting.accel is not None or not old else old.accel,
         mhi=sighting.mhi if sighting.mhi is not None or not old else old.mhi,
         nodes=sighting.nodes or (old.nodes if old else ()),
