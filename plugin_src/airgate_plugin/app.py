@@ -11,6 +11,7 @@ from airgate_plugin.config import Settings
 from airgate_plugin.errors import HostUnreadable
 from airgate_plugin.inventory import Inventory
 from airgate_plugin.kubelet.cdi import CdiFile
+from airgate_plugin.kubelet.holders import Holders
 from airgate_plugin.kubelet.registrar import Registrar
 from airgate_plugin.model import Observation, Registration, Snapshot
 from airgate_plugin.policy.merge import Rules, merge_observations
@@ -22,6 +23,7 @@ from airgate_plugin.sources.qaic_sysfs import QaicSysfs
 from airgate_plugin.sources.qaic_util import QaicUtil
 from airgate_plugin.sources.uevents import listen
 from airgate_plugin.telemetry import metrics
+from airgate_plugin.telemetry.features import FeatureFile
 from airgate_plugin.telemetry.http import HttpDoor, Page
 from airgate_plugin.telemetry.readiness import explain_unready
 from airgate_plugin.watch import Round, Watch
@@ -95,9 +97,11 @@ class App:
         inventory = Inventory()
         rules = Rules(settings.sku_resources, settings.resources, settings.qids)
         watch = Watch(rounds, inventory, rules, clock, find_bells(settings))
-        collector = metrics.PluginCollector(
-            inventory.find_latest, self.find_registrations, [each.source.name for each in rounds], clock
-        )
+        self._features = FeatureFile(settings.features_file)
+        self._holders = Holders(settings.pod_resources, settings.pod_resources_period, inventory)
+        names = [each.source.name for each in rounds]
+        facts = metrics.Facts(inventory.find_latest, self.find_registrations, self._holders.find)
+        collector = metrics.PluginCollector(facts, names, clock)
         pages = {
             "/livez": self._make_livez,
             "/readyz": self._make_readyz,
@@ -116,6 +120,7 @@ class App:
         self._parts.door.start()
         self._parts.watch.start()
         self._thread.start()
+        self._holders.start()
         log.info("started", extra={"fields": {"port": self.port, "host_root": str(self._settings.host_root)}})
 
     def stop(self) -> None:
@@ -125,6 +130,7 @@ class App:
         self._thread.join()
         for registrar in self._registrars.values():
             registrar.stop()
+        self._holders.stop()
         self._parts.watch.stop()
         self._parts.door.stop()
         log.info("stopped")
@@ -142,6 +148,7 @@ class App:
         snapshot = self.find_snapshot()
         while not self._over.is_set():
             self._cdi.apply(snapshot)
+            self._features.apply(snapshot)
             for resource in snapshot.find_resources():
                 if resource not in self._registrars:
                     self._start_registrar(resource)

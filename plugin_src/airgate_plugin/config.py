@@ -20,6 +20,7 @@ ENV_PREFIX = "AIRGATE_PLUGIN_"
 ENV_SKU_RESOURCES = "QAIC_SKU_BASED_RESOURCE_ENABLED"  # the name that Qualcomm's own plugin uses
 
 TOOLS = "/opt/qti-aic/tools"  # where the Platform SDK puts its programs
+PODS = "/var/lib/kubelet/pod-resources/kubelet.sock"
 YES = frozenset({"1", "true", "yes", "on"})
 NO = frozenset({"0", "false", "no", "off", ""})
 SOCKET_PATH_MAX = 107  # bytes, the kernel's limit
@@ -38,6 +39,9 @@ class Settings:
     host_prefix: str = ""
     kubelet_dir: Path = Path("/var/lib/kubelet/device-plugins")
     cdi_dir: Path | None = None
+    pod_resources: Path | None = Path("/var/lib/kubelet/pod-resources/kubelet.sock")
+    pod_resources_period: float = 10.0
+    features_file: Path | None = None
     qaic_util: str = f"{TOOLS}/qaic-util"
     qaic_util_timeout: float = 5.0
     qaic_util_period: float = 10.0
@@ -174,6 +178,9 @@ SETTINGS = (
     Setting("host_prefix", read_prefix, "Where that tree lies on the host itself; not / only for a simulated one", "/"),
     Setting("kubelet_dir", read_kubelet_dir, "The kubelet's folder of sockets", "/var/lib/kubelet/device-plugins"),
     Setting("cdi_dir", read_optional_folder, "The runtime's folder of CDI files, e.g. /var/run/cdi; none: no CDI", ""),
+    Setting("pod_resources", read_optional_folder, "The kubelet's socket that tells who holds what", PODS),
+    Setting("pod_resources_period", read_seconds, "Seconds between two questions to it", "10"),
+    Setting("features_file", read_optional_folder, "A feature file for Node Feature Discovery to keep", ""),
     Setting("qaic_util", read_program, "Qualcomm's query program, or a file with its output", f"{TOOLS}/qaic-util"),
     Setting("qaic_util_timeout", read_seconds, "Seconds after which a query is ended", "5"),
     Setting("qaic_util_period", read_seconds, "Seconds between two queries; uevents come sooner", "10"),

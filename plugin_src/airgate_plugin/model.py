@@ -184,6 +184,29 @@ class Registration:
     complaint: str = ""
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Holder:
+    """Who holds a device."""
+
+    namespace: str
+    pod: str
+    container: str
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """Who holds what, by device id, and what became of that which vanished pods held, since the start.
+
+    `unchecked` are devices that were let go and not yet looked at; `idle`, `busy` and `unknown` count those that were.
+    """
+
+    held: Mapping[str, Holder] = field(default_factory=dict)
+    unchecked: frozenset[str] = frozenset()
+    idle: int = 0
+    busy: int = 0
+    unknown: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """What one container gets: environment, device nodes as the host names them (all read and write), CDI names."""

@@ -34,8 +34,6 @@ PATIENCE_SECONDS = 5.0  # how long after Register the kubelet may take to listen
 RETRY_SECONDS = 1.0  # after a refused registration
 STOP_SECONDS = 5.0
 THREADS = 8  # one is held by each open stream
-# Python's gRPC would send the escaped socket path as :authority, which Go's servers refuse.
-CHANNEL_OPTIONS = (("grpc.default_authority", "localhost"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +176,11 @@ class Registrar:
         request = convert.write_registration(self.resource, self._endpoint)
         self._stream_lost = False
         try:
-            with grpc.insecure_channel(target, options=CHANNEL_OPTIONS) as channel:
+            with grpc.insecure_channel(target, options=convert.CHANNEL_OPTIONS) as channel:
                 rpc.RegistrationStub(channel).Register(request, timeout=CALL_SECONDS)
         except grpc.RpcError as why:
             self._not_before = self._clock.monotonic() + RETRY_SECONDS
-            self._complain(f"the kubelet did not register us: {_explain(why)}")
+            self._complain(f"the kubelet did not register us: {convert.explain_failure(why)}")
             return
         self._counters.add("registrations")
         self._registered_at, self._registered_when = kubelet, self._clock.monotonic()
@@ -193,8 +191,3 @@ class Registrar:
         if self._counters.complaint != why:
             log.warning("not registered", extra={"fields": {"resource": self.resource, "why": why}})
         self._counters.complaint = why
-
-
-def _explain(why: grpc.RpcError) -> str:
-    details = why.details() if isinstance(why, grpc.Call) else None
-    return str(details or why)

@@ -120,7 +120,7 @@ class QaicSysfs:
             numa=fixed.numa,
             degraded=explain_link(read_leading_number(speed), read_leading_number(width), fixed),
             faults=self._read_faults(at),
-            facts={"pcie_link": f"{speed} x{width}"} if speed and width else {},
+            facts=_write_facts(speed, width, self._host.read_text(f"{at}/ce_count")),
         )
 
     def _find_mhi(self, address: PciAddress) -> MhiId | None:
@@ -132,6 +132,11 @@ class QaicSysfs:
         counts = [self._host.read_number(f"{at}/{name}") for name in ("ue_count", "ue_nonfatal_count")]
         known = [count for count in counts if count is not None]
         return {Reason.UNCORRECTED_ERRORS: sum(known)} if known else {}
+
+
+def _write_facts(speed: str | None, width: str | None, corrected: str | None) -> dict[str, str]:
+    facts = {"pcie_link": f"{speed} x{width}"} if speed and width else {}
+    return {**facts, "corrected_errors": corrected} if corrected else facts
 
 
 def read_leading_number(text: str | None) -> float | None:

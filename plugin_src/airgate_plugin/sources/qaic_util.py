@@ -21,6 +21,7 @@ OUTPUT_MAX = 1_000_000  # characters; a hundred SoCs print 60,000
 FACTS = {  # key in lower case without blanks -> the name of the fact
     "fwversion": "firmware",
     "dramtotal": "dram_total",
+    "dramfree": "dram_free",
     "nsptotal": "nsp_total",
     "nspfree": "nsp_free",
     "networksloaded": "networks_loaded",
