@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from airgate_plugin.policy.merge import Rules, merge_observations
 from airgate_plugin.sources.exclusions import Exclusions
 from airgate_plugin.sources.hostfs import HostFiles
 from airgate_plugin.sources.interface import Bell
-from airgate_plugin.sources.nvidia_nvml import NvidiaNvml
+from airgate_plugin.sources.nvidia_nvml import NvidiaNvml, NvmlBell
 from airgate_plugin.sources.qaic_sysfs import QaicSysfs
 from airgate_plugin.sources.qaic_util import QaicUtil
 from airgate_plugin.sources.uevents import listen
@@ -60,10 +61,11 @@ def build_rounds(settings: Settings, clock: Clock) -> tuple[Round, ...]:
     return tuple(rounds)
 
 
-def find_bells(settings: Settings) -> list[Bell]:
-    """Return what wakes the sources: the uevents, where the settings and the machine let them come."""
+def find_bells(settings: Settings, rounds: Sequence[Round]) -> list[Bell]:
+    """Return what wakes the sources: uevents, where the settings and the machine let them come, and NVML's events."""
     heard = listen(settings.uevents) if settings.uevents != "none" else None
-    return [heard] if heard else []
+    gpus = [NvmlBell(each.source) for each in rounds if isinstance(each.source, NvidiaNvml)]
+    return [*([heard] if heard else []), *gpus]
 
 
 def look_once(settings: Settings, clock: Clock) -> tuple[Snapshot, list[Observation]]:
@@ -96,7 +98,7 @@ class App:
         rounds = build_rounds(settings, clock)
         inventory = Inventory()
         rules = Rules(settings.sku_resources, settings.resources, settings.qids)
-        watch = Watch(rounds, inventory, rules, clock, find_bells(settings))
+        watch = Watch(rounds, inventory, rules, clock, find_bells(settings, rounds))
         self._features = FeatureFile(settings.features_file)
         self._holders = Holders(settings.pod_resources, settings.pod_resources_period, inventory)
         names = [each.source.name for each in rounds]
