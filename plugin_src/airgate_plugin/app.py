@@ -20,6 +20,7 @@ from airgate_plugin.sources.exclusions import Exclusions
 from airgate_plugin.sources.hostfs import HostFiles
 from airgate_plugin.sources.interface import Bell
 from airgate_plugin.sources.nvidia_nvml import NvidiaNvml, NvmlBell
+from airgate_plugin.sources.qaic_ioctl import QaicIoctl
 from airgate_plugin.sources.qaic_sysfs import QaicSysfs
 from airgate_plugin.sources.qaic_util import QaicUtil
 from airgate_plugin.sources.uevents import listen
@@ -50,6 +51,7 @@ def build_rounds(settings: Settings, clock: Clock) -> tuple[Round, ...]:
     patience = settings.qaic_util_timeout + QAIC_UTIL_SPARE_SECONDS
     rounds = [
         Round(QaicSysfs(host), settings.period),
+        Round(QaicIoctl(host), settings.qaic_util_period, rest=QAIC_UTIL_REST_SECONDS),
         Round(util, settings.qaic_util_period, patience, QAIC_UTIL_REST_SECONDS),
     ]
     if settings.exclude or settings.exclude_file:

@@ -26,6 +26,7 @@ from airgate_plugin.policy.naming import choose_card, choose_resource
 SYSFS = "sysfs"
 QAIC_UTIL = "qaic-util"
 SEEN_BY = {Vendor.QUALCOMM: SYSFS, Vendor.NVIDIA: "nvml"}  # without this source there is no device to grant
+MAKERS = frozenset(SEEN_BY.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +109,17 @@ def order_as_the_runtime(address: PciAddress) -> str:
 
 
 def _join_sightings(looks: Sequence[Observation]) -> dict[PciAddress, Sighting]:
-    """Join what sources say of one address; the first source that can tell a thing wins.
+    """Join what sources say of one address; the first source that can tell a thing wins, in facts the last.
 
-    qaic-util alone does not make a device: without sysfs there is no node to grant.
+    Only sysfs and NVML make a device: without them there is no node to grant.
     """
     joined: dict[PciAddress, Sighting] = {}
-    for look in sorted(looks, key=lambda each: each.source == QAIC_UTIL):
+    for look in sorted(looks, key=lambda each: (each.source not in MAKERS, each.source == QAIC_UTIL)):
         for sighting in look.sightings:
             other = joined.get(sighting.address)
             if other:
                 joined[sighting.address] = _join(other, sighting)
-            elif look.source != QAIC_UTIL:
+            elif look.source in MAKERS:
                 joined[sighting.address] = sighting
     return joined
 
