@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,14 +12,20 @@ from airgate_plugin.config import Settings
 from airgate_plugin.errors import HostUnreadable
 from airgate_plugin.inventory import Inventory
 from airgate_plugin.kubelet.cdi import CdiFile
+from airgate_plugin.kubelet.holders import Holders
 from airgate_plugin.kubelet.registrar import Registrar
 from airgate_plugin.model import Observation, Registration, Snapshot
 from airgate_plugin.policy.merge import Rules, merge_observations
+from airgate_plugin.sources.exclusions import Exclusions
 from airgate_plugin.sources.hostfs import HostFiles
-from airgate_plugin.sources.nvidia_nvml import NvidiaNvml
+from airgate_plugin.sources.interface import Bell
+from airgate_plugin.sources.nvidia_nvml import NvidiaNvml, NvmlBell
+from airgate_plugin.sources.qaic_ioctl import QaicIoctl
 from airgate_plugin.sources.qaic_sysfs import QaicSysfs
 from airgate_plugin.sources.qaic_util import QaicUtil
+from airgate_plugin.sources.uevents import listen
 from airgate_plugin.telemetry import metrics
+from airgate_plugin.telemetry.features import FeatureFile
 from airgate_plugin.telemetry.http import HttpDoor, Page
 from airgate_plugin.telemetry.readiness import explain_unready
 from airgate_plugin.watch import Round, Watch
@@ -27,6 +34,9 @@ log = logging.getLogger("airgate_plugin")
 
 FOLLOW_SECONDS = 5.0
 QAIC_UTIL_SPARE_SECONDS = 30.0  # beyond its own timeout
+
+EXCLUSIONS_SECONDS = 1.0  # how soon a change of the file counts
+QAIC_UTIL_REST_SECONDS = 1.0  # a storm of uevents does not start a program a hundred times
 
 
 def build_rounds(settings: Settings, clock: Clock) -> tuple[Round, ...]:
@@ -39,17 +49,31 @@ def build_rounds(settings: Settings, clock: Clock) -> tuple[Round, ...]:
         )
     util = QaicUtil(host, settings.qaic_util, settings.qaic_util_timeout, clock)
     patience = settings.qaic_util_timeout + QAIC_UTIL_SPARE_SECONDS
-    rounds = [Round(QaicSysfs(host), settings.period), Round(util, settings.qaic_util_period, patience)]
+    rounds = [
+        Round(QaicSysfs(host), settings.period),
+        Round(QaicIoctl(host), settings.qaic_util_period, rest=QAIC_UTIL_REST_SECONDS),
+        Round(util, settings.qaic_util_period, patience, QAIC_UTIL_REST_SECONDS),
+    ]
+    if settings.exclude or settings.exclude_file:
+        exclusions = Exclusions(settings.exclude, settings.exclude_file, settings.node_name)
+        rounds.append(Round(exclusions, EXCLUSIONS_SECONDS))
     if settings.nvidia:
         machine = HostFiles(Path("/")) if settings.host_prefix else host  # NVML knows nothing of simulated trees
         rounds.append(Round(NvidiaNvml(machine), settings.period))
     return tuple(rounds)
 
 
+def find_bells(settings: Settings, rounds: Sequence[Round]) -> list[Bell]:
+    """Return what wakes the sources: uevents, where the settings and the machine let them come, and NVML's events."""
+    heard = listen(settings.uevents) if settings.uevents != "none" else None
+    gpus = [NvmlBell(each.source) for each in rounds if isinstance(each.source, NvidiaNvml)]
+    return [*([heard] if heard else []), *gpus]
+
+
 def look_once(settings: Settings, clock: Clock) -> tuple[Snapshot, list[Observation]]:
     """Return what is there now, as the running plugin would see it at its start, and each source's own look."""
     looks = [each.source.look() for each in build_rounds(settings, clock)]
-    rules = Rules(settings.sku_resources, settings.qids)
+    rules = Rules(settings.sku_resources, settings.resources, settings.qids)
     devices = merge_observations(looks, (), rules, clock.monotonic())
     gid = next((look.qaic_gid for look in looks if look.qaic_gid is not None), None)
     troubles = {look.source: look.trouble for look in looks if look.trouble}
@@ -75,11 +99,13 @@ class App:
         self._cdi = CdiFile(settings.cdi_dir)
         rounds = build_rounds(settings, clock)
         inventory = Inventory()
-        rules = Rules(settings.sku_resources, settings.qids)
-        watch = Watch(rounds, inventory, rules, clock)
-        collector = metrics.PluginCollector(
-            inventory.find_latest, self.find_registrations, [each.source.name for each in rounds], clock
-        )
+        rules = Rules(settings.sku_resources, settings.resources, settings.qids)
+        watch = Watch(rounds, inventory, rules, clock, find_bells(settings, rounds))
+        self._features = FeatureFile(settings.features_file)
+        self._holders = Holders(settings.pod_resources, settings.pod_resources_period, inventory)
+        names = [each.source.name for each in rounds]
+        facts = metrics.Facts(inventory.find_latest, self.find_registrations, self._holders.find)
+        collector = metrics.PluginCollector(facts, names, clock)
         pages = {
             "/livez": self._make_livez,
             "/readyz": self._make_readyz,
@@ -98,6 +124,7 @@ class App:
         self._parts.door.start()
         self._parts.watch.start()
         self._thread.start()
+        self._holders.start()
         log.info("started", extra={"fields": {"port": self.port, "host_root": str(self._settings.host_root)}})
 
     def stop(self) -> None:
@@ -107,6 +134,7 @@ class App:
         self._thread.join()
         for registrar in self._registrars.values():
             registrar.stop()
+        self._holders.stop()
         self._parts.watch.stop()
         self._parts.door.stop()
         log.info("stopped")
@@ -124,6 +152,7 @@ class App:
         snapshot = self.find_snapshot()
         while not self._over.is_set():
             self._cdi.apply(snapshot)
+            self._features.apply(snapshot)
             for resource in snapshot.find_resources():
                 if resource not in self._registrars:
                     self._start_registrar(resource)
@@ -131,8 +160,10 @@ class App:
 
     def _start_registrar(self, resource: str) -> None:
         settings = self._settings
-        prefix = "" if resource == RESOURCE_GPU else settings.host_prefix
-        registrar = Registrar(resource, settings.kubelet_dir, self._parts.inventory, prefix, self._cdi, self._clock)
+        gpus = settings.resources.get(RESOURCE_GPU, RESOURCE_GPU)
+        prefix = "" if resource == gpus else settings.host_prefix
+        inventory, folder = self._parts.inventory, settings.kubelet_dir
+        registrar = Registrar(resource, folder, inventory, prefix, self._cdi, self._clock, settings.packing)
         registrar.start()
         self._registrars[resource] = registrar
 

@@ -25,6 +25,7 @@ from airgate_plugin.config import (
 )
 from airgate_plugin.doctor import describe_host, write_report
 from airgate_plugin.errors import BadSettings, CannotServe, HostUnreadable, PluginError
+from airgate_plugin.exercise import describe_cards, write_cards
 
 EXIT_OK = 0
 EXIT_ILL = 1  # doctor: at least one device is not healthy
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
     wishes = _parser().parse_args(arguments)
     try:
+        if wishes.command == "cards":
+            return _cards(wishes.json)
         settings = build_settings(_find_layers(wishes, os.environ))
         logs.setup(settings.log_level)
         return _doctor(settings, wishes.json) if wishes.command == "doctor" else _run(settings)
@@ -51,12 +54,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="airgate-plugin",
         description="Tells the kubelet which Qualcomm (and NVIDIA) cards this node has.",
-        epilog="exit codes: 0 done, 1 doctor found an ill device, 2 settings, 3 host unreadable, 4 cannot serve",
+        epilog="exit codes: 0 done, 1 an ill device was found, 2 settings, 3 host unreadable, 4 cannot serve",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="serve the kubelet until it is stopped")
     doctor = commands.add_parser("doctor", help="print what is seen and why each device has its state")
     doctor.add_argument("--json", action="store_true", help="print it as JSON")
+    cards = commands.add_parser("cards", help="in a container with granted cards: list them and ask each for its state")
+    cards.add_argument("--json", action="store_true", help="print it as JSON")
     for command in (run, doctor):
         _add_settings(command)
     return parser
@@ -126,3 +131,9 @@ def _doctor(settings: Settings, as_json: bool) -> int:
     described = describe_host(snapshot, looks)
     print(json.dumps(described, indent=2) if as_json else write_report(described), end="\n" if as_json else "")
     return EXIT_OK if described["healthy"] else EXIT_ILL
+
+
+def _cards(as_json: bool) -> int:
+    described = describe_cards(Path("/"), os.environ)
+    print(json.dumps(described, indent=2) if as_json else write_cards(described), end="\n" if as_json else "")
+    return EXIT_OK if described["well"] else EXIT_ILL

@@ -12,19 +12,23 @@ from pathlib import Path
 from typing import Any
 
 from airgate_kit.logs import LEVELS
-from airgate_kit.names import PORT_PLUGIN_HTTP
+from airgate_kit.names import PORT_PLUGIN_HTTP, RESOURCE_GPU, RESOURCE_QAIC, RESOURCE_QAIC_BY_SKU
 from airgate_plugin.errors import BadSettings
-from airgate_plugin.model import PciAddress, Qid
+from airgate_plugin.model import Packing, PciAddress, Qid
 
 ENV_PREFIX = "AIRGATE_PLUGIN_"
 ENV_SKU_RESOURCES = "QAIC_SKU_BASED_RESOURCE_ENABLED"  # the name that Qualcomm's own plugin uses
 
 TOOLS = "/opt/qti-aic/tools"  # where the Platform SDK puts its programs
+PODS = "/var/lib/kubelet/pod-resources/kubelet.sock"
 YES = frozenset({"1", "true", "yes", "on"})
 NO = frozenset({"0", "false", "no", "off", ""})
 SOCKET_PATH_MAX = 107  # bytes, the kernel's limit
 LONGEST_ENDPOINT = "/airgate-qualcomm.com_qaic-ultra.sock"
 QIDS = re.compile(r"^\s*([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])\s*=\s*(\d{1,4})\s*$", re.IGNORECASE)
+
+RESOURCE = re.compile(r"^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")
+USUAL_NAMES = frozenset({RESOURCE_QAIC, RESOURCE_GPU, *RESOURCE_QAIC_BY_SKU.values()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +39,20 @@ class Settings:
     host_prefix: str = ""
     kubelet_dir: Path = Path("/var/lib/kubelet/device-plugins")
     cdi_dir: Path | None = None
+    pod_resources: Path | None = Path("/var/lib/kubelet/pod-resources/kubelet.sock")
+    pod_resources_period: float = 10.0
+    features_file: Path | None = None
     qaic_util: str = f"{TOOLS}/qaic-util"
     qaic_util_timeout: float = 5.0
-    qaic_util_period: float = 5.0
-    period: float = 1.0
+    qaic_util_period: float = 10.0
+    period: float = 5.0
+    uevents: str = "kernel"
     sku_resources: bool = False
+    resources: Mapping[str, str] = field(default_factory=dict)
+    packing: Packing = Packing.PACKED
+    exclude: str = ""
+    exclude_file: Path | None = None
+    node_name: str = ""
     qids: Mapping[PciAddress, Qid] = field(default_factory=dict)
     nvidia: bool = False
     http: tuple[str, int] = ("0.0.0.0", PORT_PLUGIN_HTTP)  # noqa: S104 - the kubelet probes from outside
@@ -83,6 +96,13 @@ def read_seconds(text: str) -> float:
     return seconds
 
 
+def read_uevents(text: str) -> str:
+    """Return "kernel", "none", or the path of a datagram socket."""
+    if text not in ("kernel", "none") and not text.startswith("/"):
+        raise ValueError("must be kernel, none, or an absolute path")
+    return text
+
+
 def read_switch(text: str) -> bool:
     """Return yes or no."""
     if text.lower() not in YES | NO:
@@ -97,6 +117,25 @@ def read_qids(text: str) -> dict[PciAddress, Qid]:
     if len(qids) < len(found) or len(set(qids.values())) < len(qids):
         raise ValueError("must be ADDRESS=QID pairs, each address and each QID once, e.g. 0000:01:00.0=0")
     return qids
+
+
+def read_names(text: str) -> dict[str, str]:
+    """Return other names by usual ones from `qualcomm.com/qaic=site.example/ai`."""
+    pairs = [part.strip().partition("=") for part in text.split(",") if part.strip()]
+    names = {usual.strip(): other.strip() for usual, _, other in pairs}
+    if not set(names) <= USUAL_NAMES or not all(map(RESOURCE.match, names.values())) or len(names) < len(pairs):
+        raise ValueError(f"must be USUAL=OTHER pairs; usual are {', '.join(sorted(USUAL_NAMES))}; other a DOMAIN/NAME")
+    gpus = names.get(RESOURCE_GPU, RESOURCE_GPU)
+    if any(names.get(usual, usual) == gpus for usual in USUAL_NAMES - {RESOURCE_GPU}):
+        raise ValueError(f"must not offer GPUs and Qualcomm cards under one name, {gpus}")
+    return names
+
+
+def read_packing(text: str) -> Packing:
+    """Return how devices are chosen."""
+    if text not in list(Packing):
+        raise ValueError(f"must be one of {', '.join(Packing)}")
+    return Packing(text)
 
 
 def read_address(text: str) -> tuple[str, int]:
@@ -139,11 +178,20 @@ SETTINGS = (
     Setting("host_prefix", read_prefix, "Where that tree lies on the host itself; not / only for a simulated one", "/"),
     Setting("kubelet_dir", read_kubelet_dir, "The kubelet's folder of sockets", "/var/lib/kubelet/device-plugins"),
     Setting("cdi_dir", read_optional_folder, "The runtime's folder of CDI files, e.g. /var/run/cdi; none: no CDI", ""),
+    Setting("pod_resources", read_optional_folder, "The kubelet's socket that tells who holds what", PODS),
+    Setting("pod_resources_period", read_seconds, "Seconds between two questions to it", "10"),
+    Setting("features_file", read_optional_folder, "A feature file for Node Feature Discovery to keep", ""),
     Setting("qaic_util", read_program, "Qualcomm's query program, or a file with its output", f"{TOOLS}/qaic-util"),
     Setting("qaic_util_timeout", read_seconds, "Seconds after which a query is ended", "5"),
-    Setting("qaic_util_period", read_seconds, "Seconds between two queries", "5"),
-    Setting("period", read_seconds, "Seconds between two looks at sysfs and NVML", "1"),
+    Setting("qaic_util_period", read_seconds, "Seconds between two queries; uevents come sooner", "10"),
+    Setting("period", read_seconds, "Seconds between two looks at sysfs and NVML; uevents come sooner", "5"),
+    Setting("uevents", read_uevents, "Where device messages come from: kernel, none, or a socket to make", "kernel"),
     Setting("sku_resources", read_switch, "Offer qaic-std, qaic-pro and qaic-ultra instead of qaic", "false"),
+    Setting("resources", read_names, "Other names for resources at this site: USUAL=OTHER,…", ""),
+    Setting("packing", read_packing, "How several devices are chosen: packed, spread, or whole cards only", "packed"),
+    Setting("exclude", str, "Devices out of service: ids, PCI addresses or board serials, NODE/ before one", ""),
+    Setting("exclude_file", read_optional_folder, "A file with more of them, read again while running", ""),
+    Setting("node_name", str, "This node's name, as Kubernetes has it", ""),
     Setting("qids", read_qids, "QIDs by PCI address, where qaic-util is absent or wrong: ADDRESS=QID,…", ""),
     Setting("nvidia", read_switch, "Offer NVIDIA GPUs too; only where no other plugin does", "false"),
     Setting("http", read_address, "HOST:PORT of /livez, /readyz and /metrics", f"0.0.0.0:{PORT_PLUGIN_HTTP}"),

@@ -33,8 +33,22 @@ class Reason(enum.StrEnum):
     UNKNOWN_STATUS = "unknown-status"  # qaic-util says a word that we do not know
     UNLISTED = "unlisted"  # in sysfs, but qaic-util does not list it
     NO_QID = "no-qid"  # its QID is not known, so no container could use it
+    LINK_DEGRADED = "link-degraded"  # its PCIe link is slower or narrower than card and slot allow
+    UNCORRECTED_ERRORS = "uncorrected-errors"  # its RAS or ECC counter of uncorrected errors grew a moment ago
+    XID = "xid"  # NVIDIA's driver reported an error of the GPU itself a moment ago
+    SETTLING = "settling"  # the signs are good again, and must stay so for a moment
+    FLAPPING = "flapping"  # fell ill too often lately; the signs must stay good for a minute
+    EXCLUDED = "excluded"  # the operator took it out of service
     GPU_LOST = "gpu-lost"  # NVML says that it fell off the bus or needs a reset
     MIG_ENABLED = "mig-enabled"  # split into MIG devices, so it cannot be granted whole
+
+
+class Packing(enum.StrEnum):
+    """How devices are chosen for a container that wants several."""
+
+    PACKED = "packed"  # cards kept whole, broken cards first, then NUMA
+    SPREAD = "spread"  # from as many cards as can be, for heat and power
+    WHOLE = "whole"  # as packed, and a part of a card is refused
 
 
 class NodeState(enum.StrEnum):
@@ -51,7 +65,8 @@ class Sighting:
     """What one source saw of one SoC or GPU. None (or empty) means that this source cannot tell.
 
     `nodes` are device nodes as the host names them (/dev/accel/accel0); `status` is the source's own word;
-    `facts` are extra lines for a human (temperature, link), never used for a decision.
+    `facts` are extra lines for a human (temperature, link), never used for a decision. `degraded` is a sentence about
+    a poor link, "" where it is as it should be; `faults` counts errors that never heal by themselves, by reason.
     """
 
     vendor: Vendor
@@ -66,6 +81,8 @@ class Sighting:
     status: str | None = None
     sku: str | None = None
     serial: str | None = None
+    degraded: str = ""
+    faults: Mapping[Reason, int] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -77,14 +94,16 @@ class Observation:
     sightings: tuple[Sighting, ...] = ()
     trouble: str | None = None
     qaic_gid: int | None = None  # the host's group id of `qaic`, where this source can tell
+    excluded: frozenset[str] = frozenset()  # what the operator took out of service, in the operator's words
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
     """A verdict: `healthy` is what the kubelet hears; `reason` may already name a trouble that is within its grace.
 
-    `since` is when `healthy` last changed, `trouble_since` when the present trouble began (None: no trouble); both
-    in seconds of the monotonic clock.
+    `since` is when `healthy` last changed, `trouble_since` when the present trouble began (None: no trouble),
+    `well_since` when an ill device's signs turned good, `falls` when it last fell ill, `fault` the last error that was
+    counted and when; all in seconds of the monotonic clock.
     """
 
     healthy: bool
@@ -92,11 +111,18 @@ class Health:
     detail: str
     since: float
     trouble_since: float | None = None
+    well_since: float | None = None
+    falls: tuple[float, ...] = ()
+    fault: tuple[Reason, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One SoC or one GPU: the unit that is granted. `card` is shared by the SoCs of one board."""
+    """One SoC or one GPU: the unit that is granted. `card` is shared by the SoCs of one board.
+
+    `health` is what the kubelet hears; `judged` is what the signs alone say, where the operator took the device out
+    of service (else None: the same).
+    """
 
     id: DeviceId
     vendor: Vendor
@@ -113,7 +139,13 @@ class Device:
     numa: int | None = None
     sku: str | None = None
     serial: str | None = None
+    faults: Mapping[Reason, int] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
+    judged: Health | None = None
+
+    def find_judged(self) -> Health:
+        """Return what the signs say, whatever the operator decided."""
+        return self.judged or self.health
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +182,29 @@ class Registration:
     refused: int = 0
     last_message_at: float | None = None
     complaint: str = ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Holder:
+    """Who holds a device."""
+
+    namespace: str
+    pod: str
+    container: str
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """Who holds what, by device id, and what became of that which vanished pods held, since the start.
+
+    `unchecked` are devices that were let go and not yet looked at; `idle`, `busy` and `unknown` count those that were.
+    """
+
+    held: Mapping[str, Holder] = field(default_factory=dict)
+    unchecked: frozenset[str] = frozenset()
+    idle: int = 0
+    busy: int = 0
+    unknown: int = 0
 
 
 @dataclass(frozen=True, slots=True)

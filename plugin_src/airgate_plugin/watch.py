@@ -1,18 +1,20 @@
 """The one loop: look, judge, publish. Every source looks in a thread of its own, so one that hangs holds up nobody.
 
-The loop wakes when a source has looked, and by a period besides, because a grace runs out without any event.
+A source looks once in its period, and as soon as a bell rings for it. The loop wakes when a source saw something new,
+and by a period besides, because a grace runs out without any event. Where nothing changes, nothing is worked out.
 """
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from airgate_kit.clock import Clock
 from airgate_plugin.inventory import Inventory
 from airgate_plugin.model import Device, Observation
+from airgate_plugin.policy.health import is_pending
 from airgate_plugin.policy.merge import Rules, merge_observations
-from airgate_plugin.sources.interface import Source
+from airgate_plugin.sources.interface import Bell, Source
 
 log = logging.getLogger("airgate_plugin.watch")
 
@@ -32,13 +34,16 @@ class Round:
     source: Source
     period: float
     patience: float = 30.0
+    rest: float = 0.02  # seconds between two looks, however often a bell rings
 
 
 class Watch:
     """Keeps the inventory true."""
 
-    def __init__(self, rounds: Sequence[Round], inventory: Inventory, rules: Rules, clock: Clock) -> None:
-        """Prepare; nothing runs before `start`."""
+    def __init__(
+        self, rounds: Sequence[Round], inventory: Inventory, rules: Rules, clock: Clock, bells: Sequence[Bell] = ()
+    ) -> None:
+        """Prepare; nothing runs before `start`. A bell that rings lets every source look; they are ended here."""
         self._rounds = rounds
         self._inventory = inventory
         self._rules = rules
@@ -48,10 +53,11 @@ class Watch:
         self._over = threading.Event()
         self._started = clock.monotonic()
         self._judged = self._started
-        self._threads = [threading.Thread(target=self._judge_forever, name="judge", daemon=True)]
-        for each in rounds:
-            name = f"look-{each.source.name}"
-            self._threads.append(threading.Thread(target=self._look_forever, args=(each,), name=name, daemon=True))
+        self._bells = bells
+        self._look_now = {each.source.name: threading.Event() for each in rounds}
+        self._threads = [_make_thread("judge", self._judge_forever)]
+        self._threads += [_make_thread(f"look-{each.source.name}", self._look_forever, each) for each in rounds]
+        self._threads += [_make_thread("bell", self._listen_forever, bell) for bell in bells]
 
     def start(self) -> None:
         """Start to look and to judge."""
@@ -62,6 +68,9 @@ class Watch:
         """End the threads; one whose look hangs is left behind."""
         self._over.set()
         self._awake.set()
+        self._wake_sources()
+        for bell in self._bells:
+            bell.end()
         for thread in self._threads:
             thread.join(STOP_SECONDS)
 
@@ -69,12 +78,29 @@ class Watch:
         """Return whether the loop has judged lately."""
         return self._clock.monotonic() - self._judged < DEAD_SECONDS
 
+    def _listen_forever(self, bell: Bell) -> None:
+        while bell.wait():
+            self._wake_sources()
+        bell.close()
+
+    def _wake_sources(self) -> None:
+        for event in self._look_now.values():
+            event.set()
+
     def _look_forever(self, each: Round) -> None:
+        name = each.source.name
         while not self._over.is_set():
-            observation = self._look(each.source)
-            self._looks[each.source.name] = self._clock.monotonic(), observation
+            self._look_now[name].clear()
+            self._note(name, self._look(each.source))
+            self._over.wait(each.rest)
+            self._look_now[name].wait(each.period)
+
+    def _note(self, name: str, observation: Observation) -> None:
+        """Keep a look; wake the loop where it says something new."""
+        _, before = self._looks.get(name, (0.0, None))
+        self._looks[name] = self._clock.monotonic(), observation
+        if observation != before:
             self._awake.set()
-            self._over.wait(each.period)
 
     def _look(self, source: Source) -> Observation:
         try:
@@ -85,9 +111,22 @@ class Watch:
 
     def _judge_forever(self) -> None:
         while not self._over.is_set():
-            self._awake.wait(JUDGE_SECONDS)
+            rang = self._awake.wait(JUDGE_SECONDS)
             self._awake.clear()
-            self.judge()
+            if rang or self._is_pending():
+                self.judge()
+            self._judged = self._clock.monotonic()
+
+    def _is_pending(self) -> bool:
+        """Return whether the passing of time alone may change a verdict."""
+        now = self._clock.monotonic()
+        snapshot = self._inventory.find_latest()
+        stale = (each.source.name not in snapshot.troubles for each in self._rounds if self._is_stale(each, now))
+        return not snapshot.looked or any(stale) or any(is_pending(d.find_judged()) for d in snapshot.devices)
+
+    def _is_stale(self, each: Round, now: float) -> bool:
+        at, _ = self._looks.get(each.source.name, (self._started, None))
+        return now - at > each.period + each.patience
 
     def judge(self) -> None:
         """Merge the latest looks and publish what follows."""
@@ -102,17 +141,20 @@ class Watch:
             self._inventory.publish(devices, troubles, gid, looked=True)
             _log_changes(before.devices, devices)
             _log_troubles(before.troubles, troubles)
-        self._judged = now
 
     def _find_look(self, each: Round, now: float) -> Observation:
         """Return the latest look of a source, or the trouble that there is none or that it is too old."""
         name = each.source.name
-        at, observation = self._looks.get(name, (self._started, None))
+        _, observation = self._looks.get(name, (self._started, None))
         if observation is None:
             return Observation(name, (), "has not answered since the start")
-        if now - at > each.period + each.patience:
+        if self._is_stale(each, now):
             return Observation(name, (), f"has not answered for {each.patience:g} s: a look hangs")
         return observation
+
+
+def _make_thread(name: str, target: Callable[..., None], *arguments: object) -> threading.Thread:
+    return threading.Thread(target=target, args=arguments, name=name, daemon=True)
 
 
 def _log_changes(before: Sequence[Device], after: Sequence[Device]) -> None:

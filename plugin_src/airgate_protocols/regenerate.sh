@@ -4,7 +4,7 @@
 set -eu
 python="${1:-python3}"
 cd "$(dirname "$0")/.."
-for name in deviceplugin open_inference; do
+for name in deviceplugin open_inference podresources; do
     "$python" -m grpc_tools.protoc --proto_path=. --python_out=. --pyi_out=. --grpc_python_out=. \
         "airgate_protocols/$name.proto"
 done

@@ -6,10 +6,12 @@ No real card ever answered: the tree is reconstructed from the driver's and the 
 """
 
 from airgate_simulator.faults import (
+    apply_link,
     apply_lost_soc,
     apply_returned_soc,
     apply_serial,
     apply_status,
+    apply_uncorrected_error,
     apply_util_mode,
     find_socs,
 )
@@ -19,10 +21,12 @@ from airgate_simulator.tree import write_tree
 __all__ = [
     "SKUS",
     "Soc",
+    "apply_link",
     "apply_lost_soc",
     "apply_returned_soc",
     "apply_serial",
     "apply_status",
+    "apply_uncorrected_error",
     "apply_util_mode",
     "find_socs",
     "plan_socs",

@@ -12,6 +12,13 @@ from airgate_simulator.tree import DEVICE_FILES, pci_folder, write_tree
 EXIT_OK = 0
 EXIT_USAGE = 2
 
+FAULTS_OF_ONE = {  # flag -> what happens to the SoC at its address
+    "lose": faults.apply_lost_soc,
+    "restore": faults.apply_returned_soc,
+    "error": faults.apply_uncorrected_error,
+}
+FAULTS_WITH_A_VALUE = {"status": faults.apply_status, "serial": faults.apply_serial, "link": faults.apply_link}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code (0 done, 2 not understood or not possible)."""
@@ -44,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--restore", metavar="ADDRESS", help="bring that SoC back, Ready")
     add("--status", metavar="ADDRESS=WORD", help="let qaic-util report Ready, Initializing, Error or another word")
     add("--serial", metavar="ADDRESS=SERIAL", help="let the SoC report another board serial")
+    add("--link", metavar="ADDRESS=SPEED", help="let the SoC's PCIe link run at this many GT/s (16.0 is right)")
+    add("--error", metavar="ADDRESS", help="let the SoC's counter of uncorrected errors grow by one")
     add("--util", choices=faults.UTIL_MODES, help="how qaic-util itself behaves")
     add("--util-seconds", type=float, default=3.0, metavar="S", help='delay of "--util slow" (default: 3)')
     return parser
@@ -54,14 +63,12 @@ def _apply(wishes: argparse.Namespace) -> None:
     if wishes.cards is not None:
         socs = plan_socs(wishes.cards, wishes.sku, wishes.numa_nodes, first_accel=int(wishes.neighbour))
         write_tree(root, socs, wishes.device_files, wishes.neighbour)
-    if wishes.lose:
-        faults.apply_lost_soc(root, wishes.lose)
-    if wishes.restore:
-        faults.apply_returned_soc(root, wishes.restore)
-    if wishes.status:
-        faults.apply_status(root, *_pair("--status", wishes.status))
-    if wishes.serial:
-        faults.apply_serial(root, *_pair("--serial", wishes.serial))
+    for flag, apply in FAULTS_OF_ONE.items():
+        if address := getattr(wishes, flag):
+            apply(root, address)
+    for flag, change in FAULTS_WITH_A_VALUE.items():
+        if pair := getattr(wishes, flag):
+            change(root, *_pair(f"--{flag}", pair))
     if wishes.util:
         faults.apply_util_mode(root, wishes.util, wishes.util_seconds)
 

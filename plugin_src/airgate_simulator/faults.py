@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from airgate_simulator.plan import Soc
-from airgate_simulator.tree import read_facts, remove_soc, write_facts, write_soc
+from airgate_simulator.tree import pci_folder, read_facts, remove_soc, write_facts, write_soc
 
 UTIL_MODES = ("ok", "slow", "hang", "garbage", "fail", "missing-serial")
 
@@ -38,6 +38,19 @@ def apply_status(root: Path, address: str, status: str) -> None:
 def apply_serial(root: Path, address: str, serial: str) -> None:
     """Let one SoC report another board serial (empty: it reports none)."""
     _change_row(root, address, serial=serial)
+
+
+def apply_uncorrected_error(root: Path, address: str) -> None:
+    """Let the SoC's counter of uncorrected errors grow by one."""
+    path = pci_folder(root, _find_soc(root, address).address) / "ue_count"
+    path.write_text(f"{int(path.read_text()) + 1}\n")
+
+
+def apply_link(root: Path, address: str, speed: str) -> None:
+    """Let the SoC's PCIe link run at `speed` GT/s; "16.0" is what it should be."""
+    if not speed.replace(".", "", 1).isdigit():
+        raise ValueError(f"--link {speed!r} is no speed; give GT/s, e.g. --link {address}=2.5")
+    (pci_folder(root, _find_soc(root, address).address) / "current_link_speed").write_text(f"{speed} GT/s PCIe\n")
 
 
 def apply_util_mode(root: Path, mode: str, seconds: float = 0.0) -> None:

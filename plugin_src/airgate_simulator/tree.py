@@ -99,6 +99,9 @@ def _write_pci(root: Path, address: str, vendor: str, device: str, numa: int) ->
         "max_link_speed": "16.0 GT/s PCIe",
         "current_link_width": "8",
         "max_link_width": "8",
+        "ce_count": "0",
+        "ue_count": "0",
+        "ue_nonfatal_count": "0",
     }
     for name, value in values.items():
         (pci / name).write_text(value + "\n")

@@ -1,5 +1,6 @@
 """The device plugin as its own process over 32 simulated SoCs on 8 Ultra cards, with a kubelet played by the tests."""
 
+import socket
 import statistics
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from airgate_kit import names
 from airgate_protocols import deviceplugin_pb2 as pb
+from airgate_simulator import find_socs
 from tests.bench.figures import Figure, find_median
 from tests.bench.gateway import TICK_US, find_cpu_ticks
 from tests.bench.load import RUNS, find_resident_mb, wait_until
@@ -18,7 +20,8 @@ from tests.plugin.replayed_kubelet import Endpoint, ReplayedKubelet
 BINARIES = Path(sys.executable).parent
 SOCS = 32
 CALLS = 500
-IDLE_S = 10
+IDLE_S = 30
+FALLS = 2
 
 
 def find_figures() -> list[Figure]:
@@ -42,6 +45,7 @@ def find_figures() -> list[Figure]:
             process = start_plugin(folder)
             wait_until("the plugin is registered", lambda: is_listed(kubelet))
             figures = measure_plugin(process, kubelet.endpoints[names.RESOURCE_QAIC])
+            figures += measure_faults(folder, kubelet)
             stop_plugin(process, kubelet)
         finally:
             kubelet.stop()
@@ -52,7 +56,7 @@ def start_plugin(folder: Path) -> "subprocess.Popen[bytes]":
     """Start the plugin over the simulated host."""
     host = str(folder / "host")
     flags = ["--host-root", host, "--host-prefix", host, "--http", "127.0.0.1:0"]
-    flags += ["--kubelet-dir", str(folder / "kubelet")]
+    flags += ["--kubelet-dir", str(folder / "kubelet"), "--uevents", str(folder / "uevents.sock")]
     with (folder / "plugin.log").open("ab") as log:
         return subprocess.Popen([str(BINARIES / "airgate-plugin"), "run", *flags], stdout=log, stderr=log)
 
@@ -97,6 +101,38 @@ def measure_plugin(process: "subprocess.Popen[bytes]", endpoint: Endpoint) -> li
     ]
 
 
+def measure_faults(folder: Path, kubelet: ReplayedKubelet) -> list[Figure]:
+    """Return p50 and p99 of the way from an injected uevent to the kubelet, ms; every SoC falls ill twice.
+
+    Twice and no more: what falls ill a third time within ten minutes is held back for a minute.
+    """
+    times: list[float] = []
+    for _ in range(FALLS):
+        for node in sorted((folder / "host/dev/accel").iterdir()):
+            times.append(measure_fault(folder, kubelet, node, f"accel{node.name[5:]}"))
+        for soc in find_socs(folder / "host"):
+            (folder / "host/dev/accel" / f"accel{soc.accel}").touch()
+        ring(folder)
+        kubelet.wait_list(names.RESOURCE_QAIC, lambda found: all(each.health == "Healthy" for each in found.values()))
+    return describe_times("uevent to the kubelet", times, "<= 50")
+
+
+def measure_fault(folder: Path, kubelet: ReplayedKubelet, node: Path, name: str) -> float:
+    """Take one device node away, ring, and return the ms until the kubelet has a list with one healthy device less."""
+    (soc,) = (soc for soc in find_socs(folder / "host") if f"accel{soc.accel}" == name)
+    node.unlink()
+    begin = time.monotonic()
+    ring(folder)
+    kubelet.wait_list(names.RESOURCE_QAIC, lambda found: found[soc.address].health == "Unhealthy")
+    return (time.monotonic() - begin) * 1000
+
+
+def ring(folder: Path) -> None:
+    """Send what the kernel sends when a SoC goes offline."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"offline@/devices/simulated\0SUBSYSTEM=accel\0", str(folder / "uevents.sock"))
+
+
 def measure_calls(label: str, call: Callable[[], object], goal: str) -> list[Figure]:
     """Return p50 and p99 of many calls one after another, ms, the client's part included."""
     times = []
@@ -104,6 +140,11 @@ def measure_calls(label: str, call: Callable[[], object], goal: str) -> list[Fig
         begin = time.monotonic()
         call()
         times.append((time.monotonic() - begin) * 1000)
-    times.sort()
+    return describe_times(label, times, goal)
+
+
+def describe_times(label: str, times: list[float], goal: str) -> list[Figure]:
+    """Return p50 and p99 of times in ms."""
+    times = sorted(times)
     p50, p99 = statistics.median(times), times[int(len(times) * 0.99)]
     return [Figure(f"{label}, p50", "ms", round(p50, 3)), Figure(f"{label}, p99", "ms", round(p99, 3), goal=goal)]

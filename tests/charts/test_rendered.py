@@ -6,6 +6,8 @@ from functools import cache
 import pytest
 
 from airgate_kit import names
+from airgate_plugin.config import SETTINGS
+from airgate_plugin.policy.exclusion import read_exclusions
 from tests.charts.charts import CHARTS, NAMESPACE, find_ci_values, find_pod_spec
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]  # helm is built for the test cluster
@@ -81,12 +83,12 @@ def test_every_container_is_restricted_but_the_plugin_s_user_and_folders(rendere
 
 @EVERY_CI
 def test_folders_of_the_node_are_seen_by_the_plugin_read_only(rendered, chart, path):
-    """The plugin writes in the folders of sockets and of CDI files alone."""
+    """The plugin writes in the folders of sockets, of CDI files and of node features alone."""
     for item, pod, box in find_containers(rendered):
         of_host = {volume["name"] for volume in pod.get("volumes", ()) if "hostPath" in volume}
         if item.name == "airgate-device-plugin":
             writable = {mount["name"] for mount in box["volumeMounts"] if not mount.get("readOnly")}
-            assert of_host & writable == of_host & {"kubelet", "cdi"}
+            assert of_host & writable == of_host & {"kubelet", "cdi", "features"}
         else:
             assert of_host <= {"routes"}, f"{item.name} mounts {of_host} of the node"
 
@@ -285,3 +287,18 @@ def test_one_pod_is_replaced_before_and_several_one_after_the_other(helm):
     for name, strategy in (("plain", "Recreate"), ("every", "RollingUpdate")):
         web = find_one(render_ci(helm, "airgate-webapp", name), "Deployment", "airgate-web")
         assert web["spec"]["strategy"] == {"type": strategy}
+
+
+def test_what_a_site_decides_reaches_the_plugin(helm):
+    """Every value becomes the setting that the plugin's own table knows, and one that it accepts."""
+    pod = find_one(render_ci(helm, "airgate-device-plugin", "every"), "DaemonSet", "airgate-device-plugin")["spec"]
+    (box,) = pod["template"]["spec"]["containers"]
+    given = {each["name"]: each.get("value", "a-node") for each in box["env"]}
+    by_variable = {setting.variable: setting for setting in SETTINGS}
+    assert set(given) <= set(by_variable)
+    assert all(by_variable[name].read(value) is not NotImplemented for name, value in given.items())
+    assert given["AIRGATE_PLUGIN_PACKING"] == "spread"
+    assert given["AIRGATE_PLUGIN_RESOURCES"] == "qualcomm.com/qaic=site.example/inference-card"
+    words = find_one(render_ci(helm, "airgate-device-plugin", "every"), "ConfigMap", "airgate-device-plugin-exclude")
+    assert read_exclusions(words["data"]["exclude"], "worker-1") == {"0000:12:00.0", "sim-00-343016"}
+    assert read_exclusions(words["data"]["exclude"], "worker-2") == {"0000:01:00.0"}

@@ -14,7 +14,18 @@ EVERY_CHART = pytest.mark.parametrize("chart", NAMES)
 EVERY_CI = pytest.mark.parametrize(
     ("chart", "path"), find_ci_values(), ids=[f"{chart}-{path.stem}" for chart, path in find_ci_values()]
 )
-FREE = {"nodeSelector", "qids", "annotations", "requests", "limits", "deployQuota", "computeQuota", "defaultLimits"}
+FREE = {
+    "nodeSelector",
+    "qids",
+    "resourceNames",
+    "exclude",
+    "annotations",
+    "requests",
+    "limits",
+    "deployQuota",
+    "computeQuota",
+    "defaultLimits",
+}
 SAY_THEMSELVES = {"image", "resources", "agent", "envoy", "web", "reconciler", "files", "requests", "limits"}
 
 

@@ -61,7 +61,7 @@ def start_plugin(host: Path, folder: Path) -> Iterator[StartPlugin]:
     apps: list[App] = []
 
     def start(**settings: str) -> App:
-        layer = {**QUICK, "host_root": str(host), "kubelet_dir": str(folder), **settings}
+        layer = {**QUICK, "host_root": str(host), "kubelet_dir": str(folder), "pod_resources": "", **settings}
         app = App(build_settings([("test", layer)]), SystemClock())
         apps.append(app)
         app.start()

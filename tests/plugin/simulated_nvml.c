@@ -1,13 +1,16 @@
 /* A SIMULATED libnvidia-ml.so.1: no GPU is behind it. The tests compile it, so that nvidia-ml-py itself is in the path.
  *
  * It reads the file named by SIMULATED_NVML at each call: one word a line is one GPU: ok, lost (answers its name only),
- * fallen (NVML counts it, and has no handle), mig. The word "silent" in the first line lets NVML not start at all.
+ * fallen (NVML counts it, and has no handle), mig, ecc
+ * (one uncorrected error), xidN (error N is told once a word of it appears). The word "silent" in the first line lets NVML not start at all.
  */
+#define _DEFAULT_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { OK = 0, NOT_SUPPORTED = 3, DRIVER_NOT_LOADED = 9, GPU_IS_LOST = 15 };
+enum { OK = 0, NOT_SUPPORTED = 3, TIMEOUT = 10, DRIVER_NOT_LOADED = 9, GPU_IS_LOST = 15 };
 
 typedef struct {
     char bus_id_legacy[16];
@@ -78,4 +81,58 @@ int nvmlDeviceGetMemoryInfo(void *handle, memory_info *info) {
 int nvmlDeviceGetMigMode(void *handle, unsigned *current, unsigned *pending) {
     *current = *pending = (unsigned)says(handle, "mig");
     return says(handle, "ok") ? NOT_SUPPORTED : OK;
+}
+int nvmlDeviceGetTotalEccErrors(void *handle, int kind, int counter, unsigned long long *count) {
+    (void)kind, (void)counter;
+    *count = (unsigned long long)says(handle, "ecc");
+    return OK;
+}
+int nvmlDeviceGetTemperature(void *handle, int sensor, unsigned *degrees) {
+    (void)handle, (void)sensor;
+    *degrees = 41;
+    return OK;
+}
+int nvmlDeviceGetPowerUsage(void *handle, unsigned *milliwatts) {
+    (void)handle;
+    *milliwatts = 61500;
+    return OK;
+}
+
+typedef struct {
+    void *device;
+    unsigned long long type, data;
+    unsigned gpu_instance, compute_instance;
+} event;
+
+int nvmlEventSetCreate(void **set) {
+    *set = (void *)1;
+    return OK;
+}
+int nvmlEventSetFree(void *set) {
+    (void)set;
+    return OK;
+}
+int nvmlDeviceRegisterEvents(void *handle, unsigned long long types, void *set) {
+    (void)handle, (void)types, (void)set;
+    return OK;
+}
+/* Tell of the first GPU whose word is xidN, once as long as the word stays the same. */
+int nvmlEventSetWait_v2(void *set, event *told, unsigned milliseconds) {
+    static char last[8][16];
+    (void)set;
+    for (unsigned waited = 0; waited <= milliseconds; waited += 20) {
+        char word[16];
+        for (unsigned index = 0; index < 8; index++) {
+            read_words(index, word);
+            int is_new = strncmp(word, "xid", 3) == 0 && strcmp(word, last[index]) != 0;
+            strcpy(last[index], word);
+            if (!is_new) continue;
+            memset(told, 0, sizeof *told);
+            told->device = (void *)(size_t)(index + 1);
+            told->data = strtoull(word + 3, NULL, 10);
+            return OK;
+        }
+        usleep(20000);
+    }
+    return TIMEOUT;
 }

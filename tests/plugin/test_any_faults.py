@@ -11,21 +11,33 @@ from airgate_kit.names import RESOURCE_QAIC
 from airgate_plugin.errors import GrantRefused
 from airgate_plugin.model import Device, Snapshot
 from airgate_plugin.policy.grants import plan_grants
+from airgate_plugin.policy.health import QUIET_SECONDS
 from airgate_plugin.policy.merge import Rules, merge_observations
 from airgate_plugin.sources.hostfs import HostFiles
 from airgate_plugin.sources.qaic_sysfs import QaicSysfs
 from airgate_plugin.sources.qaic_util import read_rows
-from airgate_simulator import apply_lost_soc, apply_returned_soc, apply_serial, apply_status, plan_socs, write_tree
+from airgate_simulator import (
+    apply_link,
+    apply_lost_soc,
+    apply_returned_soc,
+    apply_serial,
+    apply_status,
+    apply_uncorrected_error,
+    plan_socs,
+    write_tree,
+)
 from airgate_simulator.faults import find_socs
 from airgate_simulator.stand_in_qaic_util import write_rows
-from airgate_simulator.tree import read_facts
+from airgate_simulator.tree import pci_folder, read_facts
 
 pytestmark = pytest.mark.process
 
 SOCS = [soc.address for soc in plan_socs(2, "ultra")]
 FAULTS = st.tuples(
     st.sampled_from(SOCS),
-    st.sampled_from(["lose", "return", "Error", "Initializing", "Odd", "Ready", "serial", "no answer"]),
+    st.sampled_from(
+        ["lose", "return", "Error", "Initializing", "Odd", "Ready", "serial", "no answer", "error", "link"]
+    ),
     st.integers(1, 20),
 )
 
@@ -38,6 +50,12 @@ def apply_fault(root: Path, address: str, fault: str) -> None:
         apply_returned_soc(root, address)
     elif fault == "serial":
         apply_serial(root, address, "WRONG")
+    elif fault in ("error", "link") and not pci_folder(root, address).exists():
+        pass  # what is not there has no counter and no link
+    elif fault == "error":
+        apply_uncorrected_error(root, address)
+    elif fault == "link":
+        apply_link(root, address, "2.5")
     elif fault != "no answer":
         apply_status(root, address, fault)
 
@@ -65,6 +83,9 @@ def test_no_sequence_of_faults_loses_or_doubles_a_soc(faults: list[tuple[str, st
         for soc in find_socs(root):
             apply_returned_soc(root, soc.address)
         healed = look(root, devices, now + 1, answers=True)
+        for _ in range(4):  # good signs are believed when they last
+            now += QUIET_SECONDS
+            healed = look(root, healed, now + 1, answers=True)
         assert [device.address for device in healed] == SOCS
         assert all(device.health.healthy for device in healed)
 

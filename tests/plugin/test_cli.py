@@ -185,12 +185,14 @@ def test_the_readme_lists_every_metric(host: Path) -> None:
     """Every family that is scraped has a row in the README's table, and every row is scraped."""
     from airgate_kit.clock import SystemClock
     from airgate_plugin.app import look_once
-    from airgate_plugin.model import Registration
-    from airgate_plugin.telemetry.metrics import PluginCollector, write_metrics
+    from airgate_plugin.model import Holder, Holdings, Registration
+    from airgate_plugin.telemetry.metrics import Facts, PluginCollector, write_metrics
 
     snapshot, _ = look_once(build_settings([("test", {"host_root": str(host)})]), SystemClock())
     state = Registration("qualcomm.com/qaic", last_message_at=0.0)
-    text = write_metrics(PluginCollector(lambda: snapshot, lambda: [state], ["sysfs"], SystemClock())).decode()
+    holdings = Holdings({"0000:10:00.0": Holder("airgate-deploy", "digits-0", "server")})
+    facts = Facts(lambda: snapshot, lambda: [state], lambda: holdings)
+    text = write_metrics(PluginCollector(facts, ["sysfs"], SystemClock())).decode()
     scraped = set(re.findall(r"^(airgate_plugin_\w+?)(?:\{| )", text, re.MULTILINE))
     assert scraped == set(re.findall(r"^\| `(airgate_plugin_\w+)` \|", README, re.MULTILINE))
 

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from airgate_kit.names import RESOURCE_GPU, RESOURCE_QAIC
+from airgate_plugin.sources.hostfs import HostFiles
+from airgate_plugin.sources.nvidia_nvml import NvidiaNvml
+from airgate_protocols import deviceplugin_pb2 as pb
 from tests.plugin.replayed_kubelet import ReplayedKubelet
 
 SOURCE = Path(__file__).with_name("simulated_nvml.c")
@@ -102,6 +105,43 @@ def test_a_gpu_is_granted_dies_and_heals(
     states.write_text("ok\nok\nok\nok\n")
     kubelet.wait_list(RESOURCE_GPU, lambda found: all(each.health == "Healthy" for each in found.values()))
     assert running.poll() is None
+
+
+def are_both_well(found: dict[str, pb.Device]) -> bool:
+    """Return whether the first two GPUs are offered and healthy."""
+    return all(each in found and found[each].health == "Healthy" for each in (f"{UUID}0", f"{UUID}1"))
+
+
+@pytest.mark.parametrize("word", ["ecc", "xid48", "xid79"])
+def test_an_error_of_the_gpu_turns_it_unhealthy(
+    kubelet: ReplayedKubelet, running: subprocess.Popen[bytes], environment: dict[str, str], word: str
+) -> None:
+    """An uncorrected memory error, or an Xid of the GPU itself, takes it off the offer; its neighbour stays."""
+    states = Path(environment["SIMULATED_NVML"])
+    states.write_text("ok\nok\n")
+    kubelet.wait_list(RESOURCE_GPU, are_both_well)
+    states.write_text(f"{word}\nok\n")
+    found = kubelet.wait_list(RESOURCE_GPU, lambda found: found[f"{UUID}0"].health == "Unhealthy")
+    assert found[f"{UUID}1"].health == "Healthy"
+    assert running.poll() is None
+
+
+def test_an_error_of_an_application_counts_for_nothing(
+    kubelet: ReplayedKubelet, running: subprocess.Popen[bytes], environment: dict[str, str]
+) -> None:
+    """Xid 13 is a bug in somebody's kernel. The error of the other GPU, told after it, shows that both were heard."""
+    states = Path(environment["SIMULATED_NVML"])
+    states.write_text("ok\nok\n")
+    kubelet.wait_list(RESOURCE_GPU, are_both_well)
+    states.write_text("xid13\nxid79\n")
+    found = kubelet.wait_list(RESOURCE_GPU, lambda found: found[f"{UUID}1"].health == "Unhealthy")
+    assert found[f"{UUID}0"].health == "Healthy"
+
+
+def test_application_errors_are_told_from_the_gpus() -> None:
+    """The list is NVIDIA's own."""
+    source = NvidiaNvml(HostFiles(Path("/")))
+    assert [source.count_xid("GPU-1", xid) for xid in (13, 31, 43, 45, 68, 109, 48, 79)] == [False] * 6 + [True] * 2
 
 
 def test_real_gpus_stand_beside_a_simulated_host(

@@ -176,11 +176,11 @@ def test_signs_become_reasons(sighting: Sighting | None, listed: bool, reason: R
     ("story", "verdicts"),
     [
         ("+i+", "+++"),  # a subsystem restart within the grace is not told
-        ("+i" + "i" * 15 + "+", "+" + "+" * 15 + "-+"),  # longer than 15 s it is, and it heals at once
-        ("+x+", "+-+"),  # an error counts at once
+        ("+i" + "i" * 15 + "+++", "+" + "+" * 15 + "---+"),  # longer than 15 s it is, and it heals
+        ("+x+++", "+---+"),  # an error counts at once, and good signs must last 2 s
         ("+ix", "++-"),  # an error after a restart counts at once too
         ("ii+i", "--++"),  # never well: no grace; well since: grace
-        ("+b" + "b" * 15 + "+", "+" + "+" * 15 + "-+"),  # a source that cannot look is not believed for ever
+        ("+b" + "b" * 15 + "+++", "+" + "+" * 15 + "---+"),  # a source that cannot look is not believed for ever
     ],
 )
 def test_a_restart_has_fifteen_seconds_and_everything_heals(story: str, verdicts: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from airgate_plugin.inventory import Inventory
 from airgate_plugin.model import NodeState, Observation, PciAddress, Reason, Sighting, Vendor
+from airgate_plugin.policy.health import SETTLE_SECONDS
 from airgate_plugin.policy.merge import Rules
 from airgate_plugin.watch import FIRST_LOOK_SECONDS, Round, Watch
 from tests.fakes.clock_hand import HandClock
@@ -84,6 +85,8 @@ def test_a_source_that_hangs_for_ever_is_no_longer_believed(rig: Rig) -> None:
     rig.clock.turn(15)
     wait_until(lambda: not rig.inventory.find_latest().devices[0].health.healthy)
     rig.sysfs.may_answer.set()
+    wait_until(lambda: rig.find_reason() is Reason.SETTLING)
+    rig.clock.turn(SETTLE_SECONDS)
     wait_until(lambda: rig.find_reason() is Reason.OK)
 
 

@@ -2,13 +2,35 @@
 
 from collections.abc import Iterable, Sequence
 
-from airgate_plugin.model import Device, Grant
-from airgate_protocols import deviceplugin_pb2 as pb
+import grpc
 
+from airgate_plugin.model import Device, Grant, Holder
+from airgate_protocols import deviceplugin_pb2 as pb
+from airgate_protocols import podresources_pb2 as resources
+
+# Python's gRPC would send the escaped socket path as :authority, which Go's servers refuse.
+CHANNEL_OPTIONS = (("grpc.default_authority", "localhost"),)
 API_VERSION = "v1beta1"
 HEALTHY = "Healthy"
 UNHEALTHY = "Unhealthy"
 READ_WRITE = "rw"  # no mknod: a container uses its node, it does not make new ones
+
+
+def read_holders(message: resources.ListPodResourcesResponse) -> dict[str, Holder]:
+    """Return who holds which device id, of any plugin."""
+    return {
+        each: Holder(pod.namespace, pod.name, container.name)
+        for pod in message.pod_resources
+        for container in pod.containers
+        for devices in container.devices
+        for each in devices.device_ids
+    }
+
+
+def explain_failure(why: grpc.RpcError) -> str:
+    """Return what a failed call says, for a human."""
+    details = why.details() if isinstance(why, grpc.Call) else None
+    return str(details or why)
 
 
 def write_device_list(devices: Iterable[Device]) -> pb.ListAndWatchResponse:

@@ -5,6 +5,7 @@ registered at. A kubelet that starts deletes every socket in the folder, so both
 at once, because the kubelet never reopens one. No inotify: its instances run out on busy nodes.
 """
 
+import hashlib
 import logging
 import stat
 import threading
@@ -20,20 +21,19 @@ from airgate_plugin.inventory import Inventory
 from airgate_plugin.kubelet import convert
 from airgate_plugin.kubelet.cdi import CdiFile
 from airgate_plugin.kubelet.servicer import Counters, Servicer
-from airgate_plugin.model import Registration
+from airgate_plugin.model import Packing, Registration
 from airgate_protocols import deviceplugin_pb2_grpc as rpc
 
 log = logging.getLogger("airgate_plugin.kubelet")
 
 KUBELET_SOCKET = "kubelet.sock"
+NAME_MAX = 23  # what `kubelet_dir` was measured against: the kernel allows a socket's path 107 bytes
 POLL_SECONDS = 0.5
 CALL_SECONDS = 5.0  # the kubelet dials back within Register, so its answer takes a moment
 PATIENCE_SECONDS = 5.0  # how long after Register the kubelet may take to listen
 RETRY_SECONDS = 1.0  # after a refused registration
 STOP_SECONDS = 5.0
 THREADS = 8  # one is held by each open stream
-# Python's gRPC would send the escaped socket path as :authority, which Go's servers refuse.
-CHANNEL_OPTIONS = (("grpc.default_authority", "localhost"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +56,24 @@ def read_socket_id(path: Path) -> SocketId | None:
 
 
 def name_endpoint(resource: str) -> str:
-    """Return the file name of a resource's socket."""
-    return f"airgate-{resource.replace('/', '_')}.sock"
+    """Return the file name of a resource's socket; a site's long name is shortened to a digest."""
+    plain = resource.replace("/", "_")
+    short = plain if len(plain) <= NAME_MAX else hashlib.sha256(plain.encode()).hexdigest()[:NAME_MAX]
+    return f"airgate-{short}.sock"
 
 
 class Registrar:
     """Serves one resource and keeps the kubelet listening to it."""
 
     def __init__(
-        self, resource: str, folder: Path, inventory: Inventory, host_prefix: str, cdi: CdiFile, clock: Clock
+        self,
+        resource: str,
+        folder: Path,
+        inventory: Inventory,
+        host_prefix: str,
+        cdi: CdiFile,
+        clock: Clock,
+        packing: Packing = Packing.PACKED,
     ) -> None:
         """Prepare; `folder` is the kubelet's device plugin folder. Nothing runs before `start`."""
         self.resource = resource
@@ -73,7 +82,7 @@ class Registrar:
         self._clock = clock
         self._counters = Counters(resource)
         self._servicer = Servicer(
-            resource, inventory, host_prefix, cdi, self._counters, clock, on_stream_end=self._note_lost_stream
+            resource, inventory, host_prefix, cdi, self._counters, clock, self._note_lost_stream, packing
         )
         self._server: grpc.Server | None = None
         self._own: SocketId | None = None
@@ -167,11 +176,11 @@ class Registrar:
         request = convert.write_registration(self.resource, self._endpoint)
         self._stream_lost = False
         try:
-            with grpc.insecure_channel(target, options=CHANNEL_OPTIONS) as channel:
+            with grpc.insecure_channel(target, options=convert.CHANNEL_OPTIONS) as channel:
                 rpc.RegistrationStub(channel).Register(request, timeout=CALL_SECONDS)
         except grpc.RpcError as why:
             self._not_before = self._clock.monotonic() + RETRY_SECONDS
-            self._complain(f"the kubelet did not register us: {_explain(why)}")
+            self._complain(f"the kubelet did not register us: {convert.explain_failure(why)}")
             return
         self._counters.add("registrations")
         self._registered_at, self._registered_when = kubelet, self._clock.monotonic()
@@ -182,8 +191,3 @@ class Registrar:
         if self._counters.complaint != why:
             log.warning("not registered", extra={"fields": {"resource": self.resource, "why": why}})
         self._counters.complaint = why
-
-
-def _explain(why: grpc.RpcError) -> str:
-    details = why.details() if isinstance(why, grpc.Call) else None
-    return str(details or why)

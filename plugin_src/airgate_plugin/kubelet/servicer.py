@@ -12,7 +12,7 @@ from airgate_plugin.errors import GrantRefused
 from airgate_plugin.inventory import Inventory
 from airgate_plugin.kubelet import convert
 from airgate_plugin.kubelet.cdi import CdiFile
-from airgate_plugin.model import Device, Registration
+from airgate_plugin.model import Device, Packing, Registration
 from airgate_plugin.policy.grants import plan_grants
 from airgate_plugin.policy.packing import choose_preferred
 from airgate_protocols import deviceplugin_pb2 as pb
@@ -62,6 +62,7 @@ class Servicer(rpc.DevicePluginServicer):
         counters: Counters,
         clock: Clock,
         on_stream_end: Callable[[], None],
+        packing: Packing = Packing.PACKED,
     ) -> None:
         """Answer from `inventory`; `on_stream_end` is called each time the kubelet stops listening."""
         self._resource = resource
@@ -71,6 +72,7 @@ class Servicer(rpc.DevicePluginServicer):
         self._counters = counters
         self._clock = clock
         self._on_stream_end = on_stream_end
+        self._packing = packing
 
     def GetDevicePluginOptions(self, request: pb.Empty, context: grpc.ServicerContext) -> pb.DevicePluginOptions:
         """Return what we can do."""
@@ -92,7 +94,9 @@ class Servicer(rpc.DevicePluginServicer):
         found = self._inventory.find_latest().find_devices(self._resource)
         devices: dict[str, Device] = {device.id: device for device in found}
         return convert.write_preferred(
-            choose_preferred(each.available_deviceIDs, each.must_include_deviceIDs, each.allocation_size, devices)
+            choose_preferred(
+                each.available_deviceIDs, each.must_include_deviceIDs, each.allocation_size, devices, self._packing
+            )
             for each in request.container_requests
         )
 
@@ -102,7 +106,8 @@ class Servicer(rpc.DevicePluginServicer):
         fields = {"resource": self._resource, "devices": wanted}
         snapshot = self._inventory.find_latest()
         try:
-            grants = plan_grants(wanted, self._resource, snapshot, with_cdi=self._cdi.apply(snapshot))
+            with_cdi, whole = self._cdi.apply(snapshot), self._packing is Packing.WHOLE
+            grants = plan_grants(wanted, self._resource, snapshot, with_cdi, whole)
         except GrantRefused as why:
             self._counters.add("refused")
             log.warning("refused a grant", extra={"fields": {**fields, "why": str(why)}})

@@ -1,5 +1,6 @@
 """What a container gets for the devices that the kubelet chose, or why it gets nothing."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from airgate_kit.names import ENV_NVIDIA_VISIBLE_DEVICES, ENV_QAIC_GID, ENV_QAIC_VISIBLE_DEVICES
@@ -9,18 +10,20 @@ from airgate_plugin.policy.cdi import name_device
 
 
 def plan_grants(
-    requests: Sequence[Sequence[str]], resource: str, snapshot: Snapshot, with_cdi: bool = False
+    requests: Sequence[Sequence[str]], resource: str, snapshot: Snapshot, with_cdi: bool = False, whole: bool = False
 ) -> tuple[Grant, ...]:
     """Return one grant for each container of `requests` (lists of device ids of one `resource`).
 
-    `with_cdi` also names Qualcomm's CDI devices; only where their specification lies ready.
-    Raises GrantRefused for an id that is unknown, ill, without a number, or asked for twice.
+    `with_cdi` also names Qualcomm's CDI devices; only where their specification lies ready; `whole` refuses
+    parts of cards. Raises GrantRefused for an id that is unknown, ill, without a number, or asked for twice.
     """
     devices: dict[str, Device] = {device.id: device for device in snapshot.find_devices(resource)}
     asked = [each for request in requests for each in request]
     for each in asked:
         _refuse_twice(each, asked)
     chosen = [[_find_grantable(each, resource, devices) for each in request] for request in requests]
+    for group in chosen if whole else ():
+        _refuse_parts(group)
     return tuple(plan_grant(group, snapshot.qaic_gid, with_cdi) for group in chosen)
 
 
@@ -39,6 +42,15 @@ def plan_grant(devices: Sequence[Device], qaic_gid: int | None, with_cdi: bool =
 def _refuse_twice(each: str, asked: Sequence[str]) -> None:
     if asked.count(each) > 1:
         raise GrantRefused(f"device {each} was asked for twice in one request", "report this: the kubelet never does")
+
+
+def _refuse_parts(group: Sequence[Device]) -> None:
+    """Refuse a container that would get a part of a card."""
+    for card, count in Counter(device.card for device in group).items():
+        size = next(device.card_size for device in group if device.card == card)
+        if count != size:
+            hint = f"ask for a multiple of {size}, or set `packing` to packed"
+            raise GrantRefused(f"{count} of {size} SoCs of card {card} were chosen; only whole cards are given", hint)
 
 
 def _find_grantable(each: str, resource: str, devices: Mapping[str, Device]) -> Device:

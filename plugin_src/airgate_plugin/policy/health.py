@@ -1,15 +1,23 @@
 """Whether a device is well: a pure judgement with a grace, and always with a way back.
 
 Hard troubles count at once. Soft ones may be a subsystem restart, for which Qualcomm's own runtime waits 15 s: a
-device that was well stays well that long. A device that was never well has no grace. Good signs heal at once.
+device that was well stays well that long. A device that was never well has no grace. Good signs heal, once they have
+lasted: 2 s, and a minute where the device fell ill three times in ten minutes. An error that a counter tells of, and
+nothing else shows, counts for a minute after the last one.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from airgate_plugin.model import Health, NodeState, Reason, Sighting, Vendor
 
 GRACE_SECONDS = 15.0
-SOFT = frozenset({Reason.INITIALIZING, Reason.UNKNOWN_STATUS, Reason.UNLISTED, Reason.UNSEEN})
+SOFT = frozenset({Reason.INITIALIZING, Reason.UNKNOWN_STATUS, Reason.UNLISTED, Reason.UNSEEN, Reason.LINK_DEGRADED})
+SETTLE_SECONDS = 2.0  # signs that are good for less are not believed
+FLAP_WINDOW_SECONDS = 600.0
+FLAP_LIMIT = 3  # falls within the window
+FLAP_HOLD_SECONDS = 60.0
+QUIET_SECONDS = 60.0  # without a new error
 
 NODE_WORDS = {
     NodeState.MISSING: (
@@ -32,6 +40,10 @@ NVML_WORDS = {
     "lost": (Reason.GPU_LOST, "NVML says that the GPU is lost: it needs a reset or a reboot"),
     "mig": (Reason.MIG_ENABLED, "the GPU is split by MIG; `nvidia-smi -mig 0` makes it whole again"),
 }
+FAULT_WORDS = {
+    Reason.UNCORRECTED_ERRORS: "its counter of uncorrected errors grew less than a minute ago; see dmesg",
+    Reason.XID: "NVIDIA's driver reported an error of the GPU less than a minute ago; see dmesg for the Xid",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +52,70 @@ class Signs:
 
     `sighting` is all that the sources say of it together, None where no source sees it; `blind` is why its source
     could not look, "" where it could; `listed` is False when qaic-util answered without it; `numbered` is False when
-    no QID is known for it.
+    no QID is known for it; `new_faults` are the counters that grew since the last look.
     """
 
     sighting: Sighting | None
     blind: str = ""
     listed: bool = True
     numbered: bool = True
+    new_faults: tuple[Reason, ...] = ()
 
 
 def judge_health(signs: Signs, before: Health | None, now: float) -> Health:
     """Return the verdict on one device; `before` is the last one, `now` in seconds of the monotonic clock."""
+    fault = _find_fault(signs, before, now)
     reason, detail = explain_signs(signs)
-    if reason is Reason.OK:
-        since = before.since if before and before.healthy else now
-        return Health(True, reason, detail, since)
+    if reason is Reason.OK and fault and now - fault[1] < QUIET_SECONDS:
+        reason, detail = fault[0], FAULT_WORDS[fault[0]]
+    judge = _judge_good_signs if reason is Reason.OK else _judge_trouble
+    return replace(judge(reason, detail, before, now), fault=fault)
+
+
+def is_pending(health: Health) -> bool:
+    """Return whether this verdict may change by the passing of time alone."""
+    return not health.healthy or health.reason is not Reason.OK
+
+
+def _judge_trouble(reason: Reason, detail: str, before: Health | None, now: float) -> Health:
+    was_well = before is not None and before.healthy
     trouble_since = now if before is None or before.trouble_since is None else before.trouble_since
-    healthy = _is_within_grace(reason, before, now - trouble_since)
+    healthy = was_well and reason in SOFT and now - trouble_since < GRACE_SECONDS
     since = before.since if before and before.healthy == healthy else now
-    return Health(healthy, reason, detail, since, trouble_since)
+    falls = before.falls if before else ()
+    if was_well and not healthy:
+        falls = (*(fall for fall in falls if now - fall < FLAP_WINDOW_SECONDS), now)
+    return Health(healthy, reason, detail, since, trouble_since, falls=falls)
+
+
+def _judge_good_signs(reason: Reason, detail: str, before: Health | None, now: float) -> Health:
+    """Return the verdict where nothing speaks against it: an ill device must stay so for a while."""
+    if before is None or before.healthy:
+        return Health(True, reason, detail, before.since if before else now, falls=before.falls if before else ())
+    well_since = now if before.well_since is None else before.well_since
+    waiting, wait = choose_wait(before.falls, now)
+    if now - well_since >= wait:
+        return Health(True, reason, detail, now, falls=before.falls)
+    sentence = f"{detail}, and must stay well for {wait:g} s"
+    return Health(False, waiting, sentence, before.since, None, well_since, before.falls)
+
+
+def choose_wait(falls: Sequence[float], now: float) -> tuple[Reason, float]:
+    """Return how long the signs of an ill device must stay good, and what the wait is called.
+
+    A device that never was well waits for nothing; one that fell too often lately waits longer than one that fell once.
+    """
+    lately = [fall for fall in falls if now - fall < FLAP_WINDOW_SECONDS]
+    if len(lately) >= FLAP_LIMIT:
+        return Reason.FLAPPING, FLAP_HOLD_SECONDS
+    return Reason.SETTLING, SETTLE_SECONDS if falls else 0.0
+
+
+def _find_fault(signs: Signs, before: Health | None, now: float) -> tuple[Reason, float] | None:
+    """Return the error that was counted last, and when; counters of another boot are no errors of ours."""
+    if signs.new_faults:
+        return signs.new_faults[0], now
+    return before.fault if before else None
 
 
 def explain_signs(signs: Signs) -> tuple[Reason, str]:
@@ -72,10 +129,10 @@ def explain_signs(signs: Signs) -> tuple[Reason, str]:
         return NVML_WORDS.get(sighting.status or "ok", NVML_WORDS["lost"])
     if sighting.node_state in NODE_WORDS:
         return NODE_WORDS[sighting.node_state]
-    return _explain_firmware(sighting.status, signs)
+    return _explain_firmware(sighting.status, sighting.degraded, signs)
 
 
-def _explain_firmware(status: str | None, signs: Signs) -> tuple[Reason, str]:
+def _explain_firmware(status: str | None, degraded: str, signs: Signs) -> tuple[Reason, str]:
     """Return what qaic-util's answer, or its silence, says of a SoC that the kernel shows and that has a node."""
     if not signs.listed:
         return Reason.UNLISTED, "sysfs shows it, but qaic-util does not list it"
@@ -83,9 +140,6 @@ def _explain_firmware(status: str | None, signs: Signs) -> tuple[Reason, str]:
     answer = STATUS_WORDS.get((status or "").lower(), unknown)
     if answer[0] is Reason.OK and not signs.numbered:
         return Reason.NO_QID, "its QID is not known: make qaic-util list it, or set `qids`"
+    if answer[0] is Reason.OK and degraded:
+        return Reason.LINK_DEGRADED, degraded
     return answer
-
-
-def _is_within_grace(reason: Reason, before: Health | None, trouble_seconds: float) -> bool:
-    was_well = before is not None and before.healthy
-    return was_well and reason in SOFT and trouble_seconds < GRACE_SECONDS

@@ -7,20 +7,34 @@ QID, SKU and board serial are kept from the last good answer, because a SoC that
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from airgate_plugin.model import Device, DeviceId, Health, NodeState, Observation, PciAddress, Qid, Sighting, Vendor
+from airgate_plugin.model import (
+    Device,
+    DeviceId,
+    Health,
+    NodeState,
+    Observation,
+    PciAddress,
+    Qid,
+    Reason,
+    Sighting,
+    Vendor,
+)
+from airgate_plugin.policy.exclusion import apply_exclusion
 from airgate_plugin.policy.health import Signs, judge_health
 from airgate_plugin.policy.naming import choose_card, choose_resource
 
 SYSFS = "sysfs"
 QAIC_UTIL = "qaic-util"
 SEEN_BY = {Vendor.QUALCOMM: SYSFS, Vendor.NVIDIA: "nvml"}  # without this source there is no device to grant
+MAKERS = frozenset(SEEN_BY.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the operator decided: names by SKU, and QIDs where neither qaic-util nor the usual order is right."""
+    """What the operator decided: names of resources, and QIDs where neither qaic-util nor the usual order is right."""
 
     by_sku: bool = False
+    names: Mapping[str, str] = field(default_factory=dict)  # a resource's usual name -> the name at this site
     qids: Mapping[PciAddress, Qid] = field(default_factory=dict)
 
 
@@ -38,15 +52,30 @@ def merge_observations(
     computed = {} if told else compute_qids(list(seen.values()))
     qids = {**computed, **told}
     listed = _find_listed(looks)
+    excluded = frozenset(word for look in looks for word in look.excluded)
     devices = []
     for address in sorted({*seen, *known}):
         sighting, old = seen.get(address), known.get(address)
         is_listed = listed is None or address in listed
-        signs = Signs(sighting, _find_blindness(sighting or old, looks), is_listed, address in qids)
-        health = judge_health(signs, old.health if old else None, now)
+        faults = find_new_faults(sighting, old)
+        signs = Signs(sighting, _find_blindness(sighting or old, looks), is_listed, address in qids, faults)
+        health = judge_health(signs, old.find_judged() if old else None, now)
         device = _describe(sighting or _remember(known[address]), old, health, rules)
-        devices.append(replace(device, qid=qids.get(address), qid_computed=address in computed))
+        device = replace(device, qid=qids.get(address), qid_computed=address in computed)
+        devices.append(apply_exclusion(device, excluded, old.health if old else None))
     return tuple(devices)
+
+
+def find_new_faults(sighting: Sighting | None, old: Device | None) -> tuple[Reason, ...]:
+    """Return the counters that grew since the last look.
+
+    What was counted before the first look is history; a counter that fell was set back by a reset and starts anew.
+    """
+    if sighting is None or old is None:
+        return ()
+    return tuple(
+        reason for reason, count in sighting.faults.items() if reason in old.faults and count > old.faults[reason]
+    )
 
 
 def find_told_qids(seen: Sequence[Sighting], before: Sequence[Device], rules: Rules) -> dict[PciAddress, Qid]:
@@ -80,17 +109,17 @@ def order_as_the_runtime(address: PciAddress) -> str:
 
 
 def _join_sightings(looks: Sequence[Observation]) -> dict[PciAddress, Sighting]:
-    """Join what sources say of one address; the first source that can tell a thing wins.
+    """Join what sources say of one address; the first source that can tell a thing wins, in facts the last.
 
-    qaic-util alone does not make a device: without sysfs there is no node to grant.
+    Only sysfs and NVML make a device: without them there is no node to grant.
     """
     joined: dict[PciAddress, Sighting] = {}
-    for look in sorted(looks, key=lambda each: each.source == QAIC_UTIL):
+    for look in sorted(looks, key=lambda each: (each.source not in MAKERS, each.source == QAIC_UTIL)):
         for sighting in look.sightings:
             other = joined.get(sighting.address)
             if other:
                 joined[sighting.address] = _join(other, sighting)
-            elif look.source != QAIC_UTIL:
+            elif look.source in MAKERS:
                 joined[sighting.address] = sighting
     return joined
 
@@ -103,6 +132,8 @@ def _join(first: Sighting, second: Sighting) -> Sighting:
         status=first.status or second.status,
         sku=first.sku or second.sku,
         serial=first.serial or second.serial,
+        degraded=first.degraded or second.degraded,
+        faults={**first.faults, **second.faults},
         facts={**first.facts, **second.facts},
     )
 
@@ -135,12 +166,13 @@ def _describe(sighting: Sighting, old: Device | None, health: Health, rules: Rul
         card=card,
         card_size=size,
         health=health,
-        resource=choose_resource(sighting.vendor, sku, rules.by_sku),
+        resource=choose_resource(sighting.vendor, sku, rules.by_sku, rules.names),
         accel=sighting.accel if sighting.accel is not None or not old else old.accel,
         mhi=sighting.mhi if sighting.mhi is not None or not old else old.mhi,
         nodes=sighting.nodes or (old.nodes if old else ()),
         numa=sighting.numa,
         sku=sku,
         serial=serial,
+        faults=sighting.faults or (old.faults if old else {}),
         facts=sighting.facts,
     )

@@ -1,5 +1,7 @@
 """Which resource a device is offered as, and which card it belongs to."""
 
+from collections.abc import Mapping
+
 from airgate_kit.names import RESOURCE_GPU, RESOURCE_QAIC, RESOURCE_QAIC_BY_SKU
 from airgate_plugin.model import Vendor
 
@@ -15,12 +17,21 @@ SKU_TABLE: dict[str, tuple[str, int]] = {
 SINGLE_SOC = ("std", "pro")
 
 
-def choose_resource(vendor: Vendor, sku: str | None, by_sku: bool) -> str | None:
+def choose_resource(
+    vendor: Vendor, sku: str | None, by_sku: bool, names: Mapping[str, str] | None = None
+) -> str | None:
     """Return the resource that offers a device; None where it cannot be told yet.
+
+    `names` holds this site's own names by the usual ones.
 
     With `by_sku` a Qualcomm device of unknown SKU is not offered at all: offering it first as the generic resource
     and later under its SKU's name would offer one SoC twice.
     """
+    usual = _choose_usual(vendor, sku, by_sku)
+    return (names or {}).get(usual, usual) if usual else None
+
+
+def _choose_usual(vendor: Vendor, sku: str | None, by_sku: bool) -> str | None:
     if vendor is Vendor.NVIDIA:
         return RESOURCE_GPU
     if not by_sku:

@@ -1,13 +1,15 @@
 """Which of the free devices a container should best get: cards kept whole, broken cards first, then NUMA.
 
 A card is whole when every SoC that its board has is free; a card with a dead or a granted SoC is broken and serves
-small wishes first, so that large ones still find whole cards. The answer is a hint: it never fails.
+small wishes first, so that large ones still find whole cards.
+By the operator's choice wishes are spread instead. The answer is a hint: it never fails.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from airgate_plugin.model import Device
+from airgate_plugin.model import Device, Packing
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +28,19 @@ class FreeCard:
 
 
 def choose_preferred(
-    available: Sequence[str], must: Sequence[str], size: int, devices: Mapping[str, Device]
+    available: Sequence[str],
+    must: Sequence[str],
+    size: int,
+    devices: Mapping[str, Device],
+    packing: Packing = Packing.PACKED,
 ) -> tuple[str, ...]:
     """Return `size` device ids out of `available`, `must` among them, best first.
 
     An id that `devices` does not know counts as a card of its own. Where fewer are available than asked for, all of
     them are returned.
     """
+    if packing is Packing.SPREAD:
+        return choose_spread(available, must, size, devices)
     chosen = list(dict.fromkeys(must))
     free = [each for each in dict.fromkeys(available) if each not in chosen]
     begun = {_find_card(each, devices) for each in chosen}
@@ -46,6 +54,20 @@ def choose_preferred(
         numas.add(best.numa)
         begun.discard(best.name)
         free = [each for each in free if each not in taken]
+    return tuple(chosen)
+
+
+def choose_spread(
+    available: Sequence[str], must: Sequence[str], size: int, devices: Mapping[str, Device]
+) -> tuple[str, ...]:
+    """Return `size` ids from as many cards as can be: the card that gave least is next, the fullest first."""
+    chosen = list(dict.fromkeys(must))
+    free = [each for each in dict.fromkeys(available) if each not in chosen]
+    while len(chosen) < size and free:
+        given = Counter(_find_card(each, devices) for each in chosen)
+        best = min(find_free_cards(free, devices), key=lambda card: (given[card.name], -len(card.free), card.free[0]))
+        chosen.append(best.free[0])
+        free.remove(best.free[0])
     return tuple(chosen)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from airgate_plugin.model import NodeState
 
 NOT_THERE = (errno.ENODEV, errno.ENXIO)  # the driver has a node, but no device answers behind it
+SMALL_BYTES = 1_000_000  # an /etc/group of thousands of users; files of sysfs are a page
 
 
 class HostFiles:
@@ -15,15 +16,32 @@ class HostFiles:
     def __init__(self, root: Path) -> None:
         """Look below `root`."""
         self.root = root
+        self._prefix = str(root).rstrip("/")
 
     def find_path(self, path: str) -> Path:
         """Return where the host's `path` lies for this process."""
         return self.root / path.lstrip("/")
 
     def read_text(self, path: str) -> str | None:
-        """Return a small file's text without surrounding blanks; None where it cannot be read."""
+        """Return a small file's text without surrounding blanks; None where it cannot be read.
+
+        Read without pathlib: a look reads a dozen files for each SoC, and this is where an idle plugin's time goes.
+        """
         try:
-            return self.find_path(path).read_text(errors="replace").strip()
+            descriptor = os.open(f"{self._prefix}{path}", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            return os.read(descriptor, SMALL_BYTES).decode(errors="replace").strip()
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
+
+    def find_birth(self, path: str) -> int | None:
+        """Return which file or folder lies at a path (its inode): another number is another device's."""
+        try:
+            return os.stat(f"{self._prefix}{path}").st_ino  # noqa: PTH116 - as above
         except OSError:
             return None
 
@@ -37,21 +55,21 @@ class HostFiles:
     def find_names(self, folder: str) -> list[str]:
         """Return the sorted names in a folder, [] where it is absent. Raises OSError where it cannot be read."""
         try:
-            return sorted(entry.name for entry in self.find_path(folder).iterdir())
+            return sorted(os.listdir(f"{self._prefix}{folder}"))  # noqa: PTH208 - as above
         except (FileNotFoundError, NotADirectoryError):
             return []
 
     def read_link_name(self, path: str) -> str | None:
         """Return the last part of a link's target, without following it; None where it is no link."""
         try:
-            return self.find_path(path).readlink().name
+            return os.readlink(f"{self._prefix}{path}").rpartition("/")[2]  # noqa: PTH115 - as above
         except OSError:
             return None
 
     def read_node_state(self, path: str) -> NodeState:
         """Return what opening a device node says. Not being allowed to says nothing about the device."""
         try:
-            os.close(os.open(self.find_path(path), os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
+            os.close(os.open(f"{self._prefix}{path}", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
         except FileNotFoundError:
             return NodeState.MISSING
         except OSError as why:

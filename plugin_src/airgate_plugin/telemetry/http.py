@@ -1,6 +1,8 @@
 """The HTTP door: /livez, /readyz, /metrics. Plain threads of the standard library: it is asked a few times a minute."""
 
+import contextlib
 import logging
+import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -35,7 +37,8 @@ class HttpDoor:
                 f"cannot listen on {host}:{port}: {why.strerror}", "set --http to a free HOST:PORT"
             ) from why
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, name="http", daemon=True)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._answer_forever, name="http", daemon=True)
 
     @property
     def port(self) -> int:
@@ -49,9 +52,22 @@ class HttpDoor:
     def stop(self) -> None:
         """Close the port."""
         if self._thread.is_alive():
-            self._server.shutdown()
+            self._over.set()
+            self._wake()
             self._thread.join()
         self._server.server_close()
+
+    def _answer_forever(self) -> None:
+        """Answer one request after another; unlike `serve_forever` it sleeps until one comes."""
+        while not self._over.is_set():
+            self._server.handle_request()
+
+    def _wake(self) -> None:
+        """Be the last client, so that the thread sees that it is over."""
+        family = self._server.socket.family
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_STREAM) as client:
+            client.settimeout(REQUEST_SECONDS)
+            client.connect(self._server.socket.getsockname())
 
 
 def _make_handler(pages: Mapping[str, Callable[[], Page]]) -> type[BaseHTTPRequestHandler]:

@@ -2,44 +2,70 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import repeat
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from airgate_kit.clock import Clock
-from airgate_plugin.model import Device, Registration, Snapshot
+from airgate_plugin.model import Device, DeviceId, Holdings, Registration, Snapshot
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+UNITS = {"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+READINGS = (  # the fact's name, the family's name after airgate_plugin_, its meaning
+    ("temperature_celsius", "temperature_celsius", "Of the SoC or the GPU"),
+    ("board_power_watts", "board_power_watts", "Of the whole board: each SoC of a card tells the same"),
+    ("dram_total", "memory_total_bytes", "Of the device's own memory"),
+    ("dram_free", "memory_free_bytes", "Of the device's own memory"),
+    ("nsp_total", "nsps_total", "Neural cores of a SoC"),
+    ("nsp_free", "nsps_free", "Neural cores that no workload has"),
+    ("networks_loaded", "networks_loaded", "Networks in a SoC"),
+    ("corrected_errors", "corrected_errors", "Memory errors that the hardware corrected, since the host started"),
+)
 DEVICE_LABELS = ("resource", "device", "card", "vendor", "sku", "reason")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Where the facts are asked for, at each scrape."""
+
+    find_snapshot: Callable[[], Snapshot]
+    find_registrations: Callable[[], Sequence[Registration]]
+    find_holdings: Callable[[], Holdings]
 
 
 class PluginCollector(Collector):
     """Turns facts into metric families."""
 
-    def __init__(
-        self,
-        find_snapshot: Callable[[], Snapshot],
-        find_registrations: Callable[[], Sequence[Registration]],
-        sources: Sequence[str],
-        clock: Clock,
-    ) -> None:
-        """Read facts through the two functions; `sources` are the names of those that look."""
-        self._find_snapshot = find_snapshot
-        self._find_registrations = find_registrations
+    def __init__(self, facts: Facts, sources: Sequence[str], clock: Clock) -> None:
+        """Read facts through the functions; `sources` are the names of those that look."""
+        self._facts = facts
         self._sources = sources
         self._clock = clock
 
     def collect(self) -> Iterator[Metric]:
         """Yield every family; their names and labels are in the README's table."""
-        snapshot = self._find_snapshot()
+        snapshot = self._facts.find_snapshot()
         yield from _collect_devices(snapshot.devices)
-        yield from _collect_registrations(self._find_registrations(), self._clock.monotonic())
+        yield from map(_collect_reading, READINGS, repeat(snapshot.devices))
+        yield from _collect_holdings(self._facts.find_holdings(), snapshot.devices)
+        yield from _collect_registrations(self._facts.find_registrations(), self._clock.monotonic())
         sources = GaugeMetricFamily("airgate_plugin_source_ok", "1 while this source can look", labels=["source"])
         for source in self._sources:
             sources.add_metric([source], float(source not in snapshot.troubles))
         yield sources
+
+
+def read_amount(text: str) -> float | None:
+    """Return the number of a fact as a source wrote it, memory in bytes: "45", "48.00", "32692 MB", "31299524 KB"."""
+    number, _, unit = text.strip().partition(" ")
+    try:
+        return float(number) * UNITS[unit.strip().upper()]
+    except (KeyError, ValueError):
+        return None
 
 
 def write_metrics(collector: Collector) -> bytes:
@@ -58,6 +84,29 @@ def _collect_devices(devices: Sequence[Device]) -> Iterator[Metric]:
         total.add_metric([resource, health], count)
     yield each
     yield total
+
+
+def _collect_reading(reading: tuple[str, str, str], devices: Sequence[Device]) -> Metric:
+    """Return one family of what the firmware tells; a device that tells nothing has no line."""
+    fact, name, meaning = reading
+    family = GaugeMetricFamily(f"airgate_plugin_{name}", meaning, labels=["resource", "device", "card"])
+    for device in devices:
+        amount = read_amount(device.facts.get(fact, ""))
+        if amount is not None:
+            family.add_metric([device.resource or "", device.id, device.card], amount)
+    return family
+
+
+def _collect_holdings(holdings: Holdings, devices: Sequence[Device]) -> Iterator[Metric]:
+    labels = ["resource", "device", "namespace", "pod", "container"]
+    held = GaugeMetricFamily("airgate_plugin_device_held", "1 for the container that holds the device", labels=labels)
+    resources = {device.id: device.resource or "" for device in devices}
+    for each, holder in holdings.held.items():
+        held.add_metric([resources.get(DeviceId(each), ""), each, holder.namespace, holder.pod, holder.container], 1)
+    released = CounterMetricFamily("airgate_plugin_released_devices", "Let go by a pod that is gone", labels=["found"])
+    for word in ("idle", "busy", "unknown"):
+        released.add_metric([word], getattr(holdings, word))
+    yield from (held, released)
 
 
 def _collect_registrations(registrations: Sequence[Registration], now: float) -> Iterator[Metric]:

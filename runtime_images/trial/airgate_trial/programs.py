@@ -53,7 +53,9 @@ def find_plugin(home: Home, binaries: Path, cards: int, nvidia: bool) -> tuple[s
     root = str(home.host if cards else Path("/"))
     command = (str(binaries / "airgate-plugin"), "run", "--host-root", root, "--host-prefix", root)
     ports = ("--kubelet-dir", str(home.kubelet), "--http", "127.0.0.1:0")
-    return (*command, *ports, *(("--nvidia",) if nvidia else ()))
+    # No kernel tells of what happens to simulated cards: look often instead.
+    looks = ("--uevents", "none", "--period", "1", "--qaic-util-period", "5")
+    return (*command, *ports, *looks, *(("--nvidia",) if nvidia else ()))
 
 
 def render_configuration(home: Home, programs: tuple[Program, ...], environment: Mapping[str, str]) -> str:
