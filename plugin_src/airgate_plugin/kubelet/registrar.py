@@ -1,12 +1,13 @@
 """Keeps one resource registered: serves first, then registers, and notices a new kubelet by itself.
 
-It polls two small facts, twice a second: is our socket still the file we made, and is kubelet.sock still the one we
+It polls two small facts, once a second: is our socket still the file we made, and is kubelet.sock still the one we
 registered at. A kubelet that starts deletes every socket in the folder, so both change. A stream that ends wakes it
 at once, because the kubelet never reopens one. No inotify: its instances run out on busy nodes.
 """
 
 import hashlib
 import logging
+import os
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +30,7 @@ log = logging.getLogger("airgate_plugin.kubelet")
 
 KUBELET_SOCKET = "kubelet.sock"
 NAME_MAX = 23  # what `kubelet_dir` was measured against: the kernel allows a socket's path 107 bytes
-POLL_SECONDS = 0.5
+POLL_SECONDS = 1.0  # a new kubelet is found within it, and served within two
 CALL_SECONDS = 5.0  # the kubelet dials back within Register, so its answer takes a moment
 PATIENCE_SECONDS = 5.0  # how long after Register the kubelet may take to listen
 ANSWER_SECONDS = 1.0
@@ -52,7 +53,7 @@ class SocketId:
 def read_socket_id(path: Path) -> SocketId | None:
     """Return which socket lies at `path`; None where there is none. Raises CannotServe where it is something else."""
     try:
-        found = path.lstat()
+        found = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     if not stat.S_ISSOCK(found.st_mode):
@@ -94,6 +95,7 @@ class Registrar:
         self.resource = resource
         self._folder = folder
         self._endpoint = name_endpoint(resource)
+        self._own_path, self._kubelet_path = folder / self._endpoint, folder / KUBELET_SOCKET
         self._clock = clock
         self._counters = Counters(resource)
         self._servicer = Servicer(
@@ -147,12 +149,12 @@ class Registrar:
 
     def _step(self) -> None:
         """Compare what is with what should be, and mend the first difference."""
-        if self._server and read_socket_id(self._folder / self._endpoint) != self._own:
+        if self._server and read_socket_id(self._own_path) != self._own:
             log.info("our socket vanished: a kubelet started", extra={"fields": {"resource": self.resource}})
             self._stop_server()
-        kubelet = read_socket_id(self._folder / KUBELET_SOCKET)
+        kubelet = read_socket_id(self._kubelet_path)
         if kubelet is None:
-            self._complain(f"no kubelet yet: {self._folder / KUBELET_SOCKET} is not there")
+            self._complain(f"no kubelet yet: {self._kubelet_path} is not there")
             return
         if self._server is None:
             self._serve()
@@ -184,7 +186,7 @@ class Registrar:
         return now >= self._not_before
 
     def _serve(self) -> None:
-        path = self._folder / self._endpoint
+        path = self._own_path
         if read_socket_id(path) and is_answered(path):  # a file of another kind stays where it is: it is not ours
             raise CannotServe(f"another plugin serves {path}", "one of the two is one too many: stop it")
         server = grpc.server(ThreadPoolExecutor(THREADS, thread_name_prefix=f"kubelet-{self.resource}"))
@@ -202,7 +204,7 @@ class Registrar:
         self._server = self._own = self._registered_at = None
 
     def _register(self, kubelet: SocketId) -> None:
-        target = f"unix:{self._folder / KUBELET_SOCKET}"
+        target = f"unix:{self._kubelet_path}"
         request = convert.write_registration(self.resource, self._endpoint)
         self._stream_lost = False
         try:
