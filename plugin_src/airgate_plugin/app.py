@@ -128,7 +128,9 @@ class App:
         log.info("started", extra={"fields": {"port": self.port, "host_root": str(self._settings.host_root)}})
 
     def stop(self) -> None:
-        """Stop all parts, the kubelet's first, so that it notices at once."""
+        """Stop all parts, the kubelet's first, so that it notices at once. Can be repeated."""
+        if self._over.is_set():
+            return
         self._over.set()
         self._parts.inventory.wake()
         self._thread.join()

@@ -19,6 +19,7 @@ from airgate_plugin.sources.interface import Bell, Source
 log = logging.getLogger("airgate_plugin.watch")
 
 JUDGE_SECONDS = 1.0  # at most this long after a grace has run out the verdict falls
+CALM_SECONDS = 5.0  # while no grace runs: for a source that hangs
 FIRST_LOOK_SECONDS = 10.0  # a source that has not looked by then is not waited for any longer
 STOP_SECONDS = 1.0  # a look that hangs is left behind at the end; its thread is a daemon
 DEAD_SECONDS = 30.0  # a loop that has not judged for so long is dead
@@ -111,7 +112,7 @@ class Watch:
 
     def _judge_forever(self) -> None:
         while not self._over.is_set():
-            rang = self._awake.wait(JUDGE_SECONDS)
+            rang = self._awake.wait(JUDGE_SECONDS if self._is_pending() else CALM_SECONDS)
             self._awake.clear()
             if rang or self._is_pending():
                 self.judge()

@@ -15,7 +15,7 @@ from airgate_simulator.faults import (
     apply_util_mode,
     find_socs,
 )
-from airgate_simulator.plan import SKUS, Soc, plan_socs
+from airgate_simulator.plan import SKUS, Soc, plan_mixed, plan_socs
 from airgate_simulator.tree import write_tree
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "apply_uncorrected_error",
     "apply_util_mode",
     "find_socs",
+    "plan_mixed",
     "plan_socs",
     "write_tree",
 ]

@@ -1,12 +1,15 @@
 """`airgate-simulate-qaic`: make a tree with simulated cards, or break and mend one that is there."""
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from airgate_kit.clock import SystemClock
 from airgate_simulator import faults
-from airgate_simulator.plan import SKUS, plan_socs
+from airgate_simulator.plan import SKUS, Soc, plan_mixed, plan_socs
+from airgate_simulator.script import play_script, read_script
 from airgate_simulator.tree import DEVICE_FILES, pci_folder, write_tree
 
 EXIT_OK = 0
@@ -44,6 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--root", type=Path, required=True, metavar="DIR", help="folder of the simulated host")
     add("--cards", type=int, metavar="N", help="write the tree anew with this many cards")
     add("--sku", choices=tuple(SKUS), default="pro", help="what the cards are (default: pro)")
+    add("--also", action="append", default=[], metavar="N:SKU", help="with --cards: N more cards of another kind")
+    add("--script", type=Path, metavar="FILE", help='faults over time, one a line: "1.5 lose 0000:12:00.0"')
     add("--numa-nodes", type=int, default=2, metavar="N", help="NUMA nodes to spread over; 0: unknown (default: 2)")
     add("--device-files", choices=DEVICE_FILES, default="plain", help="device nodes as files, or real ones (root)")
     add("--neighbour", action="store_true", help="add another vendor's accelerator as accel0")
@@ -61,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 def _apply(wishes: argparse.Namespace) -> None:
     root: Path = wishes.root
     if wishes.cards is not None:
-        socs = plan_socs(wishes.cards, wishes.sku, wishes.numa_nodes, first_accel=int(wishes.neighbour))
+        socs = _plan(wishes)
         write_tree(root, socs, wishes.device_files, wishes.neighbour)
     for flag, apply in FAULTS_OF_ONE.items():
         if address := getattr(wishes, flag):
@@ -69,8 +74,26 @@ def _apply(wishes: argparse.Namespace) -> None:
     for flag, change in FAULTS_WITH_A_VALUE.items():
         if pair := getattr(wishes, flag):
             change(root, *_pair(f"--{flag}", pair))
+    if wishes.script:
+        play_script(root, read_script(_read_text(wishes.script)), SystemClock())
     if wishes.util:
         faults.apply_util_mode(root, wishes.util, wishes.util_seconds)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as why:
+        raise ValueError(f"--script {path} cannot be read: {why}") from why
+
+
+def _plan(wishes: argparse.Namespace) -> tuple[Soc, ...]:
+    others = [text.partition(":") for text in wishes.also]
+    if wrong := [text for text in wishes.also if not re.match(rf"\d+:({'|'.join(SKUS)})$", text)]:
+        raise ValueError(f"--also {wrong[0]!r} needs the form N:SKU, e.g. --also 2:std")
+    plan_socs(wishes.cards, wishes.sku, wishes.numa_nodes)  # refuses what one kind alone cannot be
+    groups = [(wishes.cards, wishes.sku), *((int(count), sku) for count, _, sku in others)]
+    return plan_mixed(groups, wishes.numa_nodes, first_accel=int(wishes.neighbour))
 
 
 def _pair(flag: str, text: str) -> tuple[str, str]:

@@ -1,5 +1,7 @@
 """Which simulated SoCs a host has, and how its four numberings come to disagree. Pure."""
 
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 # Board facts per --sku: the firmware's own SKU string, SoCs per card, NSPs and DRAM (MB) per SoC, board watts.
@@ -47,21 +49,35 @@ def plan_socs(cards: int, sku: str, numa_nodes: int = 2, first_accel: int = 0) -
         raise ValueError(f"--sku {sku!r} is unknown; use one of {', '.join(SKUS)}")
     if not 0 <= cards <= CARDS_MAX[sku]:
         raise ValueError(f"--cards {cards} is out of range; one host of {sku} takes 0 to {CARDS_MAX[sku]}")
-    addresses = _choose_addresses(cards, sku)
-    qids = _number_as_the_runtime_does([a for group in addresses for a in group])
+    return plan_mixed([(cards, sku)], numa_nodes, first_accel)
+
+
+def plan_mixed(groups: Sequence[tuple[int, str]], numa_nodes: int = 2, first_accel: int = 0) -> tuple[Soc, ...]:
+    """Return the SoCs of a node with cards of several kinds, given as (cards, sku); numbers run through all of them.
+
+    Raises ValueError where the buses of one host are not enough.
+    """
+    boards: list[tuple[str, list[str]]] = []
+    for cards, sku in groups:
+        taken = {address for _, group in boards for address in group}
+        boards += [(sku, group) for group in _choose_addresses(cards, sku, taken)]
+    qids = _number_as_the_runtime_does([address for _, group in boards for address in group])
     socs: list[Soc] = []
-    for card, group in enumerate(addresses):
-        numa = card * numa_nodes // cards if numa_nodes else -1
+    for card, (sku, group) in enumerate(boards):
+        numa = card * numa_nodes // len(boards) if numa_nodes else -1
         socs += [_plan_soc(a, card, numa, sku, qids[a], first_accel + len(socs) + i) for i, a in enumerate(group)]
-    return tuple(socs)
+    return tuple(sorted(socs, key=lambda soc: soc.address))
 
 
-def _choose_addresses(cards: int, sku: str) -> list[list[str]]:
+def _choose_addresses(cards: int, sku: str, taken: AbstractSet[str]) -> list[list[str]]:
+    """Return the PCI addresses of each card, none of them among `taken`."""
     per_card = SKUS[sku][1]
-    if per_card == 1:
-        return [[f"0000:{bus:02x}:00.0"] for bus in BUSES[:cards]]
-    bases = [BUSES_PER_ULTRA * (card + 1) for card in range(cards)]
-    return [[f"0000:{base + soc:02x}:00.0" for soc in range(per_card)] for base in bases]
+    bases = BUSES if per_card == 1 else range(BUSES_PER_ULTRA, 0x100, BUSES_PER_ULTRA)
+    boards = ([f"0000:{base + soc:02x}:00.0" for soc in range(per_card)] for base in bases)
+    free = [board for board in boards if taken.isdisjoint(board)]
+    if len(free) < cards:
+        raise ValueError(f"{cards} more cards of {sku} do not fit; this host has buses for {len(free)}")
+    return free[:cards]
 
 
 def _number_as_the_runtime_does(addresses: list[str]) -> dict[str, int]:

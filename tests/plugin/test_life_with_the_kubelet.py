@@ -1,6 +1,11 @@
 """Registration, lists and grants over the real protocol, through everything a kubelet does to its plugins."""
 
 import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import grpc
@@ -259,3 +264,62 @@ def test_the_kubelet_is_told_which_socs_to_prefer(kubelet: ReplayedKubelet, star
     )
     answer = kubelet.endpoints[RESOURCE_QAIC].stub.GetPreferredAllocation(request, timeout=5)
     assert sorted(answer.container_responses[0].deviceIDs) == [f"0000:2{each}:00.0" for each in range(4)]
+
+
+def test_two_plugins_of_ours_do_not_fight(
+    kubelet: ReplayedKubelet, start_plugin: StartPlugin, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The second says which socket is taken, once, and waits; it takes over when the first ends."""
+    first = start_plugin()
+    kubelet.wait_list(RESOURCE_QAIC, is_all_healthy)
+    second = start_plugin()
+    wait_until(lambda: "another plugin serves" in fetch(second, "/readyz")[1])
+    assert fetch(first, "/readyz")[0] == 200
+    assert kubelet.registrations == 1
+    first.stop()
+    wait_until(lambda: fetch(second, "/readyz")[0] == 200)
+    kubelet.wait_list(RESOURCE_QAIC, is_all_healthy)
+    assert [record.message for record in caplog.records].count("not registered") <= 2
+
+
+def test_a_socket_that_a_dead_plugin_left_is_replaced(
+    kubelet: ReplayedKubelet, folder: Path, start_plugin: StartPlugin
+) -> None:
+    """After a kill the file stays behind with nobody at its end; it is no other plugin."""
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(folder / "airgate-qualcomm.com_qaic.sock"))
+    start_plugin()
+    kubelet.wait_list(RESOURCE_QAIC, is_all_healthy)
+
+
+def test_a_stream_that_is_taken_again_and_again_is_named_and_waited_for(
+    kubelet: ReplayedKubelet, start_plugin: StartPlugin
+) -> None:
+    """Another vendor's plugin for the same resource: mended twice at once, then slower, with the reason on /readyz."""
+    app = start_plugin()
+    for _ in range(3):
+        kubelet.wait_list(RESOURCE_QAIC, is_all_healthy)
+        kubelet.cut_stream(RESOURCE_QAIC)
+    wait_until(lambda: "does another plugin offer qualcomm.com/qaic too?" in fetch(app, "/readyz")[1])
+    kubelet.wait_list(RESOURCE_QAIC, is_all_healthy)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root, and setpriv to be less")
+def test_a_kubelets_folder_without_permission_is_one_clear_line(host: Path, folder: Path) -> None:
+    """A root without capabilities, as in the pod, in a folder that is not open to it: said once, retried, no crash."""
+    (folder / "kubelet.sock").touch()
+    folder.chmod(0)
+    flags = ["--host-root", str(host), "--kubelet-dir", str(folder), "--http", "127.0.0.1:0", "--pod-resources", ""]
+    less = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
+    command = [*less, sys.executable, "-m", "airgate_plugin", "run", *flags]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr is not None
+        line = next(json.loads(text) for text in process.stderr if "not registered" in text)
+        assert line["why"] == f"{folder} cannot be used: Permission denied"
+        assert process.poll() is None
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+        folder.chmod(0o700)
+    assert process.returncode == 0

@@ -1,12 +1,13 @@
 """Keeps one resource registered: serves first, then registers, and notices a new kubelet by itself.
 
-It polls two small facts, twice a second: is our socket still the file we made, and is kubelet.sock still the one we
+It polls two small facts, once a second: is our socket still the file we made, and is kubelet.sock still the one we
 registered at. A kubelet that starts deletes every socket in the folder, so both change. A stream that ends wakes it
 at once, because the kubelet never reopens one. No inotify: its instances run out on busy nodes.
 """
 
 import hashlib
 import logging
+import os
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -22,15 +23,20 @@ from airgate_plugin.kubelet import convert
 from airgate_plugin.kubelet.cdi import CdiFile
 from airgate_plugin.kubelet.servicer import Counters, Servicer
 from airgate_plugin.model import Packing, Registration
+from airgate_protocols import deviceplugin_pb2 as pb
 from airgate_protocols import deviceplugin_pb2_grpc as rpc
 
 log = logging.getLogger("airgate_plugin.kubelet")
 
 KUBELET_SOCKET = "kubelet.sock"
 NAME_MAX = 23  # what `kubelet_dir` was measured against: the kernel allows a socket's path 107 bytes
-POLL_SECONDS = 0.5
+POLL_SECONDS = 1.0  # a new kubelet is found within it, and served within two
 CALL_SECONDS = 5.0  # the kubelet dials back within Register, so its answer takes a moment
 PATIENCE_SECONDS = 5.0  # how long after Register the kubelet may take to listen
+ANSWER_SECONDS = 1.0
+SHORT_LIFE_SECONDS = 10.0  # a stream that ends sooner after Register was probably taken over
+TAKEN_OVER_LIMIT = 3  # in a row; before that a lost stream is mended at once
+LONGEST_WAIT_SECONDS = 60.0
 RETRY_SECONDS = 1.0  # after a refused registration
 STOP_SECONDS = 5.0
 THREADS = 8  # one is held by each open stream
@@ -47,7 +53,7 @@ class SocketId:
 def read_socket_id(path: Path) -> SocketId | None:
     """Return which socket lies at `path`; None where there is none. Raises CannotServe where it is something else."""
     try:
-        found = path.lstat()
+        found = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     if not stat.S_ISSOCK(found.st_mode):
@@ -60,6 +66,16 @@ def name_endpoint(resource: str) -> str:
     plain = resource.replace("/", "_")
     short = plain if len(plain) <= NAME_MAX else hashlib.sha256(plain.encode()).hexdigest()[:NAME_MAX]
     return f"airgate-{short}.sock"
+
+
+def is_answered(path: Path) -> bool:
+    """Return whether a plugin that lives answers at a socket; one that died leaves its file behind."""
+    with grpc.insecure_channel(f"unix:{path}", options=convert.CHANNEL_OPTIONS) as channel:
+        try:
+            rpc.DevicePluginStub(channel).GetDevicePluginOptions(pb.Empty(), timeout=ANSWER_SECONDS)
+        except grpc.RpcError:
+            return False
+        return True
 
 
 class Registrar:
@@ -79,6 +95,7 @@ class Registrar:
         self.resource = resource
         self._folder = folder
         self._endpoint = name_endpoint(resource)
+        self._own_path, self._kubelet_path = folder / self._endpoint, folder / KUBELET_SOCKET
         self._clock = clock
         self._counters = Counters(resource)
         self._servicer = Servicer(
@@ -90,6 +107,7 @@ class Registrar:
         self._registered_when = 0.0
         self._not_before = 0.0
         self._stream_lost = False
+        self._taken_over = 0  # how often in a row our stream ended soon after we registered
         self._awake = threading.Event()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"register-{resource}", daemon=True)
@@ -131,18 +149,18 @@ class Registrar:
 
     def _step(self) -> None:
         """Compare what is with what should be, and mend the first difference."""
-        if self._server and read_socket_id(self._folder / self._endpoint) != self._own:
+        if self._server and read_socket_id(self._own_path) != self._own:
             log.info("our socket vanished: a kubelet started", extra={"fields": {"resource": self.resource}})
             self._stop_server()
-        kubelet = read_socket_id(self._folder / KUBELET_SOCKET)
+        kubelet = read_socket_id(self._kubelet_path)
         if kubelet is None:
-            self._complain(f"no kubelet yet: {self._folder / KUBELET_SOCKET} is not there")
+            self._complain(f"no kubelet yet: {self._kubelet_path} is not there")
             return
         if self._server is None:
             self._serve()
         if self._is_listened_to(kubelet):
             self._counters.complaint = ""
-        elif self._clock.monotonic() >= self._not_before:
+        elif self._is_time_to_register(kubelet):
             self._register(kubelet)
 
     def _is_listened_to(self, kubelet: SocketId) -> bool:
@@ -154,9 +172,23 @@ class Registrar:
         waited = self._clock.monotonic() - self._registered_when
         return not self._stream_lost and waited < PATIENCE_SECONDS
 
+    def _is_time_to_register(self, kubelet: SocketId) -> bool:
+        """Return whether to register now; two plugins that take one resource from each other grow slower and slower."""
+        now = self._clock.monotonic()
+        if self._stream_lost:
+            self._stream_lost = False
+            is_short = self._registered_at == kubelet and now - self._registered_when < SHORT_LIFE_SECONDS
+            self._taken_over = self._taken_over + 1 if is_short else 0
+            self._registered_at = None
+            if self._taken_over >= TAKEN_OVER_LIMIT:
+                self._not_before = now + min(2.0 ** (self._taken_over - TAKEN_OVER_LIMIT), LONGEST_WAIT_SECONDS)
+                self._complain(f"the kubelet soon stops listening: does another plugin offer {self.resource} too?")
+        return now >= self._not_before
+
     def _serve(self) -> None:
-        path = self._folder / self._endpoint
-        read_socket_id(path)  # a file of another kind stays where it is: it is not ours
+        path = self._own_path
+        if read_socket_id(path) and is_answered(path):  # a file of another kind stays where it is: it is not ours
+            raise CannotServe(f"another plugin serves {path}", "one of the two is one too many: stop it")
         server = grpc.server(ThreadPoolExecutor(THREADS, thread_name_prefix=f"kubelet-{self.resource}"))
         rpc.add_DevicePluginServicer_to_server(self._servicer, server)
         try:
@@ -172,7 +204,7 @@ class Registrar:
         self._server = self._own = self._registered_at = None
 
     def _register(self, kubelet: SocketId) -> None:
-        target = f"unix:{self._folder / KUBELET_SOCKET}"
+        target = f"unix:{self._kubelet_path}"
         request = convert.write_registration(self.resource, self._endpoint)
         self._stream_lost = False
         try:

@@ -52,13 +52,17 @@ class QaicIoctl:
         self._ask = ask
 
     def look(self) -> Observation:
-        """Ask once and return what answered."""
-        asked = (self._ask_one(each.address, each.nodes) for each in self._sysfs.look().sightings if each.nodes)
+        """Ask once and return what answered; where sysfs cannot be read, its own source says so."""
+        try:
+            nodes = self._sysfs.find_node_of_each()
+        except OSError:
+            nodes = {}
+        asked = (self._ask_one(address, node) for address, node in nodes.items())
         return Observation(self.name, tuple(sighting for sighting in asked if sighting))
 
-    def _ask_one(self, address: PciAddress, nodes: tuple[str, ...]) -> Sighting | None:
+    def _ask_one(self, address: PciAddress, node: str) -> Sighting | None:
         try:
-            return read_reply(address, self._ask(self._host.find_path(nodes[0])))
+            return read_reply(address, self._ask(self._host.find_path(node)))
         except OSError:
             return None
 

@@ -57,6 +57,11 @@ class QaicSysfs:
             return Observation(self.name, (), trouble)
         return Observation(self.name, sightings, None, self._host.find_group_id(GROUP))
 
+    def find_node_of_each(self) -> dict[PciAddress, str]:
+        """Return the device node of every SoC that has one. Raises OSError where sysfs cannot be read."""
+        nodes = dict(self._find_nodes())
+        return {address: nodes[address][0] for address in self._find_socs() if address in nodes}
+
     def _find_socs(self) -> list[PciAddress]:
         return [PciAddress(name) for name in self._host.find_names(PCI) if self._find_fixed(name)]
 
