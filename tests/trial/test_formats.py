@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
+from tests.gateway.rig import wait_until
 from tests.kit.trial import Trial, run_trial
 from tests.serving import models
 
@@ -54,7 +57,13 @@ def test_a_file_is_known_tested_deployed_and_called(trial: Trial, folder: Path, 
     trial.appliance.deploy(PROJECT, name, model=name, cpu=0.5)
     trial.appliance.wait_until_ready(PROJECT, name)
     token = trial.appliance.make_token(PROJECT, name)
-    answer = trial.appliance.predict(PROJECT, name, token, {"args": args})
+    wait_until("the gateway has heard of it", lambda: ask(trial, name, token, args).status_code != 503)
+    answer = ask(trial, name, token, args)
     assert answer.status_code == 200, answer.text
     assert answer.json()["result"] == tested["result"]
     trial.appliance.remove_deployment(PROJECT, name)
+
+
+def ask(trial: Trial, name: str, token: str, args: Any) -> httpx.Response:
+    """Call a deployment of the project through the gateway."""
+    return trial.appliance.predict(PROJECT, name, token, {"args": args})

@@ -31,7 +31,7 @@ def steady(trial: Trial) -> str:
     trial.appliance.deploy("samples", "steady", model="iris")
     trial.appliance.wait_until_ready("samples", "steady")
     token = trial.appliance.make_token("samples", "steady")
-    assert trial.predict_iris("steady", token) == 200  # Ready means that the gateway answers for it
+    wait_until("the gateway has heard of it", lambda: trial.predict_iris("steady", token) == 200)
     return token
 
 
@@ -69,6 +69,7 @@ def test_a_model_is_deployed_with_a_card_and_called(trial: Trial) -> None:
     assert len(ready["running"][0]["devices"]) == 1
     assert "CPU" in ready["notice"]
     token = trial.appliance.make_token("samples", "iris-live")
+    wait_until("the gateway has heard of it", lambda: trial.predict_iris("iris-live", token) == 200)
     answer = trial.appliance.predict("samples", "iris-live", token, {"args": {"X": [IRIS]}})
     assert answer.json()["result"][0]["PredictedValue"] == "setosa"
     assert answer.headers["x-airgate-model-digest"] == ready["model"]["digest"]

@@ -125,11 +125,9 @@ def test_the_object_with_the_digest_is_applied_last() -> None:
 
 
 def test_the_service_is_headless_and_a_tester_has_no_grpc_door() -> None:
-    """The gateway spreads requests itself, over the pods that tell it that they are ready."""
+    """The gateway spreads requests itself, over the pods that are ready."""
     service = make(SERVICE)["Service"]["spec"]
     assert service["clusterIP"] == "None"
-    assert service["publishNotReadyAddresses"]
-    assert not make(TESTER)["Service"]["spec"]["publishNotReadyAddresses"]
     assert [port["port"] for port in service["ports"]] == [8080, 8081]
     assert [port["port"] for port in make(TESTER)["Service"]["spec"]["ports"]] == [8080]
 

@@ -64,11 +64,7 @@ def make_secret(workload: Workload, settings: KubernetesSettings) -> Manifest:
 
 
 def make_service(workload: Workload, settings: KubernetesSettings) -> Manifest:
-    """Return the headless Service: its name stands for the addresses of the pods.
-
-    Those that are not ready yet too: who calls a service is Envoy, which asks them itself and need not wait for the
-    cluster's DNS. The webapp calls testers by their name and wants the ready ones.
-    """
+    """Return the headless Service: its name stands for the addresses of the ready pods."""
     doors = ("http", "grpc") if workload.kind is Kind.SERVICE else ("http",)
     return {
         "apiVersion": "v1",
@@ -76,7 +72,6 @@ def make_service(workload: Workload, settings: KubernetesSettings) -> Manifest:
         "metadata": make_metadata(workload, settings),
         "spec": {
             "clusterIP": "None",
-            "publishNotReadyAddresses": workload.kind is Kind.SERVICE,
             "selector": {names.LABEL_WORKLOAD: workload.name},
             "ports": [{"name": door, "port": PORTS[door], "targetPort": door, "protocol": "TCP"} for door in doors],
         },
