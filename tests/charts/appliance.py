@@ -44,7 +44,8 @@ def simulate_cards(node: Node, *arguments: str) -> None:
     """Run the simulator of Qualcomm cards in a node, for example with ("--cards", "4")."""
     node.exec("rm", "-rf", SIMULATOR)
     node.exec("mkdir", "-p", SIMULATOR)
-    node.copy_in(ROOT / "plugin_src/airgate_simulator", f"{SIMULATOR}/airgate_simulator")
+    for package in (ROOT / "plugin_src/airgate_simulator", ROOT / "runtime_images/base/airgate_kit"):
+        node.copy_in(package, f"{SIMULATOR}/{package.name}")
     command = ("python3", "-m", "airgate_simulator", "--root", SIMULATED, *arguments)
     node.exec("env", f"PYTHONPATH={SIMULATOR}", *command)
 
