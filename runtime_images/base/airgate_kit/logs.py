@@ -2,15 +2,21 @@
 
 log = logs.get("airgate_web.reconcile")
 log.info("deployment is ready", extra={"fields": {"deployment": "digits-live", "seconds": 3.1}})
+
+Importing this module also keeps gRPC's C core from writing lines of its own, in its own form, beside ours: it
+reads GRPC_VERBOSITY once, when it is loaded, so every cli.py imports this before anything that imports grpc.
 """
 
 import datetime
 import json
 import logging
+import os
 import sys
 from typing import TextIO
 
 LEVELS = ("debug", "info", "warning", "error")
+
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 
 class JsonFormatter(logging.Formatter):
