@@ -5,18 +5,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 from airgate_web.adapters.store_sql.engine import WRITES, explain_failures
+from airgate_web.domain.errors import Invalid
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 ADVISORY_LOCK = 0x41495247  # any number, the same in every process
 
 
 def migrate(engine: Engine) -> None:
-    """Apply the migrations that are missing, in one transaction; Unavailable when the database does not answer."""
+    """Apply the migrations that are missing, in one transaction.
+
+    Raises Unavailable when the database does not answer, Invalid when a newer Airgate has written it.
+    """
     with explain_failures(), hold_file(engine):
         if engine.dialect.name == "sqlite":
             turn_wal_on(engine)
@@ -24,15 +26,37 @@ def migrate(engine: Engine) -> None:
             connection = plain.execution_options(**{WRITES: True})
             with connection.begin():
                 hold_server(connection)
-                command.upgrade(make_config(connection), "head")
+                if find_revision(connection) != find_revisions()[-1]:
+                    upgrade(connection)
 
 
-def make_config(connection: Connection) -> Config:
-    """Return Alembic's configuration for one connection; there is no alembic.ini."""
-    config = Config()
+def find_revisions() -> list[str]:
+    """Return every revision that this Airgate knows, oldest first: `0002` of `versions/v0002_datasets.py`."""
+    return sorted(path.name[1:5] for path in (MIGRATIONS / "versions").glob("v????_*.py"))
+
+
+def find_revision(connection: Connection) -> str:
+    """Return the revision that the database has, "" for a new one; Invalid when it is not one of ours."""
+    if not inspect(connection).has_table("alembic_version"):
+        return ""
+    revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""
+    if revision and revision not in find_revisions():
+        raise Invalid(
+            f"The database has the schema of a newer Airgate ({revision}; this one knows up to {find_revisions()[-1]}).",
+            "Start that version again, or restore the backup that was made before the upgrade.",
+        )
+    return str(revision)
+
+
+def upgrade(connection: Connection) -> None:
+    """Apply what is missing. Alembic comes in here alone: a second of every start is saved when nothing is missing."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()  # there is no alembic.ini
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    return config
+    command.upgrade(config, "head")
 
 
 def turn_wal_on(engine: Engine) -> None:
