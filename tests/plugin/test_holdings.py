@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,10 +73,17 @@ class ReplayedPodResources(rpc.PodResourcesListerServicer):
 @pytest.fixture
 def lister(folder: Path) -> Iterator[ReplayedPodResources]:
     """Replayed Pod Resources at `pods.sock` in the folder of sockets."""
+    with serve_pods(folder / "pods.sock") as replayed:
+        yield replayed
+
+
+@contextmanager
+def serve_pods(socket: Path) -> Iterator[ReplayedPodResources]:
+    """Serve replayed Pod Resources at a socket."""
     replayed = ReplayedPodResources()
     server = grpc.server(ThreadPoolExecutor(2))
     rpc.add_PodResourcesListerServicer_to_server(replayed, server)
-    server.add_insecure_port(f"unix:{folder / 'pods.sock'}")
+    server.add_insecure_port(f"unix:{socket}")
     server.start()
     yield replayed
     server.stop(None).wait(5)
@@ -98,14 +106,20 @@ def test_the_holder_of_a_device_is_a_metric(
 
 
 @pytest.mark.process
-def test_without_the_socket_everything_else_works(folder: Path, start_plugin: StartPlugin) -> None:
-    """Nobody is held to hold anything, and the plugin is alive."""
-    app = start_plugin(pod_resources=str(folder / "absent.sock"), pod_resources_period="0.1")
+def test_until_the_socket_comes_everything_else_works(
+    folder: Path, start_plugin: StartPlugin, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody is held to hold anything, the plugin is alive, and what is missing is said once, not every round."""
+    app = start_plugin(pod_resources=str(folder / "late.sock"), pod_resources_period="0.1")
     wait_until(lambda: len(app.find_snapshot().devices) == 8)
     status, said = fetch(app, "/metrics")
     assert status == 200
     assert "airgate_plugin_device_held{" not in said
     assert fetch(app, "/livez")[0] == 200
+    with serve_pods(folder / "late.sock") as replayed:
+        replayed.pods = {SOC: "digits-0"}
+        wait_until(lambda: find_line(fetch(app, "/metrics")[1], "airgate_plugin_device_held", SOC))
+    assert [each.message for each in caplog.records].count("who holds what is not known") == 1
 
 
 def find_line(text: str, name: str, word: str) -> str:

@@ -40,7 +40,7 @@ def test_migrations_make_the_tables_of_the_code(url: str) -> None:
 
 
 def test_the_revisions_are_one_line_named_by_their_files() -> None:
-    """What the file names say is what Alembic finds, so that a start can tell without Alembic that nothing is missing."""
+    """File names say what Alembic finds, so that a start can tell without Alembic that nothing is missing."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     walked = [each.revision for each in ScriptDirectory.from_config(config).walk_revisions()]

@@ -11,7 +11,7 @@ import grpc
 
 from airgate_plugin.inventory import Inventory
 from airgate_plugin.kubelet import convert
-from airgate_plugin.model import Holder, Holdings
+from airgate_plugin.model import Holdings
 from airgate_plugin.policy.holdings import follow_holdings
 from airgate_protocols import podresources_pb2 as pb
 from airgate_protocols import podresources_pb2_grpc as rpc
@@ -59,8 +59,11 @@ class Holders:
 
     def _ask(self, stub: rpc.PodResourcesListerStub) -> None:
         """Ask once; an answer that does not come leaves everything as it was."""
+        if self._socket is None or not self._socket.exists():
+            self._complain(f"{self._socket} is not there")
+            return
         try:
-            held = self._list(stub)
+            held = convert.read_holders(stub.List(pb.ListPodResourcesRequest(), timeout=CALL_SECONDS))
         except grpc.RpcError as why:
             self._complain(convert.explain_failure(why))
             return
@@ -71,12 +74,6 @@ class Holders:
             log.warning(
                 "a device is busy though its pod is gone", extra={"fields": {"devices": sorted(before.unchecked)}}
             )
-
-    def _list(self, stub: rpc.PodResourcesListerStub) -> dict[str, Holder]:
-        if self._socket is None or not self._socket.exists():
-            self._complain(f"{self._socket} is not there")
-            return dict(self._holdings.held)
-        return convert.read_holders(stub.List(pb.ListPodResourcesRequest(), timeout=CALL_SECONDS))
 
     def _complain(self, why: str) -> None:
         """Log a complaint once, not at every round."""

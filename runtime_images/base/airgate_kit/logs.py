@@ -16,6 +16,8 @@ from typing import TextIO
 
 LEVELS = ("debug", "info", "warning", "error")
 
+CHATTY = ("httpx", "alembic.runtime.migration")  # a line for every request, and for every start: not at any level
+
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 
@@ -49,6 +51,8 @@ def setup(level: str = "info", stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
 
 
 def get(name: str) -> logging.Logger:

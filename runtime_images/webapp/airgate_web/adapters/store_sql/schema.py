@@ -40,9 +40,10 @@ def find_revision(connection: Connection) -> str:
     if not inspect(connection).has_table("alembic_version"):
         return ""
     revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""
-    if revision and revision not in find_revisions():
+    known = find_revisions()
+    if revision and revision not in known:
         raise Invalid(
-            f"The database has the schema of a newer Airgate ({revision}; this one knows up to {find_revisions()[-1]}).",
+            f"The database has the schema of a newer Airgate ({revision}; this one knows up to {known[-1]}).",
             "Start that version again, or restore the backup that was made before the upgrade.",
         )
     return str(revision)
