@@ -43,6 +43,13 @@ def test_a_good_machine_gets_no_sentence() -> None:
     assert judge(GOOD, NEED) == []
 
 
+@pytest.mark.parametrize("day", ["soon", "2026-13-01", ""])
+def test_a_first_day_that_is_none_is_refused_by_its_variable(day: str) -> None:
+    """The sentence names the variable and shows how a day is written."""
+    wrong = judge(GOOD, dataclasses.replace(NEED, not_before=day))
+    assert wrong == [f"airgate_preflight_not_before is '{day}', which is no day; write one such as '2026-11-01'."]
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

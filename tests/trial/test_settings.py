@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from airgate_trial import control
 from airgate_trial.app import judge_running
+from airgate_trial.cli import find_settings
 from airgate_trial.errors import TrialError
 from airgate_trial.home import Home, prepare_home, read_settings
 from airgate_trial.port import find_holder, judge_port
@@ -56,6 +58,16 @@ def test_a_trial_that_runs_otherwise_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(TrialError, match="runs already, on port 8080 with 2 simulated cards") as caught:
         judge_running(wanted, {"port": 8080, "cards": 2})
     assert "make trial-stop" in caught.value.hint
+
+
+def test_a_command_that_only_looks_takes_what_runs_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make trial-status` prints the address that answers, whatever AIRGATE_PORT says by now."""
+    monkeypatch.setenv("AIRGATE_HOME", str(tmp_path))
+    monkeypatch.setenv("AIRGATE_PORT", "9090")
+    monkeypatch.setattr(control, "find_started", lambda home: {"port": 8080, "cards": 2})
+    looks, starts = find_settings(starts=False), find_settings(starts=True)
+    assert (looks.port, looks.cards) == (8080, 2)
+    assert (starts.port, starts.cards) == (9090, 2)
 
 
 def test_the_home_folder_is_for_its_owner_alone(tmp_path: Path) -> None:

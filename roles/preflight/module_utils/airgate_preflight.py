@@ -177,14 +177,24 @@ def judge_system(machine: Machine, need: Need) -> Iterator[str]:
             "snapd is not running on this node; install the package snapd and start snapd.socket, or set "
             "airgate_kubernetes: existing if a cluster is there already."
         )
-    days = (date.fromisoformat(need.not_before) - date(1970, 1, 1)).days - machine.now // DAY_S
-    if days > 0:
-        yield f"This node's clock is at least {days} days behind; set it (timedatectl set-time), then run again."
+    yield from judge_clock(machine.now, need.not_before)
     if not machine.default_route:
         yield (
             "This node has no default route, without which Kubernetes does not start; add one to any address of the "
             "site, even one that nobody answers at (ip route add default via ADDRESS)."
         )
+
+
+def judge_clock(now: int, not_before: str) -> Iterator[str]:
+    """Yield what is wrong with the time (seconds since 1970), or with the day before which it cannot be right."""
+    try:
+        first = date.fromisoformat(not_before)
+    except ValueError:
+        yield f"airgate_preflight_not_before is '{not_before}', which is no day; write one such as '2026-11-01'."
+        return
+    days = (first - date(1970, 1, 1)).days - now // DAY_S
+    if days > 0:
+        yield f"This node's clock is at least {days} days behind; set it (timedatectl set-time), then run again."
 
 
 def judge_ports(machine: Machine, need: Need) -> Iterator[str]:

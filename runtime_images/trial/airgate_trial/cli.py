@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = build_parser().parse_args(arguments)
     try:
-        return int(options.run(find_settings()))
+        return int(options.run(find_settings(starts=options.run is run_up)))
     except TrialError as error:
         print(" ".join(filter(None, (error.sentence, error.hint))), file=sys.stderr)
         return 1
@@ -50,12 +50,17 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def find_settings() -> Settings:
-    """Return the settings that the environment asks for; what it leaves open is as in the trial that runs, if any."""
+def find_settings(starts: bool) -> Settings:
+    """Return the settings that the environment asks for; what it leaves open is as in the trial that runs, if any.
+
+    starts: whether it is to be started so. A command that only looks takes what runs as it is.
+    """
     home = os.environ.get("AIRGATE_HOME") or HOME
-    started = control.find_started(read_settings(home, PORT, CARDS).home)
-    port = os.environ.get("AIRGATE_PORT") or str(started.get("port", PORT))
-    return read_settings(home, port, os.environ.get("AIRGATE_QAIC") or str(started.get("cards", CARDS)))
+    started = {key: str(value) for key, value in control.find_started(read_settings(home, PORT, CARDS).home).items()}
+    asked = {"port": os.environ.get("AIRGATE_PORT"), "cards": os.environ.get("AIRGATE_QAIC")}
+    asked = {key: value for key, value in asked.items() if value}
+    found = {"port": PORT, "cards": CARDS} | (started | asked if starts else asked | started)
+    return read_settings(home, found["port"], found["cards"])
 
 
 def run_up(settings: Settings) -> int:
