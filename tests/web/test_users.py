@@ -6,7 +6,7 @@ from airgate_web.domain.errors import Forbidden, Invalid, TooMany, Unauthenticat
 from airgate_web.domain.user import Role
 from airgate_web.services.attempts import NAMES_MAX, Attempts, choose_wait
 from airgate_web.services.audit import list_audit
-from airgate_web.services.passwords import make_hash
+from airgate_web.services.passwords import HASHER, NOBODY, make_hash
 from airgate_web.services.users import (
     add_first_user,
     change_password,
@@ -31,6 +31,11 @@ def test_the_right_password_opens(desk, eve):
     """Who knows the password is let in, and it is noted."""
     assert sign_in(desk, "eve", PASSWORD) == eve
     assert desk.store.list_audit()[0].deed == "sign in"
+
+
+def test_a_name_that_is_none_takes_as_long_as_one_that_is() -> None:
+    """What is compared for nobody costs as much memory and as many passes as a user's own hash."""
+    assert not HASHER.check_needs_rehash(NOBODY)
 
 
 def test_a_wrong_name_and_a_wrong_password_read_the_same(desk, eve):
