@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-SETTLE_S = 5.0  # a process that was told to end may take this long to be gone
+SETTLE_S = 20.0  # a process that was told to end may take this long to be gone on a busy machine
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
