@@ -57,8 +57,8 @@ def find_settings(starts: bool) -> Settings:
     """
     home = os.environ.get("AIRGATE_HOME") or HOME
     started = {key: str(value) for key, value in control.find_started(read_settings(home, PORT, CARDS).home).items()}
-    asked = {"port": os.environ.get("AIRGATE_PORT"), "cards": os.environ.get("AIRGATE_QAIC")}
-    asked = {key: value for key, value in asked.items() if value}
+    variables = {"port": "AIRGATE_PORT", "cards": "AIRGATE_QAIC"}
+    asked = {key: os.environ[name] for key, name in variables.items() if os.environ.get(name)}
     found = {"port": PORT, "cards": CARDS} | (started | asked if starts else asked | started)
     return read_settings(home, found["port"], found["cards"])
 
