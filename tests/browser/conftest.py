@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.browser.stage import PASSWORD, run_stage
 
 CHROMIUM = "/usr/bin/chromium"
-PATIENCE_MS = 15_000
+PATIENCE_MS = 40_000
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
