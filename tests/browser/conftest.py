@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.stage import PASSWORD, run_stage
 
 CHROMIUM = "/usr/bin/chromium"
 PATIENCE_MS = 40_000
+expect.set_options(timeout=PATIENCE_MS)  # its own 5 s are not enough beside other tests
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
