@@ -24,7 +24,7 @@ from airgate_plugin.sources.qaic_ioctl import QaicIoctl
 from airgate_plugin.sources.qaic_sysfs import QaicSysfs
 from airgate_plugin.sources.qaic_util import QaicUtil
 from airgate_plugin.sources.uevents import listen
-from airgate_plugin.telemetry import metrics
+from airgate_plugin.telemetry import devices, metrics
 from airgate_plugin.telemetry.features import FeatureFile
 from airgate_plugin.telemetry.http import HttpDoor, Page
 from airgate_plugin.telemetry.readiness import explain_unready
@@ -102,13 +102,14 @@ class App:
         rules = Rules(settings.sku_resources, settings.resources, settings.qids)
         watch = Watch(rounds, inventory, rules, clock, find_bells(settings, rounds))
         self._features = FeatureFile(settings.features_file)
-        self._holders = Holders(settings.pod_resources, settings.pod_resources_period, inventory)
+        self._holders = Holders(settings.pod_resources, settings.pod_resources_period, inventory, clock)
         names = [each.source.name for each in rounds]
         facts = metrics.Facts(inventory.find_latest, self.find_registrations, self._holders.find)
         collector = metrics.PluginCollector(facts, names, clock)
         pages = {
             "/livez": self._make_livez,
             "/readyz": self._make_readyz,
+            "/devices": self._make_devices,
             "/metrics": lambda: Page(200, metrics.write_metrics(collector), metrics.CONTENT_TYPE),
         }
         self._parts = _Parts(inventory, watch, HttpDoor(*settings.http, pages))
@@ -174,6 +175,9 @@ class App:
         if dead or not self._parts.watch.is_alive():
             return Page(503, f"not alive: {', '.join(dead) or 'the watch loop'}\n".encode())
         return Page(200, b"alive\n")
+
+    def _make_devices(self) -> Page:
+        return Page(200, devices.write_devices(self.find_snapshot(), self._holders.find()), devices.CONTENT_TYPE)
 
     def _make_readyz(self) -> Page:
         reasons = explain_unready(self.find_snapshot(), self.find_registrations())

@@ -194,7 +194,7 @@ SETTINGS = (
     Setting("node_name", str, "This node's name, as Kubernetes has it", ""),
     Setting("qids", read_qids, "QIDs by PCI address, where qaic-util is absent or wrong: ADDRESS=QID,…", ""),
     Setting("nvidia", read_switch, "Offer NVIDIA GPUs too; only where no other plugin does", "false"),
-    Setting("http", read_address, "HOST:PORT of /livez, /readyz and /metrics", f"0.0.0.0:{PORT_PLUGIN_HTTP}"),
+    Setting("http", read_address, "HOST:PORT of /livez, /readyz, /devices and /metrics", f"0.0.0.0:{PORT_PLUGIN_HTTP}"),
     Setting("log_level", read_level, "debug, info, warning or error", "info"),
 )
 KEYS = tuple(setting.key for setting in SETTINGS)
