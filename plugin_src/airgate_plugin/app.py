@@ -25,6 +25,8 @@ from airgate_plugin.sources.qaic_sysfs import QaicSysfs
 from airgate_plugin.sources.qaic_util import QaicUtil
 from airgate_plugin.sources.uevents import listen
 from airgate_plugin.telemetry import devices, metrics
+from airgate_plugin.telemetry.api_server import ApiServer
+from airgate_plugin.telemetry.events import NodeEvents
 from airgate_plugin.telemetry.features import FeatureFile
 from airgate_plugin.telemetry.http import HttpDoor, Page
 from airgate_plugin.telemetry.readiness import explain_unready
@@ -33,6 +35,7 @@ from airgate_plugin.watch import Round, Watch
 log = logging.getLogger("airgate_plugin")
 
 FOLLOW_SECONDS = 5.0
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")  # where Kubernetes mounts the pod's token
 QAIC_UTIL_SPARE_SECONDS = 30.0  # beyond its own timeout
 
 EXCLUSIONS_SECONDS = 1.0  # how soon a change of the file counts
@@ -103,6 +106,8 @@ class App:
         watch = Watch(rounds, inventory, rules, clock, find_bells(settings, rounds))
         self._features = FeatureFile(settings.features_file)
         self._holders = Holders(settings.pod_resources, settings.pod_resources_period, inventory, clock)
+        api = ApiServer(settings.events, SERVICE_ACCOUNT) if settings.events else None
+        self._events = NodeEvents(api, settings.node_name, inventory, clock)
         names = [each.source.name for each in rounds]
         facts = metrics.Facts(inventory.find_latest, self.find_registrations, self._holders.find)
         collector = metrics.PluginCollector(facts, names, clock)
@@ -126,6 +131,7 @@ class App:
         self._parts.watch.start()
         self._thread.start()
         self._holders.start()
+        self._events.start()
         log.info("started", extra={"fields": {"port": self.port, "host_root": str(self._settings.host_root)}})
 
     def stop(self) -> None:
@@ -138,6 +144,7 @@ class App:
         for registrar in self._registrars.values():
             registrar.stop()
         self._holders.stop()
+        self._events.stop()
         self._parts.watch.stop()
         self._parts.door.stop()
         log.info("stopped")
