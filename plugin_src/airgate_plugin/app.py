@@ -24,7 +24,9 @@ from airgate_plugin.sources.qaic_ioctl import QaicIoctl
 from airgate_plugin.sources.qaic_sysfs import QaicSysfs
 from airgate_plugin.sources.qaic_util import QaicUtil
 from airgate_plugin.sources.uevents import listen
-from airgate_plugin.telemetry import metrics
+from airgate_plugin.telemetry import devices, metrics
+from airgate_plugin.telemetry.api_server import ApiServer
+from airgate_plugin.telemetry.events import NodeEvents
 from airgate_plugin.telemetry.features import FeatureFile
 from airgate_plugin.telemetry.http import HttpDoor, Page
 from airgate_plugin.telemetry.readiness import explain_unready
@@ -33,6 +35,7 @@ from airgate_plugin.watch import Round, Watch
 log = logging.getLogger("airgate_plugin")
 
 FOLLOW_SECONDS = 5.0
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")  # where Kubernetes mounts the pod's token
 QAIC_UTIL_SPARE_SECONDS = 30.0  # beyond its own timeout
 
 EXCLUSIONS_SECONDS = 1.0  # how soon a change of the file counts
@@ -102,13 +105,16 @@ class App:
         rules = Rules(settings.sku_resources, settings.resources, settings.qids)
         watch = Watch(rounds, inventory, rules, clock, find_bells(settings, rounds))
         self._features = FeatureFile(settings.features_file)
-        self._holders = Holders(settings.pod_resources, settings.pod_resources_period, inventory)
+        self._holders = Holders(settings.pod_resources, settings.pod_resources_period, inventory, clock)
+        api = ApiServer(settings.events, SERVICE_ACCOUNT) if settings.events else None
+        self._events = NodeEvents(api, settings.node_name, inventory, clock)
         names = [each.source.name for each in rounds]
         facts = metrics.Facts(inventory.find_latest, self.find_registrations, self._holders.find)
         collector = metrics.PluginCollector(facts, names, clock)
         pages = {
             "/livez": self._make_livez,
             "/readyz": self._make_readyz,
+            "/devices": self._make_devices,
             "/metrics": lambda: Page(200, metrics.write_metrics(collector), metrics.CONTENT_TYPE),
         }
         self._parts = _Parts(inventory, watch, HttpDoor(*settings.http, pages))
@@ -125,6 +131,7 @@ class App:
         self._parts.watch.start()
         self._thread.start()
         self._holders.start()
+        self._events.start()
         log.info("started", extra={"fields": {"port": self.port, "host_root": str(self._settings.host_root)}})
 
     def stop(self) -> None:
@@ -137,6 +144,7 @@ class App:
         for registrar in self._registrars.values():
             registrar.stop()
         self._holders.stop()
+        self._events.stop()
         self._parts.watch.stop()
         self._parts.door.stop()
         log.info("stopped")
@@ -174,6 +182,9 @@ class App:
         if dead or not self._parts.watch.is_alive():
             return Page(503, f"not alive: {', '.join(dead) or 'the watch loop'}\n".encode())
         return Page(200, b"alive\n")
+
+    def _make_devices(self) -> Page:
+        return Page(200, devices.write_devices(self.find_snapshot(), self._holders.find()), devices.CONTENT_TYPE)
 
     def _make_readyz(self) -> Page:
         reasons = explain_unready(self.find_snapshot(), self.find_registrations())

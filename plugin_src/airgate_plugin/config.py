@@ -55,6 +55,7 @@ class Settings:
     node_name: str = ""
     qids: Mapping[PciAddress, Qid] = field(default_factory=dict)
     nvidia: bool = False
+    events: str = ""
     http: tuple[str, int] = ("0.0.0.0", PORT_PLUGIN_HTTP)  # noqa: S104 - the kubelet probes from outside
     log_level: str = "info"
 
@@ -146,6 +147,14 @@ def read_address(text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def read_api_server(text: str) -> str:
+    """Return `https://HOST:PORT`; "" for nothing."""
+    host, _, port = text.removeprefix("https://").rpartition(":")
+    if text and (not text.startswith("https://") or not host or not port.isdigit() or "/" in host):
+        raise ValueError("must be https://HOST:PORT")
+    return text
+
+
 def read_level(text: str) -> str:
     """Return a log level."""
     if text not in LEVELS:
@@ -194,7 +203,8 @@ SETTINGS = (
     Setting("node_name", str, "This node's name, as Kubernetes has it", ""),
     Setting("qids", read_qids, "QIDs by PCI address, where qaic-util is absent or wrong: ADDRESS=QID,…", ""),
     Setting("nvidia", read_switch, "Offer NVIDIA GPUs too; only where no other plugin does", "false"),
-    Setting("http", read_address, "HOST:PORT of /livez, /readyz and /metrics", f"0.0.0.0:{PORT_PLUGIN_HTTP}"),
+    Setting("events", read_api_server, "Write health changes as events on the Node, at this API server", ""),
+    Setting("http", read_address, "HOST:PORT of /livez, /readyz, /devices and /metrics", f"0.0.0.0:{PORT_PLUGIN_HTTP}"),
     Setting("log_level", read_level, "debug, info, warning or error", "info"),
 )
 KEYS = tuple(setting.key for setting in SETTINGS)

@@ -13,6 +13,7 @@ from tests.bench.load import RUNS
 from tests.charts.appliance import simulate_cards
 from tests.cluster import Node
 from tests.journeys import site
+from tests.kit import card_loss
 from tests.kit.appliance import Appliance
 
 NODE = "airgate-bench"
@@ -43,7 +44,7 @@ def find_figures() -> list[Figure]:
 
 def measure_node(node: Node, folder: Path, public_key: str) -> list[Figure]:
     """Return seconds of the first and the second site.yml, and of deploys."""
-    simulate_cards(node, "--cards", "1", "--device-files", "mknod")
+    simulate_cards(node, "--cards", "2", "--device-files", "mknod")
     inventory = site.write_inventory(folder / "hosts.yml", node, public_key)
     figures = []
     for turn, changes in (("first", True), ("second", False)):
@@ -65,8 +66,26 @@ def measure_deploys(node: Node) -> list[Figure]:
         appliance.upload(ROUTE, model, filename, content)
         runs = [measure_deploy(appliance, model, number) for number in range(RUNS)]
         figures.append(find_median(f"deploy to ready, Kubernetes, {model}", "s", runs))
+    figures.append(measure_losses(node, appliance))
     appliance.close()
     return figures
+
+
+def measure_losses(node: Node, appliance: Appliance) -> Figure:
+    """Return seconds from a granted card's death to the next good prediction in Kubernetes, a spare being there."""
+    appliance.upload(ROUTE, card_loss.MODEL, "who.py", card_loss.SCRIPT)
+    token = card_loss.deploy(appliance, ROUTE, card_loss.MODEL)
+    runs = []
+    for _ in range(RUNS):
+        card = card_loss.find_card(appliance, ROUTE, card_loss.MODEL)
+        loss = card_loss.measure_loss(
+            appliance, ROUTE, card_loss.MODEL, token, lambda card=card: simulate_cards(node, "--lose", card)
+        )
+        runs.append(loss.seconds)
+        simulate_cards(node, "--restore", card)
+        appliance.wait_until_ready(ROUTE, card_loss.MODEL)
+    appliance.remove_deployment(ROUTE, card_loss.MODEL)
+    return find_median("card's death to the next good prediction, Kubernetes", "s", runs, goal="<= 15")
 
 
 def measure_deploy(appliance: Appliance, model: str, number: int) -> float:

@@ -1,12 +1,14 @@
 """What a person waits for and what the appliance weighs, in a trial: deploy to ready, start, resident memory."""
 
+import subprocess
 import tempfile
 import time
 from pathlib import Path
 
 from tests.bench.figures import Figure, find_median
 from tests.bench.load import RUNS, find_resident_mb
-from tests.kit.trial import Trial, run_trial
+from tests.kit import card_loss
+from tests.kit.trial import BINARIES, Trial, run_trial
 
 PARTS = {"web": "webapp", "reconcile": "reconciler", "supervise": "supervisor", "agent": "gateway agent"}
 
@@ -22,6 +24,7 @@ def find_figures() -> list[Figure]:
                 Figure("make trial, second start", "s", measure_second_start(trial), goal="<= 10"),
                 *(measure_deploys(trial, model) for model in ("digits", "iris")),
                 *measure_memory(trial),
+                measure_losses(trial),
             ]
     return figures
 
@@ -45,6 +48,26 @@ def measure_deploys(trial: Trial, model: str) -> Figure:
         runs.append(round(time.monotonic() - begin, 2))
         trial.appliance.remove_deployment("samples", name)
     return find_median(f"deploy to ready, local processes, {model}", "s", runs)
+
+
+def measure_losses(trial: Trial) -> Figure:
+    """Return seconds from a granted card's death to the next good prediction, a spare card being there."""
+    route, name, host = "bench", "who", trial.home / "host"
+    simulate = [str(BINARIES / "airgate-simulate-qaic"), "--root", str(host)]
+    trial.appliance.send("POST", "/projects", {"name": "Bench", "route": route})
+    trial.appliance.upload(route, card_loss.MODEL, "who.py", card_loss.SCRIPT)
+    token = card_loss.deploy(trial.appliance, route, name)
+    runs = []
+    for _ in range(RUNS):
+        card = card_loss.find_card(trial.appliance, route, name)
+        lose = [*simulate, "--lose", card]
+        loss = card_loss.measure_loss(
+            trial.appliance, route, name, token, lambda lose=lose: subprocess.run(lose, check=True, capture_output=True)
+        )
+        runs.append(loss.seconds)
+        subprocess.run([*simulate, "--restore", card], check=True, capture_output=True)
+        trial.appliance.wait_until_ready(route, name)
+    return find_median("card's death to the next good prediction, local processes", "s", runs, goal="<= 15")
 
 
 def measure_memory(trial: Trial) -> list[Figure]:

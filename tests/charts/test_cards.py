@@ -8,8 +8,10 @@ from airgate_kit import names
 from tests.charts import appliance
 from tests.charts.charts import NAMESPACE
 from tests.charts.conftest import CARDS
+from tests.cluster.wait import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
+LIMIT_S = 120
 LOOK = """
 import glob, json, os
 nodes = sorted(glob.glob('/dev/accel/*'))
@@ -61,11 +63,48 @@ def test_a_card_that_falls_off_the_bus_is_offered_no_more_and_comes_back(plugin)
     appliance.wait_allocatable(plugin, CARDS)
 
 
-def test_the_plugin_has_no_token_and_no_capability(plugin):
-    """What runs as root on every node can do little there, and nothing in the cluster."""
-    look = "import os; print(os.path.exists('/var/run/secrets/kubernetes.io'), open('/proc/self/status').read())"
+def read_events(cluster, reason):
+    """Return what `kubectl describe node` shows of a reason."""
+    chosen = f"--field-selector=involvedObject.kind=Node,involvedObject.name={cluster.control.name},reason={reason}"
+    events = json.loads(cluster.kubectl("-n", "default", "get", "events", chosen, "-o", "json").stdout)["items"]
+    return [event["message"] for event in events]
+
+
+def test_a_card_that_dies_and_comes_back_is_two_events_on_the_node(plugin):
+    """Who looks at the node, and not at metrics, sees which card, why, and what to do."""
+    appliance.wait_allocatable(plugin, CARDS)
+    address = plugin.control.exec("ls", f"{appliance.SIMULATED}/sys/bus/pci/devices").stdout.split()[-1]
+    appliance.simulate_cards(plugin.control, "--lose", address)
+    told = f"{address} ({names.RESOURCE_QAIC}) cannot be granted: gone: it left the PCI bus; reseat the card"
+    wait_until("The event", lambda: any(told in each for each in read_events(plugin, "DeviceUnhealthy")), LIMIT_S)
+    appliance.simulate_cards(plugin.control, "--restore", address)
+    told_again = f"{address} ({names.RESOURCE_QAIC}) can be granted again"
+    wait_until("The other", lambda: told_again in read_events(plugin, "DeviceHealthy"), LIMIT_S)
+    appliance.wait_allocatable(plugin, CARDS)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        (("create", "events", "-n", "default"), True),
+        (("patch", "events", "-n", "default"), True),
+        (("create", "events", "-n", NAMESPACE), False),
+        (("list", "events", "-n", "default"), False),
+        (("get", "nodes"), False),
+        (("list", "pods", "-A"), False),
+        (("get", "secrets", "-n", NAMESPACE), False),
+    ],
+)
+def test_the_plugin_s_token_writes_events_and_opens_nothing_else(plugin, question, answer):
+    """What runs as root on every node can do nothing in the cluster but say how its cards are."""
+    account = f"--as=system:serviceaccount:{NAMESPACE}:airgate-device-plugin"
+    assert (plugin.kubectl("auth", "can-i", *question, account, check=False).stdout.strip() == "yes") is answer
+
+
+def test_the_plugin_has_no_capability(plugin):
+    """What runs as root on every node can do little there."""
+    look = "print(open('/proc/self/status').read())"
     said = plugin.kubectl("-n", NAMESPACE, "exec", "ds/airgate-device-plugin", "--", "python3", "-c", look).stdout
-    assert said.startswith("False")
     assert "CapEff:\t0000000000000000" in said
     assert "NoNewPrivs:\t1" in said
 

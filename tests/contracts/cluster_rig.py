@@ -31,6 +31,12 @@ class Rig(Protocol):
     def crash(self, replica: str) -> None:
         """Kill the replica's process, as a fault in it would."""
 
+    def lose_card(self, card: str) -> None:
+        """Let a card die, as the cluster names it."""
+
+    def restore_card(self, card: str) -> None:
+        """Let it come back."""
+
     def close(self) -> None:
         """End it and leave nothing."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from airgate_kit import names
 from airgate_web.adapters.cluster_kubernetes.backend import KubernetesCluster
+from airgate_web.adapters.cluster_kubernetes.cards import PLUGIN
 from airgate_web.adapters.cluster_kubernetes.client import KubeClient, open_client
 from airgate_web.adapters.cluster_kubernetes.settings import KubernetesSettings
 from airgate_web.domain.secrets import find_blob_secret, find_blobs_secret
@@ -70,6 +71,7 @@ class KubernetesRig:
         self.test_cluster.label(node, dict.fromkeys(names.NODE_CLASSES.values(), "true"))
         for namespace in (names.NAMESPACE_DEPLOY, names.NAMESPACE_COMPUTE):
             self.test_cluster.apply(*make_namespace(namespace))
+        self.test_cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": names.NAMESPACE_SYSTEM}})
         self.simulate("--cards", str(self.cards), "--device-files", "mknod")
         self.test_cluster.apply(make_plugin())
         wait_until("the cards", self.has_cards, DEADLINE)
@@ -105,6 +107,12 @@ class KubernetesRig:
         container = pod["status"]["containerStatuses"][0]["containerID"].rpartition("/")[2]
         self.test_cluster.control.exec("/snap/bin/microk8s.ctr", "task", "kill", "--signal", "SIGKILL", container)
 
+    def lose_card(self, card: str) -> None:
+        self.simulate("--lose", card)
+
+    def restore_card(self, card: str) -> None:
+        self.simulate("--restore", card)
+
     def find_pod(self, name: str) -> dict[str, Any]:
         """Return a pod's JSON."""
         found = self.test_cluster.kubectl("-n", names.NAMESPACE_DEPLOY, "get", "pod", name, "-o", "json").stdout
@@ -130,22 +138,27 @@ def make_namespace(name: str) -> tuple[dict[str, Any], ...]:
 
 
 def make_plugin() -> dict[str, Any]:
-    """Return a pod that runs the device plugin over the simulated host, as its chart does."""
+    """Return a pod that runs the device plugin over the simulated host, as its chart does.
+
+    On the node's own network: the adapter under test asks it from outside of the cluster.
+    """
     folders = {
         "kubelet": ("/var/lib/kubelet/device-plugins", "/var/lib/kubelet/device-plugins"),
+        "pods": ("/var/lib/kubelet/pod-resources", "/var/lib/kubelet/pod-resources"),
         "host": (SIMULATED, "/host"),
     }
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": "plugin", "namespace": "kube-system"},
+        "metadata": {"name": "plugin", "namespace": names.NAMESPACE_SYSTEM, "labels": PLUGIN},
         "spec": {
+            "hostNetwork": True,
             "containers": [
                 {
                     "name": "plugin",
                     "image": "airgate.local/device-plugin:0.1.0",
                     "imagePullPolicy": "IfNotPresent",
-                    "args": ["run", "--host-root", "/host", "--host-prefix", SIMULATED],
+                    "args": ["run", "--host-root", "/host", "--host-prefix", SIMULATED, "--period", "1"],
                     "volumeMounts": [{"name": name, "mountPath": inside} for name, (_, inside) in folders.items()],
                 }
             ],

@@ -92,6 +92,12 @@ class LocalRig:
     def crash(self, replica: str) -> None:
         os.kill(self.find_pid(replica), signal.SIGKILL)
 
+    def lose_card(self, card: str) -> None:
+        self.simulate("--lose", card)
+
+    def restore_card(self, card: str) -> None:
+        self.simulate("--restore", card)
+
     def find_pid(self, replica: str) -> int:
         """Return the pid of a replica's process."""
         record = json.loads((self.home / "supervisor" / "replicas" / f"{replica}.json").read_text())

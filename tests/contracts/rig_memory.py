@@ -22,5 +22,11 @@ class MemoryRig:
     def crash(self, replica: str) -> None:
         self.cluster.crash(replica)
 
+    def lose_card(self, card: str) -> None:
+        self.cluster.sicken(card)
+
+    def restore_card(self, card: str) -> None:
+        self.cluster.sicken(card, healthy=True)
+
     def close(self) -> None:
         pass

@@ -1,14 +1,25 @@
 """One suite for every Cluster: the fake, local processes, and Kubernetes."""
 
+import contextlib
 import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from airgate_web.domain.plan import ApplyWorkload, RemoveWorkload, plan_actions
+from airgate_web.domain.explain import find_free
+from airgate_web.domain.lost_cards import plan_replacements
+from airgate_web.domain.plan import ApplyWorkload, RemoveWorkload, ReplaceReplica, plan_actions
 from airgate_web.domain.runtime import find_tester
-from airgate_web.domain.workload import Kind, ReplicaState, Workload, find_replica_digest, find_spec_digest
+from airgate_web.domain.workload import (
+    Kind,
+    Observation,
+    Replica,
+    ReplicaState,
+    Workload,
+    find_replica_digest,
+    find_spec_digest,
+)
 from tests.contracts.cluster_rig import (
     RESOURCE,
     SECOND,
@@ -159,11 +170,77 @@ def test_cards_are_granted_whole_and_named(rig: Rig) -> None:
     facts = wait_ready(rig, wish.name)
     seen = rig.cluster.observe()
     assert len(rig.find_granted(facts.replicas[0].name)) == 2
-    if seen.devices:  # Kubernetes counts cards and cannot name them
-        assert len(set(facts.replicas[0].devices)) == 2
-        assert set(facts.replicas[0].devices) <= {device.id for device in seen.devices}
+    named = wait_named(rig, wish.name, 2)
+    assert set(named.devices) <= {device.id for device in seen.devices}
     assert [(holder.owner, holder.count, holder.resource) for holder in seen.holders] == [("qc/d-cards", 2, RESOURCE)]
     assert seen.nodes[0].capacity[RESOURCE] == seen.nodes[0].allocatable[RESOURCE] == rig.cards
+
+
+def wait_named(rig: Rig, name: str, cards: int) -> Replica:
+    """Wait until it is known by name which cards a workload's replica holds, and return that replica."""
+
+    def is_named(seen: Observation) -> bool:
+        facts = find_facts(seen, name)
+        return facts is not None and [len(set(each.devices)) for each in facts.replicas] == [cards]
+
+    facts = find_facts(observe_until(rig, is_named, f"{cards} cards of {name} by name"), name)
+    assert facts is not None
+    return facts.replicas[0]
+
+
+@contextlib.contextmanager
+def losing(rig: Rig, card: str) -> Iterator[Observation]:
+    """Let a card be dead, seen to be so, while the block runs; and well again, and on offer, after it."""
+    rig.lose_card(card)
+    try:
+        yield observe_until(rig, lambda seen: [each.id for each in seen.devices if each.lost] == [card], "it is lost")
+    finally:
+        rig.restore_card(card)
+        observe_until(rig, lambda seen: is_whole(rig, seen), "it is back")
+
+
+def is_whole(rig: Rig, seen: Observation) -> bool:
+    """Say whether every card is well, by name and by the node's own count."""
+    return all(each.healthy for each in seen.devices) and seen.nodes[0].allocatable[RESOURCE] == rig.cards
+
+
+def test_a_replica_whose_card_died_is_replaced_on_a_spare(rig: Rig) -> None:
+    """Nobody evicts it, so it is ended; the dead card in its hands hides no healthy one; twice is once."""
+    wish = begin(rig, make_service(rig, "d-lost", cards=1))
+    wait_ready(rig, wish.name)
+    before = wait_named(rig, wish.name, 1)
+    (card,) = before.devices
+    with losing(rig, card) as seen:
+        assert next(each for each in seen.devices if each.id == card).reason
+        assert find_free(seen.nodes[0], RESOURCE, seen) == rig.cards - 1
+        actions = plan_replacements([wish], seen)
+        assert actions == (ReplaceReplica(wish.name, before.name),)
+        for _ in range(2):
+            rig.cluster.apply(actions[0])
+        observe_until(rig, lambda seen: find_holding(seen, wish.name) not in ({before.name}, set()), "its successor")
+        facts = wait_ready(rig, wish.name)
+        after = wait_named(rig, wish.name, 1)
+        assert after.name != before.name
+        assert after.devices != before.devices
+        assert rig.call(facts, SECRET) == 200
+        assert plan_replacements([wish], rig.cluster.observe()) == ()
+
+
+def find_holding(seen: Observation, name: str) -> set[str]:
+    """Return the names of a workload's replicas that are not ending."""
+    facts = find_facts(seen, name)
+    return {each.name for each in facts.replicas if each.state is not ReplicaState.STOPPED} if facts else set()
+
+
+def test_a_replica_whose_card_died_keeps_its_place_while_there_is_no_spare(rig: Rig) -> None:
+    """What cannot be helped is not made worse: it goes on, the same, when the card is back."""
+    wish = begin(rig, make_service(rig, "d-none-left", cards=rig.cards))
+    wait_ready(rig, wish.name)
+    before = wait_named(rig, wish.name, rig.cards)
+    with losing(rig, before.devices[0]) as seen:
+        assert plan_replacements([wish], seen) == ()
+        assert find_free(seen.nodes[0], RESOURCE, seen) == 0
+    assert wait_ready(rig, wish.name).replicas[0].name == before.name
 
 
 def test_who_asks_for_more_than_is_free_waits_until_it_is(rig: Rig) -> None:
@@ -196,7 +273,8 @@ def test_a_change_of_a_service_that_holds_every_card_still_rolls(rig: Rig) -> No
 def test_a_crashed_replica_starts_again_with_its_cards(rig: Rig) -> None:
     """A fault in a model costs seconds, not a call at night."""
     wish = begin(rig, make_service(rig, "d-crash", cards=1))
-    before = wait_ready(rig, wish.name).replicas[0]
+    wait_ready(rig, wish.name)
+    before = wait_named(rig, wish.name, 1)
     rig.crash(before.name)
     seen = observe_until(
         rig,
@@ -208,7 +286,8 @@ def test_a_crashed_replica_starts_again_with_its_cards(rig: Rig) -> None:
     )
     after = find_facts(seen, wish.name)
     assert after is not None
-    assert (after.replicas[0].name, after.replicas[0].devices) == (before.name, before.devices)
+    named = wait_named(rig, wish.name, 1)
+    assert (named.name, named.devices) == (before.name, before.devices)
     assert rig.call(after, SECRET) == 200
 
 

@@ -6,7 +6,7 @@ It plays one node of every class with some cards, held to the same suite as the 
 import datetime
 import threading
 
-from airgate_web.domain.plan import Action, ApplyWorkload
+from airgate_web.domain.plan import Action, ApplyWorkload, ReplaceReplica
 from airgate_web.domain.workload import (
     Address,
     DeviceFacts,
@@ -61,13 +61,15 @@ class MemoryCluster:
                 workloads=tuple(self._find_facts(name) for name in sorted(self._wishes)),
                 nodes=(self._find_node(),),
                 holders=tuple(self._find_holders()),
-                devices=tuple(DeviceFacts(id_, RESOURCE, NODE, healthy) for id_, healthy in self._cards.items()),
+                devices=tuple(self._find_device(*card) for card in self._cards.items()),
             )
 
     def apply(self, action: Action) -> None:
         with self._lock:
             if isinstance(action, ApplyWorkload):
                 self._wishes[action.workload.name] = action.workload
+            elif isinstance(action, ReplaceReplica):
+                self._replicas.pop(action.replica, None)
             else:
                 self._wishes.pop(action.name, None)
             self._news.set()
@@ -172,9 +174,12 @@ class MemoryCluster:
         classes = ("control", "compute", "deploy")
         return NodeFacts(NODE, True, classes, 8000, 16384, {RESOURCE: len(self._cards)}, {RESOURCE: healthy})
 
+    def _find_device(self, id_: str, healthy: bool) -> DeviceFacts:
+        return DeviceFacts(id_, RESOURCE, NODE, healthy, "" if healthy else "it left the PCI bus", lost=not healthy)
+
     def _find_holders(self) -> list[Holder]:
         return [
-            Holder(RESOURCE, len(replica.cards), replica.workload.owner, replica.name, NODE, NOON)
+            Holder(RESOURCE, len(replica.cards), replica.workload.owner, replica.name, NODE, NOON, replica.cards)
             for replica in self._replicas.values()
             if replica.cards
         ]

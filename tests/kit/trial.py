@@ -14,7 +14,8 @@ import httpx
 from tests.gateway.rig import find_free_port
 from tests.kit.appliance import Appliance
 
-COMMAND = str(Path(sys.executable).with_name("airgate-trial"))
+BINARIES = Path(sys.executable).parent
+COMMAND = str(BINARIES / "airgate-trial")
 IRIS = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
 
 

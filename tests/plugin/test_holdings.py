@@ -1,20 +1,25 @@
 """Who holds what, what vanished pods left behind, and what Node Feature Discovery and Prometheus are told."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 
-from airgate_plugin.model import Holder, Holdings, Snapshot
+from airgate_plugin.app import App
+from airgate_plugin.model import Health, Holder, Holdings, Reason, Snapshot
+from airgate_plugin.policy.health import is_lost
 from airgate_plugin.policy.holdings import follow_holdings
 from airgate_plugin.telemetry.features import FeatureFile, write_features
 from airgate_plugin.telemetry.metrics import read_amount
 from airgate_protocols import podresources_pb2 as pb
 from airgate_protocols import podresources_pb2_grpc as rpc
+from airgate_simulator import apply_lost_soc
 from tests.plugin.conftest import StartPlugin, fetch, wait_until
 from tests.plugin.test_policy import make_device
 
@@ -50,9 +55,11 @@ class ReplayedPodResources(rpc.PodResourcesListerServicer):
 
     def __init__(self) -> None:
         self.pods: dict[str, str] = {}
+        self.asked = 0
 
     def List(self, request: pb.ListPodResourcesRequest, context: grpc.ServicerContext) -> pb.ListPodResourcesResponse:
         """Answer with one container a pod."""
+        self.asked += 1
         return pb.ListPodResourcesResponse(
             pod_resources=[
                 pb.PodResources(
@@ -103,6 +110,54 @@ def test_the_holder_of_a_device_is_a_metric(
     assert "of-another-plugin" not in said
     lister.pods = {}
     wait_until(lambda: 'airgate_plugin_released_devices_total{found="idle"} 1.0' in fetch(app, "/metrics")[1])
+
+
+@pytest.mark.process
+def test_who_holds_a_device_that_dies_is_known_at_once(
+    host: Path, folder: Path, lister: ReplayedPodResources, start_plugin: StartPlugin
+) -> None:
+    """`/devices` names the pod on a lost device without waiting for the period of Pod Resources to run out."""
+    app = start_plugin(pod_resources=str(folder / "pods.sock"), pod_resources_period="3600")
+    wait_until(lambda: len(app.find_snapshot().devices) == 8)
+    wait_until(lambda: lister.asked)
+    lister.pods = {SOC: "digits-0"}
+    apply_lost_soc(host, SOC)
+    wait_until(lambda: find_device(app, SOC)["held_by"])
+    found = find_device(app, SOC)
+    assert found["held_by"] == {"namespace": "airgate-deploy", "pod": "digits-0", "container": "server"}
+    assert (found["healthy"], found["lost"], found["reason"]) == (False, True, "gone")
+    assert "reseat the card" in found["why"]
+    well = find_device(app, "0000:10:00.0")
+    assert (well["resource"], well["healthy"], well["lost"], well["held_by"]) == (
+        "qualcomm.com/qaic",
+        True,
+        False,
+        None,
+    )
+
+
+def find_device(app: App, device: str) -> dict[str, Any]:
+    """Return what `/devices` says of one device."""
+    status, said = fetch(app, "/devices")
+    assert status == 200
+    return next(each for each in json.loads(said)["devices"] if each["id"] == device)
+
+
+@pytest.mark.parametrize(
+    ("reason", "lost"),
+    [
+        (Reason.GONE, True),
+        (Reason.UNCORRECTED_ERRORS, True),
+        (Reason.EXCLUDED, False),
+        (Reason.LINK_DEGRADED, False),
+        (Reason.UNSEEN, False),
+        (Reason.SETTLING, False),
+    ],
+)
+def test_a_device_is_lost_only_where_nothing_can_go_on_on_it(reason: Reason, lost: bool) -> None:
+    """A pod on a card that is out of service, slow, or that nobody can see just now is left alone."""
+    assert is_lost(Health(False, reason, "", 0.0)) is lost
+    assert not is_lost(Health(True, reason, "", 0.0)), "within its grace"
 
 
 @pytest.mark.process

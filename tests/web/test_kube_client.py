@@ -13,7 +13,7 @@ from airgate_web.adapters.cluster_kubernetes.client import KubeClient
 from airgate_web.adapters.cluster_kubernetes.settings import KubernetesSettings
 from airgate_web.domain.deployment import find_workload
 from airgate_web.domain.errors import Conflict, Forbidden, Invalid, Refusal, Unavailable
-from airgate_web.domain.plan import ApplyWorkload, RemoveWorkload
+from airgate_web.domain.plan import ApplyWorkload, RemoveWorkload, ReplaceReplica
 from tests.fakes.samples import make_deployment
 
 
@@ -134,6 +134,15 @@ def test_a_removal_looks_in_both_namespaces(server: ScriptedServer, kube: KubeCl
         "airgate-deploy",
         "airgate-compute",
     }
+
+
+def test_a_replica_is_replaced_by_ending_its_pod_at_once(server: ScriptedServer, kube: KubeClient) -> None:
+    """What is left of it has nothing to finish; one that is gone already is fine."""
+    server.status = 404
+    cluster = KubernetesCluster(kube, KubernetesSettings("http://web:8000", "token"))
+    cluster.apply(ReplaceReplica("d-x", "d-x-1"))
+    query = "propagationPolicy=Background&gracePeriodSeconds=1"
+    assert server.asked == [("DELETE", f"/api/v1/namespaces/airgate-deploy/pods/d-x-1?{query}", "")]
 
 
 def test_logs_of_a_pod_that_is_gone_are_empty(server: ScriptedServer, kube: KubeClient) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from airgate_web.domain.deployment import Deployment, DeploymentStatus, find_workload
 from airgate_web.domain.errors import Invalid, Unavailable
-from airgate_web.domain.plan import Action, ApplyWorkload
+from airgate_web.domain.plan import Action, ApplyWorkload, ReplaceReplica
 from airgate_web.domain.runtime import RuntimeKind, find_tester_name
 from airgate_web.domain.secrets import find_tester_secret
 from airgate_web.domain.workload import Observation, ReplicaState
@@ -105,6 +105,40 @@ def test_who_waits_for_cards_is_told_who_holds_them(scene: Scene) -> None:
     assert status.state is ReplicaState.WAITING
     assert status.ready == 2
     assert status.sentence == f"Asks 1 {QAIC}, 0 of 4 free: 2 held by qc/first, 2 held by qc/second."
+
+
+def test_a_replica_whose_card_died_goes_on_with_a_spare_one(scene: Scene) -> None:
+    """The cluster evicts nobody from a dead card, so the reconciler does, and ends no other replica."""
+    wish = scene.deploy()
+    scene.reconciler.run_round()
+    lost, kept = scene.read(wish).replicas
+    scene.cluster.sicken(lost.devices[0])
+    scene.reconciler.run_round()
+    scene.reconciler.run_round()
+    status = scene.read(wish)
+    assert (status.state, status.ready, status.sentence) == (ReplicaState.READY, 2, "")
+    assert kept in status.replicas
+    assert lost.devices[0] not in [card for replica in status.replicas for card in replica.devices]
+    assert [each.replica for each in scene.cluster.applied if isinstance(each, ReplaceReplica)] == [lost.name]
+
+
+def test_a_replica_whose_card_died_without_a_spare_says_so_and_goes_on_when_one_is_freed(scene: Scene) -> None:
+    """It keeps its place: the card may come back, and a card that somebody gives back is taken at once."""
+    wish, other = scene.deploy("first"), scene.deploy("second")
+    scene.reconciler.run_round()
+    lost = scene.read(wish).replicas[0]
+    scene.cluster.sicken(lost.devices[0])
+    scene.reconciler.run_round()
+    status = scene.read(wish)
+    assert (status.state, status.ready) == (ReplicaState.FAILED, 1)
+    assert status.sentence.startswith(
+        f"{lost.name}: lost its card {lost.devices[0]} (it left the PCI bus) on node-1, and"
+    )
+    assert f"no other {QAIC} is free: 2 held by qc/second, 1 held by qc/first. Bring" in status.sentence
+    scene.store.remove_deployment(other.route, other.name, NOON)
+    for _ in range(3):
+        scene.reconciler.run_round()
+    assert (scene.read(wish).state, scene.read(wish).sentence) == (ReplicaState.READY, "")
 
 
 def test_a_card_that_is_held_and_not_used_is_noticed(scene: Scene) -> None:

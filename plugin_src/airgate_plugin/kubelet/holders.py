@@ -1,4 +1,4 @@
-"""Asks the kubelet who holds which device, through its Pod Resources socket, once in a while.
+"""Asks the kubelet who holds which device, through its Pod Resources socket: once in a while, and when health changed.
 
 The plugin works without it: where the socket is not there, no holder is known, and the log says so once.
 """
@@ -9,9 +9,10 @@ from pathlib import Path
 
 import grpc
 
+from airgate_kit.clock import Clock
 from airgate_plugin.inventory import Inventory
 from airgate_plugin.kubelet import convert
-from airgate_plugin.model import Holdings
+from airgate_plugin.model import DeviceId, Holdings, Snapshot
 from airgate_plugin.policy.holdings import follow_holdings
 from airgate_protocols import podresources_pb2 as pb
 from airgate_protocols import podresources_pb2_grpc as rpc
@@ -25,11 +26,12 @@ STOP_SECONDS = 6.0
 class Holders:
     """Keeps the holdings true. `socket` None: nobody is asked."""
 
-    def __init__(self, socket: Path | None, period: float, inventory: Inventory) -> None:
+    def __init__(self, socket: Path | None, period: float, inventory: Inventory, clock: Clock) -> None:
         """Prepare; nothing is asked before `start`. `period` is in seconds."""
         self._socket = socket
         self._period = period
         self._inventory = inventory
+        self._clock = clock
         self._holdings = Holdings()
         self._complaint = ""
         self._over = threading.Event()
@@ -43,6 +45,7 @@ class Holders:
     def stop(self) -> None:
         """Stop; can be repeated."""
         self._over.set()
+        self._inventory.wake()
         if self._thread.is_alive():
             self._thread.join(STOP_SECONDS)
 
@@ -54,8 +57,18 @@ class Holders:
         with grpc.insecure_channel(f"unix:{self._socket}", options=convert.CHANNEL_OPTIONS) as channel:
             stub = rpc.PodResourcesListerStub(channel)
             while not self._over.is_set():
+                before = self._inventory.find_latest()
                 self._ask(stub)
-                self._over.wait(self._period)
+                self._wait(before)
+
+    def _wait(self, latest: Snapshot) -> None:
+        """Wait for the period, or until a device's health is another: then it matters at once who holds it."""
+        end = self._clock.monotonic() + self._period
+        health = _find_health(latest)
+        while (left := end - self._clock.monotonic()) > 0 and not self._over.is_set():
+            latest = self._inventory.wait_newer(latest.number, left, self._over.is_set)
+            if _find_health(latest) != health:
+                return
 
     def _ask(self, stub: rpc.PodResourcesListerStub) -> None:
         """Ask once; an answer that does not come leaves everything as it was."""
@@ -80,3 +93,7 @@ class Holders:
         if why and why != self._complaint:
             log.warning("who holds what is not known", extra={"fields": {"why": why}})
         self._complaint = why
+
+
+def _find_health(snapshot: Snapshot) -> dict[DeviceId, bool]:
+    return {device.id: device.health.healthy for device in snapshot.devices}

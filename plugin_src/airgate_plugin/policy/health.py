@@ -13,6 +13,18 @@ from airgate_plugin.model import Health, NodeState, Reason, Sighting, Vendor
 
 GRACE_SECONDS = 15.0
 SOFT = frozenset({Reason.INITIALIZING, Reason.UNKNOWN_STATUS, Reason.UNLISTED, Reason.UNSEEN, Reason.LINK_DEGRADED})
+LOST = frozenset(  # what ran on a device with one of these verdicts cannot go on
+    {
+        Reason.GONE,
+        Reason.OFFLINE,
+        Reason.FIRMWARE_ERROR,
+        Reason.INITIALIZING,
+        Reason.UNCORRECTED_ERRORS,
+        Reason.XID,
+        Reason.GPU_LOST,
+        Reason.MIG_ENABLED,
+    }
+)
 SETTLE_SECONDS = 2.0  # signs that are good for less are not believed
 FLAP_WINDOW_SECONDS = 600.0
 FLAP_LIMIT = 3  # falls within the window
@@ -70,6 +82,11 @@ def judge_health(signs: Signs, before: Health | None, now: float) -> Health:
         reason, detail = fault[0], FAULT_WORDS[fault[0]]
     judge = _judge_good_signs if reason is Reason.OK else _judge_trouble
     return replace(judge(reason, detail, before, now), fault=fault)
+
+
+def is_lost(health: Health) -> bool:
+    """Return whether a container that holds the device cannot go on; one on an excluded or slow device can."""
+    return not health.healthy and health.reason in LOST
 
 
 def is_pending(health: Health) -> bool:

@@ -1,4 +1,5 @@
-"""The HTTP door: /livez, /readyz, /metrics. Plain threads of the standard library: it is asked a few times a minute."""
+"""The HTTP door: /livez, /readyz, /devices, /metrics. Plain threads of the standard library: it is asked
+once or twice a second at most."""
 
 import contextlib
 import logging

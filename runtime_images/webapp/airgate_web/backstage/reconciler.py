@@ -2,6 +2,7 @@
 
 from airgate_kit import logs
 from airgate_kit.clock import Clock, SystemClock
+from airgate_kit.names import NAMESPACE_SYSTEM
 from airgate_web.adapters.blobs_folder import FolderBlobs
 from airgate_web.adapters.cluster_local.backend import LocalCluster
 from airgate_web.adapters.cluster_local.places import Places
@@ -55,8 +56,9 @@ def open_cluster(config: ReconcileConfig, internal_token: str) -> Cluster:
     if not config.blobs_url:
         return LocalCluster(Places(config.home.absolute()).socket)
     from airgate_web.adapters.cluster_kubernetes.backend import KubernetesCluster
-    from airgate_web.adapters.cluster_kubernetes.client import open_client
+    from airgate_web.adapters.cluster_kubernetes.client import find_own_namespace, open_client
     from airgate_web.adapters.cluster_kubernetes.settings import KubernetesSettings
 
-    settings = KubernetesSettings(config.blobs_url.rstrip("/"), internal_token)
+    namespace = find_own_namespace() or NAMESPACE_SYSTEM
+    settings = KubernetesSettings(config.blobs_url.rstrip("/"), internal_token, system_namespace=namespace)
     return KubernetesCluster(open_client(config.kubeconfig), settings)

@@ -1,16 +1,17 @@
 """Why something waits, in one sentence: what is asked, how much is free, and who holds the rest."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 from airgate_web.domain.amounts import MIB_A_GIB, MILLIS_A_CORE, Amounts
-from airgate_web.domain.workload import NODE_CLASS, Kind, NodeFacts, Observation, Replica, ReplicaState
+from airgate_web.domain.workload import NODE_CLASS, Holder, Kind, NodeFacts, Observation, Replica, ReplicaState
 
 
 def explain_wait(kind: Kind, amounts: Amounts, replica: Replica, observed: Observation) -> str:
     """Return why `replica` is not ready, or "" when it is.
 
-    The first of these that is true: no node of its class, no node large enough, no card free; else what the cluster
-    says itself.
+    The first of these that is true: no node of its class, no node large enough, no card free, none to be had while
+    somebody holds an unhealthy one; else what the cluster says itself.
     """
     if replica.state is ReplicaState.READY:
         return ""
@@ -20,6 +21,7 @@ def explain_wait(kind: Kind, amounts: Amounts, replica: Replica, observed: Obser
             explain_no_node(kind, nodes)
             or explain_too_small(amounts, nodes)
             or explain_no_card(amounts, nodes, observed)
+            or explain_hidden(amounts, nodes, observed)
             or f"{replica.name} waits: {replica.reason or 'the cluster gives no reason yet'}."
         )
     return f"{replica.name}: {replica.reason}" if replica.reason else ""
@@ -65,23 +67,53 @@ def explain_no_card(amounts: Amounts, nodes: tuple[NodeFacts, ...], observed: Ob
 
 
 def find_free(node: NodeFacts, resource: str, observed: Observation) -> int:
-    """Return how many healthy cards of a node nobody holds; never below 0."""
-    held = sum(h.count for h in observed.holders if h.resource == resource and h.node == node.name)
-    return max(0, node.allocatable.get(resource, 0) - held)
+    """Return how many healthy cards of a node nobody holds; never below 0.
+
+    A card that died in somebody's hands hides no healthy one, as it does in a scheduler's sum of requests. The lesser
+    of two counts is taken: what a node says of its cards is some seconds old.
+    """
+    cards = [each for each in observed.devices if (each.node, each.resource) == (node.name, resource)]
+    sick = {each.id for each in cards if not each.healthy}
+    healthy = min(node.allocatable.get(resource, 0), node.capacity.get(resource, 0) - len(sick))
+    held = sum(
+        holder.count - len(sick.intersection(holder.devices))
+        for holder in observed.holders
+        if (holder.node, holder.resource) == (node.name, resource)
+    )
+    return max(0, healthy - held)
+
+
+def explain_hidden(amounts: Amounts, nodes: tuple[NodeFacts, ...], observed: Observation) -> str:
+    """Return a sentence when cards are free, but the scheduler counts unhealthy ones that are held as taken too."""
+    sick = {(device.node, device.id) for device in observed.devices if not device.healthy}
+    names = {node.name for node in nodes}
+    for holder in observed.holders:
+        held = [each for each in holder.devices if (holder.node, each) in sick]
+        if held and holder.resource == amounts.resource and holder.node in names:
+            return (
+                f"Cards are free, but {holder.owner} holds {' and '.join(held)}, unhealthy, which the scheduler counts "
+                f"as one of the healthy ones: end {holder.replica}."
+            )
+    return ""
 
 
 def explain_holders(resource: str, nodes: tuple[NodeFacts, ...], observed: Observation) -> str:
     """Return ": 2 held by a/b, 1 by c/d, 1 unhealthy (qaic3: …)" or "" when nobody holds any and all are well."""
-    held: Counter[str] = Counter()
-    names = {node.name for node in nodes}
-    for holder in observed.holders:
-        if holder.resource == resource and holder.node in names:
-            held[holder.owner] += holder.count
-    parts = [f"{count} held by {owner}" for owner, count in sorted(held.items(), key=lambda item: (-item[1], item[0]))]
+    parts = list_holders(resource, nodes, observed.holders)
     sick = sum(node.capacity.get(resource, 0) - node.allocatable.get(resource, 0) for node in nodes)
     if sick > 0:
         parts.append(f"{sick} unhealthy{explain_sick(resource, observed)}")
     return ": " + ", ".join(parts) if parts else ""
+
+
+def list_holders(resource: str, nodes: tuple[NodeFacts, ...], holders: Iterable[Holder]) -> list[str]:
+    """Return "2 held by a/b" for each owner, who holds most first."""
+    held: Counter[str] = Counter()
+    names = {node.name for node in nodes}
+    for holder in holders:
+        if holder.resource == resource and holder.node in names:
+            held[holder.owner] += holder.count
+    return [f"{count} held by {owner}" for owner, count in sorted(held.items(), key=lambda item: (-item[1], item[0]))]
 
 
 def explain_sick(resource: str, observed: Observation) -> str:

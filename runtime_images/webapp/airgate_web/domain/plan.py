@@ -20,7 +20,15 @@ class RemoveWorkload:
     name: str
 
 
-Action = ApplyWorkload | RemoveWorkload
+@dataclass(frozen=True, slots=True)
+class ReplaceReplica:
+    """End one replica of the workload of that name at once, without farewell; its successor takes other cards."""
+
+    name: str
+    replica: str
+
+
+Action = ApplyWorkload | RemoveWorkload | ReplaceReplica
 
 
 def plan_actions(wanted: Iterable[Workload], observed: Observation) -> tuple[Action, ...]:

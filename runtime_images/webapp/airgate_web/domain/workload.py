@@ -125,7 +125,10 @@ class WorkloadFacts:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds cards. owner: as in Workload.owner, or "namespace/pod" for somebody else's pod."""
+    """Who holds cards. owner: as in Workload.owner, or "namespace/pod" for somebody else's pod.
+
+    devices: their ids, as far as the cluster can name them.
+    """
 
     resource: str
     count: int
@@ -133,17 +136,22 @@ class Holder:
     replica: str
     node: str
     since: datetime.datetime | None = None
+    devices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceFacts:
-    """One card (SoC or GPU) as far as the cluster can name it. healthy: on offer or in use; reason: why not."""
+    """One card (SoC or GPU) as far as the cluster can name it. healthy: on offer or in use; reason: why not.
+
+    lost: what runs on it cannot go on; one that is only taken out of service is not.
+    """
 
     id: str
     resource: str
     node: str
     healthy: bool
     reason: str = ""
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)

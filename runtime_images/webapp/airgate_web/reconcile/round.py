@@ -7,6 +7,7 @@ from airgate_kit import logs
 from airgate_kit.clock import Clock
 from airgate_web.domain.deployment import Deployment, find_workload
 from airgate_web.domain.errors import Refusal, Unavailable
+from airgate_web.domain.lost_cards import plan_replacements
 from airgate_web.domain.plan import Action, ApplyWorkload, plan_actions
 from airgate_web.domain.runtime import RuntimeKind, find_tester
 from airgate_web.domain.workload import Observation, Workload
@@ -44,7 +45,7 @@ class Reconciler:
         """Make the cluster more like the wishes; Unavailable (or what a store raises) when one of them is away."""
         wishes = self.find_wishes()
         observed = self.cluster.observe()
-        actions = plan_actions(wishes.workloads, observed)
+        actions = (*plan_actions(wishes.workloads, observed), *plan_replacements(wishes.workloads, observed))
         self.backoff.keep_only({find_name(action) for action in actions})
         if any([self.try_action(action) for action in actions]):  # noqa: C419 -- every action, not up to the first
             observed = self.cluster.observe()

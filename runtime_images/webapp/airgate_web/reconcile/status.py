@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from airgate_web.domain.deployment import Deployment, DeploymentStatus, find_workload
 from airgate_web.domain.explain import explain_wait
+from airgate_web.domain.lost_cards import mark_stranded
 from airgate_web.domain.workload import (
     Kind,
     Observation,
@@ -23,7 +24,7 @@ def judge_status(
     """Return the facts about one deployment. failure: why the cluster did not take the wish; "" when it did."""
     workload = find_workload(deployment)
     facts = next((each for each in observed.workloads if each.name == workload.name), None)
-    replicas = facts.replicas if facts else ()
+    replicas = mark_stranded(workload.kind, workload.amounts, facts.replicas if facts else (), observed)
     digest = find_replica_digest(workload)
     current = [each for each in replicas if each.spec_digest == digest and each.state is not ReplicaState.STOPPED]
     state = judge_state(deployment.replicas, current, replicas, failure)

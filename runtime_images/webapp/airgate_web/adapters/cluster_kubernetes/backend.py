@@ -4,13 +4,14 @@ import re
 import threading
 
 from airgate_kit import names
+from airgate_web.adapters.cluster_kubernetes.cards import CardReader
 from airgate_web.adapters.cluster_kubernetes.client import KubeClient
 from airgate_web.adapters.cluster_kubernetes.manifests import Manifest, make_manifests
 from airgate_web.adapters.cluster_kubernetes.observe import Listing, find_observation
 from airgate_web.adapters.cluster_kubernetes.pods import Json, is_ours, is_true
 from airgate_web.adapters.cluster_kubernetes.settings import KubernetesSettings
 from airgate_web.domain.errors import Refusal, Unavailable
-from airgate_web.domain.plan import Action, ApplyWorkload
+from airgate_web.domain.plan import Action, ApplyWorkload, ReplaceReplica
 from airgate_web.domain.workload import Observation
 
 OURS = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY},{names.LABEL_WORKLOAD}"
@@ -22,6 +23,8 @@ FOLDERS = {
 }
 DEVICE = re.compile(r"^[^{].* device: (\S+)$", re.MULTILINE)  # the runtime's own line on stdout
 LOG_HEAD_BYTES = 4096
+REPLACE_GRACE_SECONDS = 1  # a replica on a dead card has nothing to finish
+GLANCE_SECONDS = 2.0  # between two looks at the cards while nothing is heard of our pods
 
 
 class KubernetesCluster:
@@ -32,6 +35,7 @@ class KubernetesCluster:
         self.settings = settings
         self.lock = threading.Lock()
         self.version = ""  # of the last list of pods
+        self.cards = CardReader(settings.system_namespace)
         self.devices: dict[str, str] = {}  # by pod uid and restarts: where it computes
 
     def observe(self) -> Observation:
@@ -42,6 +46,7 @@ class KubernetesCluster:
             others=[*self.list_ours("Service", metadata_only=True), *self.list_ours("Secret", metadata_only=True)],
             pods=pods["items"],
             nodes=self.client.read_list("/api/v1/nodes")["items"],
+            cards=self.cards.read(pods["items"]),
         )
         devices = self.find_devices([pod for pod in listing.pods if is_ours(pod)])
         with self.lock:
@@ -54,17 +59,27 @@ class KubernetesCluster:
             for manifest in make_manifests(action.workload, self.settings):
                 self.client.apply(find_path(manifest), manifest)
             return
+        if isinstance(action, ReplaceReplica):
+            path = f"/api/v1/namespaces/{self.settings.deploy_namespace}/pods/{action.replica}"
+            self.client.remove(path, grace_seconds=REPLACE_GRACE_SECONDS)
+            return
         for namespace in self.settings.namespaces:
             for folder in FOLDERS.values():
                 self.client.remove(f"{folder.format(namespace)}/{action.name}")
 
     def wait(self, seconds: float) -> bool:
-        """Block until one of our pods has changed since the last `observe` (True) or `seconds` have passed (False)."""
+        """Block until a pod of ours or a card has changed since the last `observe` (True) or `seconds` have passed."""
         with self.lock:
             version = self.version
         if not version:
             return True
-        return self.client.wait_for_news(PODS, labels=OURS, version=version, seconds=seconds)
+        left = seconds
+        while left > 0:
+            glance = min(left, GLANCE_SECONDS)
+            if self.client.wait_for_news(PODS, labels=OURS, version=version, seconds=glance) or self.cards.is_other():
+                return True
+            left -= glance
+        return False
 
     def read_logs(self, replica: str, lines: int) -> str:
         """Return the last lines of a pod's stdout and stderr; "" when it is gone or has not begun."""

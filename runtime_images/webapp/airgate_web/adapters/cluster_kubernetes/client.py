@@ -16,6 +16,7 @@ MANAGER = "airgate"  # field manager of server-side apply
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 30.0
 APPLY_TYPE = "application/apply-patch+yaml"  # JSON is YAML
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 GONE = 410  # the version is too old to watch from: time to look again
 REFUSALS: dict[int, type[Refusal]] = {400: Invalid, 403: Forbidden, 404: NotFound, 409: Conflict, 422: Invalid}
 
@@ -37,10 +38,11 @@ class KubeClient:
         query = {"fieldManager": MANAGER, "force": "true"}
         self.ask("PATCH", path, query, body=json.dumps(manifest), kind=APPLY_TYPE)
 
-    def remove(self, path: str) -> None:
-        """Delete an object and what it owns; one that is gone is fine."""
+    def remove(self, path: str, *, grace_seconds: int | None = None) -> None:
+        """Delete an object and what it owns; one that is gone is fine. grace_seconds: of a pod, instead of its own."""
+        grace = {} if grace_seconds is None else {"gracePeriodSeconds": str(grace_seconds)}
         try:
-            self.ask("DELETE", path, {"propagationPolicy": "Background"})
+            self.ask("DELETE", path, {"propagationPolicy": "Background", **grace})
         except NotFound:
             return
 
@@ -111,6 +113,14 @@ def make_refusal(status: int, body: bytes) -> Refusal:
     except (ValueError, KeyError, TypeError):
         message = body[:200].decode(errors="replace") or f"HTTP {status}"
     return REFUSALS.get(status, Unavailable)(f"The cluster refuses: {message}")
+
+
+def find_own_namespace() -> str:
+    """Return the namespace of the pod that this process runs in; "" outside of one."""
+    try:
+        return OWN_NAMESPACE.read_text().strip()
+    except OSError:
+        return ""
 
 
 def open_client(kubeconfig: Path | None) -> KubeClient:

@@ -1,13 +1,14 @@
 """From what the API lists to an Observation. Pure; takes the API's JSON."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from airgate_kit import names
+from airgate_web.adapters.cluster_kubernetes.cards import Cards
 from airgate_web.adapters.cluster_kubernetes.pods import (
     FINAL_PHASES,
     Json,
-    find_cards,
+    count_cards,
     find_condition,
     find_owner,
     find_replica,
@@ -37,6 +38,7 @@ class Listing:
     others: Sequence[Json]
     pods: Sequence[Json]
     nodes: Sequence[Json]
+    cards: Cards = field(default_factory=Cards)
 
 
 def find_observation(listing: Listing, devices: Mapping[str, str]) -> Observation:
@@ -45,25 +47,31 @@ def find_observation(listing: Listing, devices: Mapping[str, str]) -> Observatio
     things = [*listing.deployments, *listing.others, *ours]
     every = sorted({thing["metadata"]["labels"][names.LABEL_WORKLOAD] for thing in things})
     return Observation(
-        workloads=tuple(find_workload(name, things, listing.deployments, ours, devices) for name in every),
+        workloads=tuple(find_workload(name, things, listing, ours, devices) for name in every),
         nodes=tuple(find_node(node) for node in listing.nodes),
-        holders=tuple(holder for pod in listing.pods if holds_cards(pod) for holder in find_holders(pod)),
+        holders=tuple(
+            holder for pod in listing.pods if holds_cards(pod) for holder in find_holders(pod, listing.cards)
+        ),
+        devices=listing.cards.devices,
     )
 
 
 def find_workload(
-    name: str, things: Sequence[Json], deployments: Sequence[Json], pods: Sequence[Json], devices: Mapping[str, str]
+    name: str, things: Sequence[Json], listing: Listing, pods: Sequence[Json], devices: Mapping[str, str]
 ) -> WorkloadFacts:
     """Return the facts of one workload; with an empty digest when its Deployment is not, or no more, there."""
     labels = next(labels for labels in map(read_labels, things) if labels[names.LABEL_WORKLOAD] == name)
     kind = Kind(labels[names.LABEL_KIND])
-    deployment = next((each for each in deployments if read_labels(each)[names.LABEL_WORKLOAD] == name), None)
+    deployment = next((each for each in listing.deployments if read_labels(each)[names.LABEL_WORKLOAD] == name), None)
     namespace = deployment["metadata"]["namespace"] if deployment else ""
     return WorkloadFacts(
         name=name,
         kind=kind,
         spec_digest=find_digest(deployment) if deployment else "",
-        replicas=(*find_replicas(name, pods, devices), *(find_missing(deployment) if deployment else ())),
+        replicas=(
+            *find_replicas(name, pods, devices, listing.cards),
+            *(find_missing(deployment) if deployment else ()),
+        ),
         addresses=find_addresses(name, namespace, kind, pods) if deployment else (),
     )
 
@@ -76,12 +84,14 @@ def find_digest(deployment: Json) -> str:
     )
 
 
-def find_replicas(name: str, pods: Sequence[Json], devices: Mapping[str, str]) -> list[Replica]:
+def find_replicas(name: str, pods: Sequence[Json], devices: Mapping[str, str], cards: Cards) -> list[Replica]:
     """Return a workload's pods, oldest first. Pods that are over stay listed until deleted: they are left out."""
     mine = [pod for pod in pods if read_labels(pod)[names.LABEL_WORKLOAD] == name]
     alive = [pod for pod in mine if pod["status"].get("phase") not in FINAL_PHASES]
     alive.sort(key=lambda pod: (pod["metadata"].get("creationTimestamp", ""), pod["metadata"]["name"]))
-    return [find_replica(pod, devices.get(pod["metadata"]["name"], "")) for pod in alive or mine[-1:]]
+    return [
+        find_replica(pod, devices.get(pod["metadata"]["name"], ""), cards.find_held(pod)) for pod in alive or mine[-1:]
+    ]
 
 
 def find_missing(deployment: Json) -> tuple[Replica, ...]:
@@ -115,12 +125,15 @@ def is_called(pod: Json) -> bool:
     return bool(status.get("podIP")) and not over
 
 
-def find_holders(pod: Json) -> tuple[Holder, ...]:
-    """Return one Holder for each kind of card that a pod holds."""
+def find_holders(pod: Json, known: Cards) -> tuple[Holder, ...]:
+    """Return one Holder for each kind of card that a pod holds, with the cards that their plugin names."""
     meta, node = pod["metadata"], pod["spec"]["nodeName"]
     since = read_time(pod["status"].get("startTime"))
-    cards = find_cards(pod).items()
-    return tuple(Holder(each, count, find_owner(pod), meta["name"], node, since) for each, count in cards if count)
+    return tuple(
+        Holder(each, count, find_owner(pod), meta["name"], node, since, known.find_held(pod, each))
+        for each, count in count_cards(pod).items()
+        if count
+    )
 
 
 def find_node(node: Json) -> NodeFacts:

@@ -12,8 +12,8 @@ STATELESS_WAITS = frozenset({"ContainerCreating", "PodInitializing", ""})
 FINAL_PHASES = frozenset({"Failed", "Succeeded"})
 
 
-def find_replica(pod: Json, device: str = "") -> Replica:
-    """Return a pod as a Replica. device: where its model computes, as far as its log has said."""
+def find_replica(pod: Json, device: str = "", cards: tuple[str, ...] = ()) -> Replica:
+    """Return a pod as a Replica. device: where its model computes, as far as its log has said; cards: what it holds."""
     state, reason = judge_pod(pod)
     meta = pod["metadata"]
     return Replica(
@@ -21,6 +21,7 @@ def find_replica(pod: Json, device: str = "") -> Replica:
         state=state,
         spec_digest=meta.get("annotations", {}).get(names.ANNOTATION_REPLICA_DIGEST, ""),
         node=pod["spec"].get("nodeName", ""),
+        devices=cards,
         reason=reason,
         restarts=sum(each.get("restartCount", 0) for each in read_containers(pod, "containerStatuses")),
         started=read_time(pod["status"].get("startTime")),
@@ -73,7 +74,7 @@ def holds_cards(pod: Json) -> bool:
     return bool(pod["spec"].get("nodeName")) and pod["status"].get("phase") not in FINAL_PHASES
 
 
-def find_cards(pod: Json) -> dict[str, int]:
+def count_cards(pod: Json) -> dict[str, int]:
     """Return the cards that a pod's containers ask for, by resource."""
     total: dict[str, int] = {}
     for container in pod["spec"]["containers"]:

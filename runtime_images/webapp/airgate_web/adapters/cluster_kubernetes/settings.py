@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from airgate_kit.names import NAMESPACE_COMPUTE, NAMESPACE_DEPLOY, SERVICE_ACCOUNT_RUNTIME
+from airgate_kit.names import NAMESPACE_COMPUTE, NAMESPACE_DEPLOY, NAMESPACE_SYSTEM, SERVICE_ACCOUNT_RUNTIME
 from airgate_web.domain.workload import Kind
 
 
@@ -10,13 +10,15 @@ from airgate_web.domain.workload import Kind
 class KubernetesSettings:
     """blobs_url: of the files process, where init containers fetch model files (under /internal/blobs).
 
-    internal_token: what the fetch tokens are derived from; it is never given to a pod itself.
+    internal_token: what the fetch tokens are derived from; it is never given to a pod itself. system_namespace: where
+    the device plugin runs, whose word on cards counts; a pod elsewhere may call itself one and is not heard.
     """
 
     blobs_url: str
     internal_token: str = field(repr=False)
     deploy_namespace: str = NAMESPACE_DEPLOY
     compute_namespace: str = NAMESPACE_COMPUTE
+    system_namespace: str = NAMESPACE_SYSTEM
     service_account: str = SERVICE_ACCOUNT_RUNTIME
 
     def find_namespace(self, kind: Kind) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from airgate_web.domain.errors import Unavailable
 from airgate_web.domain.plain import make_plain, read_plain
-from airgate_web.domain.plan import Action, ApplyWorkload
+from airgate_web.domain.plan import Action, ApplyWorkload, ReplaceReplica
 from airgate_web.domain.workload import Observation
 
 ANSWER_SECONDS = 10.0  # the supervisor answers at once, except to "wait"
@@ -33,6 +33,8 @@ class LocalCluster:
         """Begin an action and return."""
         if isinstance(action, ApplyWorkload):
             self.ask(verb="apply", workload=make_plain(action.workload))
+        elif isinstance(action, ReplaceReplica):
+            self.ask(verb="replace", replica=action.replica)
         else:
             self.ask(verb="remove", name=action.name)
 

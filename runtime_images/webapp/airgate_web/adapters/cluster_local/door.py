@@ -1,7 +1,8 @@
 """The supervisor's door: one line of JSON in, one line of JSON out, over a unix socket of the owner's alone.
 
 {"verb": "observe"} · {"verb": "apply", "workload": {…}} · {"verb": "remove", "name": …} ·
-{"verb": "wait", "number": n, "seconds": s} · {"verb": "logs", "replica": …, "lines": n}
+{"verb": "replace", "replica": …} · {"verb": "wait", "number": n, "seconds": s} ·
+{"verb": "logs", "replica": …, "lines": n}
 """
 
 import asyncio
@@ -29,6 +30,9 @@ async def answer(supervisor: Supervisor, request: dict[str, Any]) -> dict[str, A
             return {}
         case "remove":
             supervisor.remove(str(request["name"]))
+            return {}
+        case "replace":
+            supervisor.replace(str(request["replica"]))
             return {}
         case "wait":
             return {"number": await supervisor.wait(int(request["number"]), float(request["seconds"]))}

@@ -65,7 +65,7 @@ def find_holders(replica: RunningReplica, node: str) -> tuple[Holder, ...]:
     if grant is None:
         return ()
     owner = replica.record.workload.owner
-    return (Holder(grant.resource, len(grant.devices), owner, replica.name, node, grant.since),)
+    return (Holder(grant.resource, len(grant.devices), owner, replica.name, node, grant.since, grant.devices),)
 
 
 def find_devices(ledger: Ledger, node: str) -> tuple[DeviceFacts, ...]:
@@ -75,5 +75,6 @@ def find_devices(ledger: Ledger, node: str) -> tuple[DeviceFacts, ...]:
         away = "its device plugin does not answer" if resource in ledger.away else ""
         for device, healthy in sorted(devices.items()):
             reason = away or ("" if healthy else "its device plugin reports it unhealthy")
-            found.append(DeviceFacts(device, resource, node, healthy and not away, reason))
+            lost = not healthy and not away
+            found.append(DeviceFacts(device, resource, node, healthy and not away, reason, lost))
     return tuple(found)

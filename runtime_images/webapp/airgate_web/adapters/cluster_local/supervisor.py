@@ -85,6 +85,15 @@ class Supervisor:
             self.shelf.remove_workload(name)
             self.changed()
 
+    def replace(self, name: str) -> None:
+        """Begin to end one replica at once; its successor is made in the next step. One that is gone is fine."""
+        replica = self.replicas.get(name)
+        if replica and not replica.ending:
+            log.info("a replica is replaced", extra={"fields": {"replica": name}})
+            replica.ending = True
+            self.keep(self.end_replica(replica, farewell=0))
+            self.changed()
+
     def observe(self) -> Observation:
         """Return the whole truth now."""
         return find_observation(self.wishes, self.replicas.values(), self.office.ledger)
