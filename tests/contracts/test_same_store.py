@@ -10,6 +10,7 @@ from sqlalchemy import NullPool, create_engine, text
 
 from airgate_web.adapters.store_sql import open_store
 from airgate_web.domain.errors import Conflict, Invalid, NotFound, Unavailable
+from airgate_web.domain.timeouts import Timeouts
 from airgate_web.domain.workload import ReplicaState
 from airgate_web.ports import AuditEntry, Store
 from tests.fakes import postgres
@@ -203,7 +204,7 @@ def test_a_runtime_replaces_the_one_of_its_slug(store):
 def test_a_deployment_is_found_as_it_was_wished(store):
     """What runs is what was asked for, down to the last thousandth of a core."""
     store.add_project(make_project())
-    kept = store.add_deployment(make_deployment())
+    kept = store.add_deployment(make_deployment(timeouts=Timeouts(900, 30)))
     assert kept.generation == 1
     assert store.find_deployment("qc", "live") == kept
     assert kept.model == make_deployment().model

@@ -76,6 +76,8 @@ def show_deployment(view: DeploymentView) -> DeploymentAnswer:
         accelerators=wish.amounts.accelerators,
         resource=wish.amounts.resource,
         replicas=wish.replicas,
+        timeout=wish.timeouts.request_s,
+        idle_timeout=wish.timeouts.idle_s,
         generation=wish.generation,
         state=view.state,
         sentence=view.sentence,

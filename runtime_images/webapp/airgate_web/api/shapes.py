@@ -168,7 +168,10 @@ class RuntimeAnswer(Answer):
 
 
 class WishBody(Body):
-    """What to deploy. cpu: cores, memory: GiB, accelerators: whole cards of `resource`, all for each replica."""
+    """What to deploy. cpu: cores, memory: GiB, accelerators: whole cards of `resource`, all for each replica.
+
+    timeout: seconds for a whole answer. idle_timeout: seconds of silence after which it is given up; 0: no such limit.
+    """
 
     model: str
     version: int | str = "latest"
@@ -178,6 +181,8 @@ class WishBody(Body):
     accelerators: Number = 0
     resource: str = ""
     replicas: Number = 1
+    timeout: Number = 60
+    idle_timeout: Number = 0
 
 
 class DeploymentBody(WishBody):
@@ -221,6 +226,8 @@ class DeploymentAnswer(Answer):
     accelerators: int
     resource: str
     replicas: int
+    timeout: int = Field(description="seconds")
+    idle_timeout: int = Field(description="seconds; 0: none")
     generation: int
     state: str
     sentence: str

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from airgate_web.domain.amounts import Amounts
 from airgate_web.domain.names import find_workload_name
+from airgate_web.domain.timeouts import Timeouts
 from airgate_web.domain.workload import Address, Kind, ModelFile, Replica, ReplicaState, Workload
 
 
@@ -27,6 +28,7 @@ class Deployment:
     created: datetime.datetime
     created_by: str
     gate_secret: str = field(repr=False)
+    timeouts: Timeouts = field(default_factory=Timeouts)
 
     @property
     def owner(self) -> str:

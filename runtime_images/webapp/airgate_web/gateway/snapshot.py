@@ -15,7 +15,6 @@ from airgate_web.domain.deployment import Deployment, DeploymentStatus
 
 PREFIX = "/api/v1/svc"
 GRPC_SERVICE = "/inference.GRPCInferenceService/"
-TIMEOUT_S = 60  # for a whole answer; Envoy's own default of 15 s is too short for a cold model
 CONNECT_TIMEOUT = "1s"
 DNS_REFRESH = "1s"  # headless Services change with every pod
 HEALTH_PATH = "/v2/health/ready"  # of the runtime
@@ -129,11 +128,13 @@ def find_routes(route: Route) -> list[dict[str, object]]:
 
 def find_route(route: Route, match: dict[str, object], cluster: str, **action: object) -> dict[str, object]:
     """Return one route: only with this deployment's own token; the gate secret goes on, cookies and tokens do not."""
+    timeouts = route.deployment.timeouts
     return {
         "match": match,
         "route": {
             "cluster": cluster,
-            "timeout": f"{TIMEOUT_S}s",
+            "timeout": f"{timeouts.request_s}s",
+            "idle_timeout": f"{timeouts.silence_s}s",
             "retry_policy": {"retry_on": "connect-failure,refused-stream,reset-before-request", "num_retries": 3},
             **action,
         },

@@ -12,6 +12,7 @@ from airgate_web.domain.model import ModelVersion
 from airgate_web.domain.names import read_route
 from airgate_web.domain.runtime import Runtime
 from airgate_web.domain.secrets import GATE_BYTES
+from airgate_web.domain.timeouts import REQUEST_S, Timeouts, read_timeouts
 from airgate_web.domain.user import User
 from airgate_web.domain.workload import Kind, ModelFile, Observation, ReplicaState
 from airgate_web.services.desk import Desk
@@ -25,6 +26,7 @@ class DeploymentWish:
     """What a person asks for, as written; numbers may still be text.
 
     cpu: cores. memory: GiB. accelerators: whole cards of `resource`. runtime: slug or name, one that fits when empty.
+    timeout, idle_timeout: seconds, see Timeouts.
     """
 
     model: str
@@ -35,6 +37,8 @@ class DeploymentWish:
     accelerators: object = 0
     resource: str = ""
     replicas: object = 1
+    timeout: object = REQUEST_S
+    idle_timeout: object = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class CheckedWish:
     runtime: Runtime
     amounts: Amounts
     replicas: int
+    timeouts: Timeouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,7 @@ def create_deployment(desk: Desk, user: User, route: str, name: str, wish: Deplo
         created=desk.clock.now(),
         created_by=user.name,
         gate_secret=desk.random(GATE_BYTES).hex(),
+        timeouts=checked.timeouts,
     )
     kept = desk.store.add_deployment(made)
     desk.note(user, "create", f"deployment {kept.owner}", describe(kept))
@@ -113,6 +119,7 @@ def change_deployment(desk: Desk, user: User, route: str, name: str, wish: Deplo
         image=checked.runtime.image,
         amounts=checked.amounts,
         replicas=checked.replicas,
+        timeouts=checked.timeouts,
     )
     if wanted == now:
         return now
@@ -150,7 +157,9 @@ def read_wish(desk: Desk, route: str, wish: DeploymentWish) -> CheckedWish:
     runtime = find_fitting_runtime(desk, version, wish.runtime)
     amounts = read_amounts(wish.cpu, wish.memory, wish.accelerators, wish.resource)
     require_possible(desk, amounts)
-    return CheckedWish(find_file(version), runtime, amounts, read_whole("Replicas", wish.replicas, 1, REPLICAS_MAX))
+    replicas = read_whole("Replicas", wish.replicas, 1, REPLICAS_MAX)
+    timeouts = read_timeouts(wish.timeout, wish.idle_timeout)
+    return CheckedWish(find_file(version), runtime, amounts, replicas, timeouts)
 
 
 def require_possible(desk: Desk, amounts: Amounts) -> None:

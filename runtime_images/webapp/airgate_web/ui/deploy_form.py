@@ -11,6 +11,7 @@ from airgate_web.domain.errors import Conflict, Refusal
 from airgate_web.domain.model import Model, ModelVersion
 from airgate_web.domain.names import read_route
 from airgate_web.domain.runtime import Runtime, RuntimeKind
+from airgate_web.domain.timeouts import REQUEST_S
 from airgate_web.services.deployments import DeploymentWish, find_predict_path, list_deployments, read_wish
 from airgate_web.services.desk import Desk
 from airgate_web.services.models import list_models, list_versions
@@ -48,6 +49,8 @@ class Start:
     accelerators: int = 0
     resource: str = ""
     replicas: int = 1
+    timeout: int = REQUEST_S
+    idle_timeout: int = 0
     fixed: bool = False  # the name stays: an existing deployment is changed
 
 
@@ -76,6 +79,8 @@ def find_start(deployment: Deployment) -> Start:
         accelerators=amounts.accelerators,
         resource=amounts.resource,
         replicas=deployment.replicas,
+        timeout=deployment.timeouts.request_s,
+        idle_timeout=deployment.timeouts.idle_s,
         fixed=True,
     )
 
@@ -91,6 +96,7 @@ class DeployForm:
             with card():
                 self._show_what()
                 self._show_amounts()
+                self._show_timeouts()
                 self._wrong = show_wrong()
                 self.place = box("ends line")
             with card("What it will be"):
@@ -120,6 +126,8 @@ class DeployForm:
             accelerators=self._cards.value if self._resource.value else 0,
             resource=self._resource.value or "",
             replicas=self._replicas.value,
+            timeout=self._timeout.value or "",
+            idle_timeout=self._idle.value or "",
         )
 
     def refuse(self, refusal: Refusal) -> None:
@@ -156,6 +164,14 @@ class DeployForm:
         self._cards = Stepper("Accelerators for each replica, whole cards", start.accelerators, 0, self._check)
         self._cards.show(bool(start.resource))
         self._replicas = Stepper("Replicas", start.replicas, 1, self._check)
+
+    def _show_timeouts(self) -> None:
+        start = self._start
+        with ui.expansion("Timeouts").props("dense").classes("fold"), box("two"):
+            self._timeout = ui.input("Whole answer, seconds", value=str(start.timeout), on_change=self._check)
+            self._idle = ui.input("Silence, seconds; 0: no limit", value=str(start.idle_timeout), on_change=self._check)
+            for field in (self._timeout, self._idle):
+                field.props("outlined dense inputmode=numeric")
 
     def _find_versions(self, model: str) -> dict[int, str]:
         newest, *older = self._choices.versions.get(model) or (None,)

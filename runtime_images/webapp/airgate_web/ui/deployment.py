@@ -10,6 +10,7 @@ from airgate_web.domain.model import Signature
 from airgate_web.domain.project import Project
 from airgate_web.domain.runtime import Runtime
 from airgate_web.domain.scaffold import make_curl, make_sample, make_tensors
+from airgate_web.domain.timeouts import Timeouts
 from airgate_web.domain.workload import Holder, Observation, Replica, ReplicaState
 from airgate_web.services.deployments import DeploymentView, find_deployment, remove_deployment
 from airgate_web.services.desk import Desk
@@ -154,10 +155,16 @@ def show_wish(sight: DeploymentSight) -> None:
                 ("CPU", f"{write_cores(amounts.cpu_millis)} each"),
                 ("Memory", f"{amounts.memory_mib / 1024:g} GiB each"),
                 ("Accelerators", escape(f"{cards} each" if amounts.accelerators else cards)),
+                ("Timeout", write_timeouts(one.timeouts)),
                 ("Deployed", f"{make_age(one.created)} · {escape(one.created_by)}"),
                 ("Changes", str(one.generation - 1)),
             ]
         )
+
+
+def write_timeouts(timeouts: Timeouts) -> str:
+    """Return how long the gateway waits, in words."""
+    return f"{timeouts.request_s} s" + (f", {timeouts.idle_s} s of silence" if timeouts.idle_s else "")
 
 
 def show_replicas(view: DeploymentView) -> None:

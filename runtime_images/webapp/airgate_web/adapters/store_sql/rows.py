@@ -11,6 +11,7 @@ from airgate_web.domain.model import ModelVersion, Signature
 from airgate_web.domain.plain import make_plain, read_plain
 from airgate_web.domain.project import Project
 from airgate_web.domain.runtime import Runtime, RuntimeKind
+from airgate_web.domain.timeouts import Timeouts
 from airgate_web.domain.user import Role, User
 from airgate_web.domain.workload import ModelFile
 
@@ -88,6 +89,7 @@ def read_deployment(row: AnyRow) -> Deployment:
         created=row.created,
         created_by=row.created_by,
         gate_secret=row.gate_secret,
+        timeouts=read_plain(Timeouts, row.timeouts),
     )
 
 
@@ -101,6 +103,7 @@ def write_deployment(deployment: Deployment) -> dict[str, Any]:
         "amounts": make_plain(deployment.amounts),
         "replicas": deployment.replicas,
         "gate_secret": deployment.gate_secret,
+        "timeouts": make_plain(deployment.timeouts),
     }
 
 

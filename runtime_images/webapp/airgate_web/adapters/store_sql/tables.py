@@ -135,6 +135,7 @@ deployments = Table(
     Column("created", UtcTime, nullable=False),
     Column("created_by", String(80), nullable=False),
     Column("gate_secret", String(128), nullable=False),
+    Column("timeouts", JSON, nullable=False, server_default="{}"),
     UniqueConstraint("project_id", "name"),
     sqlite_autoincrement=True,
 )
