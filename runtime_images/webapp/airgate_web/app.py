@@ -32,6 +32,7 @@ from airgate_web.config import (
     find_key,
     read_runtimes,
 )
+from airgate_web.domain.runtime import RuntimeKind
 from airgate_web.gateway.server import make_router as make_gateway_router
 from airgate_web.services.desk import Desk
 from airgate_web.services.passwords import judge_password
@@ -80,9 +81,9 @@ def open_desk(config: WebConfig, internal_token: str) -> tuple[Desk, SqlStore]:
         upload_limit=config.upload_limit_mib * MIB,
         random=os.urandom,
     )
-    if config.runtimes_file:
-        put_runtimes(desk, read_runtimes(config.runtimes_file))
-    else:
+    offered = read_runtimes(config.runtimes_file) if config.runtimes_file else ()
+    put_runtimes(desk, offered)
+    if not any(runtime.kind is RuntimeKind.ENVIRONMENT for runtime in offered):
         put_default_runtimes(desk, "")
     add_first_user(desk, lambda: read_first_password(config))
     return desk, store

@@ -9,6 +9,7 @@ from typing import Any
 from airgate_kit.names import PORT_FILES, PORT_RECONCILER_HEALTH
 from airgate_web.domain.errors import Invalid
 from airgate_web.domain.runtime import Runtime, RuntimeKind
+from airgate_web.domain.server import read_server
 
 MIB = 1024 * 1024
 UPLOAD_LIMIT_MIB = 2048
@@ -105,10 +106,14 @@ def find_first_password(config: WebConfig) -> Path:
 def read_runtimes(path: Path) -> tuple[Runtime, ...]:
     """Return the runtimes of a JSON list of objects with slug, name, kind, language, image, formats and description.
 
+    Those of the kind server have `server`, and need no language, image and formats.
+
     Raises Invalid, naming the file, when it cannot be read or an entry is not of that form.
     """
     try:
         return tuple(read_runtime(entry) for entry in json.loads(path.read_text()))
+    except Invalid as refusal:
+        raise Invalid(f"The runtimes cannot be read from {path}: {refusal.sentence}", refusal.hint) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Invalid(
             f"The runtimes cannot be read from {path}: {type(error).__name__} {error}.",
@@ -118,12 +123,15 @@ def read_runtimes(path: Path) -> tuple[Runtime, ...]:
 
 def read_runtime(entry: Mapping[str, Any]) -> Runtime:
     """Return one runtime; KeyError or ValueError for an entry that lacks something."""
+    kind = RuntimeKind(entry["kind"])
+    known = {"language": "", "image": "", "formats": (), **entry} if kind is RuntimeKind.SERVER else entry
     return Runtime(
         slug=entry["slug"],
         name=entry["name"],
-        kind=RuntimeKind(entry["kind"]),
-        language=entry["language"],
-        image=entry["image"],
-        formats=tuple(entry["formats"]),
+        kind=kind,
+        language=known["language"],
+        image=known["image"],
+        formats=tuple(known["formats"]),
         description=entry.get("description", ""),
+        server=read_server(entry["server"]) if kind is RuntimeKind.SERVER else None,
     )

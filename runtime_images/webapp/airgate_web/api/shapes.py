@@ -20,6 +20,7 @@ class Answer(BaseModel):
 
 # A number, or one as typed. Anything is let through: the services say what is wrong with it, in the page's own words.
 Number = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]})]
+Words = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]})]
 
 
 class SignInBody(Body):
@@ -155,8 +156,18 @@ class TrialAnswer(Answer):
     hint: str
 
 
+class ServerAnswer(Answer):
+    """How somebody else's server is started, and where it answers."""
+
+    port: int
+    health: str
+    metrics: str
+    command: list[str]
+    arguments: list[str]
+
+
 class RuntimeAnswer(Answer):
-    """A runtime."""
+    """A runtime. server: of the kind "server" alone."""
 
     slug: str
     name: str
@@ -165,15 +176,17 @@ class RuntimeAnswer(Answer):
     image: str
     formats: list[str]
     description: str
+    server: ServerAnswer | None
 
 
 class WishBody(Body):
     """What to deploy. cpu: cores, memory: GiB, accelerators: whole cards of `resource`, all for each replica.
 
     timeout: seconds for a whole answer. idle_timeout: seconds of silence after which it is given up; 0: no such limit.
+    model: empty for a server that brings its own. arguments: of such a server, as a list or as a line.
     """
 
-    model: str
+    model: str = ""
     version: int | str = "latest"
     runtime: str = ""
     cpu: Number = 1
@@ -183,6 +196,7 @@ class WishBody(Body):
     replicas: Number = 1
     timeout: Number = 60
     idle_timeout: Number = 0
+    arguments: Words = []
 
 
 class DeploymentBody(WishBody):
@@ -219,8 +233,9 @@ class DeploymentAnswer(Answer):
     project: str
     name: str
     path: str
-    model: ModelFileAnswer
+    model: ModelFileAnswer | None
     runtime: str
+    arguments: list[str]
     cpu: float = Field(description="cores")
     memory: float = Field(description="GiB")
     accelerators: int

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from airgate_web.domain.amounts import Amounts
+from airgate_web.domain.server import Server
 
 
 class Kind(StrEnum):
@@ -20,6 +21,7 @@ class Kind(StrEnum):
     TESTER = "tester"
 
 
+LATER_FIELDS = ("server",)  # of Workload: who does not use one keeps its digest, and runs on through an upgrade
 NODE_CLASS = {Kind.SERVICE: "deploy", Kind.TESTER: "compute"}
 
 
@@ -50,7 +52,8 @@ class Workload:
     """A wish to the cluster.
 
     name: a DNS label, unique in the cluster. owner: whom people know it by ("route/deployment" or a runtime's slug).
-    gate_secret: what the gateway sends and the runtime compares; never shown or logged.
+    gate_secret: what the gateway sends and the runtime compares; never shown or logged. server: somebody else's image
+    in place of our runtime; it compares nothing.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Workload:
     replicas: int
     gate_secret: str = field(repr=False)
     model: ModelFile | None = None
+    server: Server | None = None
 
     @property
     def node_class(self) -> str:
@@ -70,7 +74,9 @@ class Workload:
 
 def find_spec_digest(workload: Workload) -> str:
     """Return the SHA-256 (hex) of the wish; two wishes are the same when their digests are."""
-    return hashlib.sha256(json.dumps(dataclasses.asdict(workload), sort_keys=True).encode()).hexdigest()
+    wish = dataclasses.asdict(workload)
+    said = {name: value for name, value in wish.items() if value or name not in LATER_FIELDS}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def find_replica_digest(workload: Workload) -> str:

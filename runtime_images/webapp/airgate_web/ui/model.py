@@ -84,7 +84,7 @@ async def draw_model(visit: Visit, route: str, name: str) -> None:
 def find_content(desk: Desk, route: str, name: str, wanted: str) -> ModelContent:
     """Return what the page shows; NotFound when there is no such version."""
     version = find_version(desk, route, name, wanted)
-    deployments = (view for view in list_deployments(desk, route) if view.deployment.model.name == name)
+    deployments = (view for view in list_deployments(desk, route) if has_model(view, name))
     runtimes = (one for one in list_runtimes(desk, RuntimeKind.ENVIRONMENT) if version.format in one.formats)
     return ModelContent(
         find_project(desk, route),
@@ -93,6 +93,12 @@ def find_content(desk: Desk, route: str, name: str, wanted: str) -> ModelContent
         tuple(deployments),
         tuple(runtimes),
     )
+
+
+def has_model(view: DeploymentView, name: str) -> bool:
+    """Return whether a deployment serves a model of that name."""
+    model = view.deployment.model
+    return model is not None and model.name == name
 
 
 def show_version_switch(sight: ModelContent) -> None:

@@ -185,10 +185,11 @@ class RunningReplica:
         """Start the process on its ports, or on new ones when another program has taken them."""
         self.change(ReplicaState.STARTING)
         self.record = dataclasses.replace(self.record, ports=self.around.find_ports(self.record))
-        command = find_command(
-            self.around.options.serve, self.record, self.find_model(), (self.around.options.blobs, self.make_scratch())
-        )
-        environ = find_environ(self.around.options.environ, self.record, self.grant)
+        options, scratch = self.around.options, self.make_scratch()
+        command = find_command(options.serve, self.record, self.find_model(), (options.blobs, scratch))
+        environ = find_environ(options.environ, self.record, self.grant, scratch)
+        if not command:
+            raise Died("this runtime has an image and no command, and this machine runs commands alone")
         self.process = await start_process(command, environ, self.log_path)
         self.started, self.ready_since, self.device = self.around.clock.now(), None, ""
         ticks = find_start_ticks(self.process.pid)
@@ -206,8 +207,8 @@ class RunningReplica:
         return path
 
     def make_scratch(self) -> Path:
-        """Make a tester's own folder, empty; a service has none."""
-        if self.record.workload.kind is Kind.TESTER:
+        """Make the folder of its own that a tester or a server of others has, empty; a service has none."""
+        if self.record.workload.kind is Kind.TESTER or self.record.workload.server:
             shutil.rmtree(self.scratch, ignore_errors=True)
             self.scratch.mkdir(parents=True, mode=0o700)
         return self.scratch

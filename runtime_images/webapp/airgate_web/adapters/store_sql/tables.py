@@ -116,6 +116,7 @@ runtimes = Table(
     Column("image", Text, nullable=False),
     Column("formats", JSON, nullable=False),
     Column("description", Text, nullable=False),
+    Column("server", JSON, nullable=True),
 )
 
 # Ids are never used twice (sqlite_autoincrement): a fact or a token of a removed deployment must not meet a new one.
@@ -136,6 +137,7 @@ deployments = Table(
     Column("created_by", String(80), nullable=False),
     Column("gate_secret", String(128), nullable=False),
     Column("timeouts", JSON, nullable=False, server_default="{}"),
+    Column("server", JSON, nullable=True),
     UniqueConstraint("project_id", "name"),
     sqlite_autoincrement=True,
 )

@@ -1,4 +1,4 @@
-"""Timeouts of deployments."""
+"""Timeouts of deployments; servers of others."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,5 +8,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Give every deployment the timeouts that it had without saying so."""
+    """Give every deployment the timeouts that it had without saying so, and runtimes a place for a server."""
     op.add_column("deployments", sa.Column("timeouts", sa.JSON(), nullable=False, server_default="{}"))
+    for table in ("deployments", "runtimes"):
+        op.add_column(table, sa.Column("server", sa.JSON(), nullable=True))
