@@ -16,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from airgate_kit.clock import SystemClock
+from airgate_web.adapters.folders_disk import DiskFolders
 from airgate_web.adapters.tokens_jwt import JwtTokens
 from airgate_web.app import build_app
 from airgate_web.domain.amounts import Amounts
@@ -67,6 +68,7 @@ def make_site(folder: Path) -> Desk:
     clock = SystemClock()
     blobs = MemoryBlobs(folder, clock)
     desk = Desk(MemoryStore(), blobs, Scorer(blobs), JwtTokens(KEY, clock), clock, LIMIT, os.urandom)
+    desk = dataclasses.replace(desk, folders=DiskFolders([folder]))
     desk.store.add_user(make_user(password_hash=make_hash(PASSWORD), created=clock.now()))
     put_default_runtimes(desk, "registry/serving@sha256:0")
     put_runtimes(desk, [make_runtime("llm", name="Llama", kind=RuntimeKind.SERVER, formats=(), server=SERVER)])

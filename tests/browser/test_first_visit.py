@@ -252,6 +252,17 @@ def test_a_server_that_brings_its_own_model_is_deployed_from_its_project(page: P
     expect(page.get_by_label("Arguments of the server")).to_have_value("--max-model-len 8192")
 
 
+def test_a_folder_that_may_not_be_registered_is_refused_on_the_form(page: Page) -> None:
+    """The drawer says where models may lie, and why this one may not."""
+    page.goto(PROJECT)
+    page.get_by_role("button", name="Register a folder").click()
+    page.get_by_label("Name", exact=True).fill("llama")
+    page.get_by_label("Folder", exact=True).fill("/etc")
+    page.get_by_label("Digest of its manifest").fill("sha256:" + "0" * 64)
+    page.get_by_role("button", name="Register", exact=True).click()
+    expect(page.locator(".sheet .wrong")).to_contain_text("outside the places where models may lie")
+
+
 def test_editing_begins_with_what_is_deployed(page: Page) -> None:
     """Change one thing, keep the rest."""
     page.goto(f"{PROJECT}/deployments/digits-second/edit")

@@ -215,6 +215,19 @@ def test_a_server_of_others_is_offered_and_reached_on_its_own_port(helm):
     assert [entry["kind"] for entry in offered] == ["environment", "environment", "server"]
 
 
+def test_disks_with_folders_of_models_are_seen_read_only_by_web_alone(helm):
+    """Where a model is registered is where the runtimes will mount it."""
+    pod = find_one(render_ci(helm, "airgate-webapp", "every"), "Deployment", "airgate-web")["spec"]["template"]["spec"]
+    web, reconciler = pod["containers"]
+    mounts = {each["name"]: each for each in web["volumeMounts"]}
+    assert mounts["models-nas"] == {"name": "models-nas", "mountPath": f"{names.MODEL_DISKS}/nas", "readOnly": True}
+    roots = next(each["value"] for each in web["env"] if each["name"] == "AIRGATE_MODEL_ROOTS")
+    assert roots == f"{names.MODEL_DISKS}/nas:{names.MODEL_DISKS}/ssd"
+    claim = next(each for each in pod["volumes"] if each["name"] == "models-ssd")["persistentVolumeClaim"]
+    assert claim == {"claimName": f"{names.MODEL_CLAIM}ssd", "readOnly": True}
+    assert not [each for each in reconciler["volumeMounts"] if each["name"].startswith("models-")]
+
+
 def test_no_pod_with_a_model_reaches_the_webapp(helm):
     """What user code runs in may fetch model files from their own process; the console lets the gateway in alone."""
     rendered = render_ci(helm, "airgate-webapp", "plain")

@@ -12,6 +12,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
@@ -44,9 +45,15 @@ async def release(_: Request) -> Response:
 
 
 async def think(request: Request) -> Response:
-    """Be silent, then answer with the headers that came and the cards that are there."""
+    """Be silent, then answer with the headers that came, the cards that are there and the files of the model."""
     await asyncio.sleep(float(request.query_params["seconds"]))
-    return JSONResponse({"headers": dict(request.headers), "cards": os.environ.get("QAIC_VISIBLE_DEVICES", "")})
+    return JSONResponse(
+        {
+            "headers": dict(request.headers),
+            "cards": os.environ.get("QAIC_VISIBLE_DEVICES", ""),
+            "model": sorted(path.name for path in Path(given.model).iterdir()) if given.model else [],
+        }
+    )
 
 
 async def show_metrics(_: Request) -> Response:
@@ -64,10 +71,12 @@ app = Starlette(
     ]
 )
 
+parser = argparse.ArgumentParser()
+parser.add_argument("--host", required=True)
+parser.add_argument("--port", type=int, required=True)
+parser.add_argument("--name", default="words")
+parser.add_argument("--model", default="")
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--host", required=True)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--name", default="words")
     given = parser.parse_args()
     uvicorn.run(app, host=given.host, port=given.port, log_level="warning")

@@ -1,13 +1,16 @@
 """Somebody else's server behind the same gateway, tokens, cards and limits: deployed in a trial, and called."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
+from airgate_kit.manifest import NAME
 from tests.gateway.rig import wait_until
 from tests.kit.trial import Trial, run_trial
 
@@ -27,16 +30,25 @@ WORDS = {
         "arguments": ["--host", "{host}", "--port", "{port}"],
     },
 }
+FOLDERS = {
+    **WORDS,
+    "slug": "folders",
+    "name": "Folders",
+    "formats": ["directory"],
+    "server": {**WORDS["server"], "arguments": [*WORDS["server"]["arguments"], "--model", "{model}"]},
+}
 LONGER_THAN_ENVOYS_OWN_S = 16
 
 
 @pytest.fixture(scope="module")
 def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
-    """A trial with two simulated cards that offers a server beside the usual runtime."""
+    """A trial with two simulated cards that offers two servers beside the usual runtime, and a disk with models."""
     folder = tmp_path_factory.mktemp("t")
     offered = folder / "runtimes.json"
-    offered.write_text(json.dumps([WORDS]))
-    with run_trial(folder / "home", cards=2, AIRGATE_RUNTIMES_FILE=str(offered)) as running:
+    offered.write_text(json.dumps([WORDS, FOLDERS]))
+    (folder / "disk").mkdir()
+    more = {"AIRGATE_RUNTIMES_FILE": str(offered), "AIRGATE_MODEL_ROOTS": str(folder / "disk")}
+    with run_trial(folder / "home", cards=2, **more) as running:
         yield running
 
 
@@ -65,7 +77,7 @@ def test_it_is_deployed_without_a_model_beside_the_usual_runtime(trial: Trial, t
     assert len(shown["running"][0]["devices"]) == 1
     assert think(trial, token).json()["cards"]
     kinds = {each["slug"]: each["kind"] for each in trial.appliance.send("GET", "/runtimes")}
-    assert kinds == {"words": "server", "ai-environment-python-3-11": "environment"}
+    assert kinds == {"folders": "server", "words": "server", "ai-environment-python-3-11": "environment"}
 
 
 def test_words_arrive_while_the_last_one_is_not_made_yet(trial: Trial, token: str) -> None:
@@ -106,3 +118,26 @@ def test_a_long_answer_passes_within_its_timeout_and_is_refused_in_words_past_it
     assert "longer timeout" in refused["hint"]
     after = trial.appliance.wait_until_ready("samples", "words")
     assert [each["name"] for each in after["running"]] == [each["name"] for each in before["running"]]
+
+
+def test_a_folder_is_registered_where_it_lies_and_served_by_a_server(trial: Trial) -> None:
+    """Only its path and its manifest's digest are sent; what is missing later is said before anything starts."""
+    folder = trial.home.parent / "disk" / "llama"
+    folder.mkdir()
+    for name in ("one.safetensors", "two.safetensors"):
+        (folder / name).write_bytes(b"0" * 1000)
+    program = Path(sys.executable).with_name("airgate-serve")
+    done = subprocess.run([program, "manifest", folder], capture_output=True, text=True, check=True)
+    body = {"name": "llama", "path": str(folder), "digest": done.stdout.strip()}
+    made = trial.appliance.send("POST", "/projects/samples/registrations", body)
+    assert (made["format"], made["size"], made["path"]) == ("directory", 2000, str(folder))
+    trial.appliance.deploy("samples", "llama", model="llama")
+    ready = trial.appliance.wait_until_ready("samples", "llama")
+    assert (ready["runtime"], ready["model"]["digest"]) == ("folders", body["digest"])
+    token = trial.appliance.make_token("samples", "llama")
+    ask = partial(trial.appliance.predict, "samples", "llama", token, {}, "v1/think?seconds=0")
+    wait_until("the gateway has heard of it", lambda: ask().status_code == 200)
+    assert ask().json()["model"] == [NAME, "one.safetensors", "two.safetensors"]
+    (folder / "two.safetensors").unlink()
+    with pytest.raises(AssertionError, match=r"two\.safetensors is missing"):
+        trial.appliance.deploy("samples", "again", model="llama")

@@ -12,6 +12,7 @@ from airgate_kit import logs
 from airgate_kit.clock import SystemClock
 from airgate_kit.names import VERSION
 from airgate_web.adapters.blobs_folder import FolderBlobs
+from airgate_web.adapters.folders_disk import DiskFolders
 from airgate_web.adapters.http_server import open_listener, open_socket, serve_until_signal
 from airgate_web.adapters.secret_files import keep_secret
 from airgate_web.adapters.store_sql import SqlStore, open_store
@@ -80,6 +81,7 @@ def open_desk(config: WebConfig, internal_token: str) -> tuple[Desk, SqlStore]:
         clock=clock,
         upload_limit=config.upload_limit_mib * MIB,
         random=os.urandom,
+        folders=DiskFolders(config.model_roots),
     )
     offered = read_runtimes(config.runtimes_file) if config.runtimes_file else ()
     put_runtimes(desk, offered)

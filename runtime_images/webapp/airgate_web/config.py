@@ -21,6 +21,7 @@ class WebConfig:
     """Settings of `airgate-web web`; the table in README.md says what each means.
 
     uds: a unix socket to listen on in place of host and port. upload_limit_mib: MiB of one model file.
+    model_roots: places below which models may lie as folders.
     runtimes_file: a JSON list of the runtimes on offer; without one there is the default runtime, for local processes.
     """
 
@@ -31,6 +32,7 @@ class WebConfig:
     database_url: str = ""
     upload_limit_mib: int = UPLOAD_LIMIT_MIB
     runtimes_file: Path | None = None
+    model_roots: tuple[Path, ...] = ()
     first_password_file: Path | None = None
     signing_key_file: Path | None = None
     internal_token_file: Path | None = None
@@ -40,6 +42,9 @@ class WebConfig:
         """Refuse what cannot be, in a sentence that names the setting."""
         if not 0 <= self.port <= 65535:
             raise Invalid(f"The port {self.port} is out of range.", "Write 1 to 65535 (--port).")
+        for root in self.model_roots:
+            if not root.is_absolute() or not root.is_dir():
+                raise Invalid(f"There is no folder {root}.", "Write whole paths, with : between (AIRGATE_MODEL_ROOTS).")
         if self.upload_limit_mib < 1:
             raise Invalid("The upload limit is less than 1 MiB.", "Write MiB (AIRGATE_UPLOAD_LIMIT_MIB).")
 

@@ -103,6 +103,16 @@ class VersionAnswer(Answer):
     created: datetime.datetime
     created_by: str
     description: str
+    path: str
+
+
+class RegistrationBody(Body):
+    """A folder. path: where it lies, for web and for the runtimes alike. digest: of its manifest."""
+
+    name: str
+    path: str
+    digest: str
+    description: str = ""
 
 
 class ModelAnswer(Answer):

@@ -21,7 +21,7 @@ class Kind(StrEnum):
     TESTER = "tester"
 
 
-LATER_FIELDS = ("server",)  # of Workload: who does not use one keeps its digest, and runs on through an upgrade
+LATER_FIELDS = ("server", "path")  # who does not use one keeps its digest, and runs on through an upgrade
 NODE_CLASS = {Kind.SERVICE: "deploy", Kind.TESTER: "compute"}
 
 
@@ -37,7 +37,7 @@ class ReplicaState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """The file a service serves. digest: "sha256:…"; size: bytes."""
+    """The file a service serves, or with `path` the folder. digest: "sha256:…", a folder's manifest's; size: bytes."""
 
     name: str
     version: int
@@ -45,6 +45,7 @@ class ModelFile:
     filename: str
     digest: str
     size: int
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +75,13 @@ class Workload:
 
 def find_spec_digest(workload: Workload) -> str:
     """Return the SHA-256 (hex) of the wish; two wishes are the same when their digests are."""
-    wish = dataclasses.asdict(workload)
-    said = {name: value for name, value in wish.items() if value or name not in LATER_FIELDS}
+    said = dataclasses.asdict(workload, dict_factory=drop_unused)
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def drop_unused(fields: list[tuple[str, object]]) -> dict[str, object]:
+    """Return fields by name, without those of later releases that are not used."""
+    return {name: value for name, value in fields if value or name not in LATER_FIELDS}
 
 
 def find_replica_digest(workload: Workload) -> str:

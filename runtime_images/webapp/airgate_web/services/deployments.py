@@ -12,7 +12,7 @@ from airgate_web.domain.model import ModelVersion
 from airgate_web.domain.names import read_route
 from airgate_web.domain.runtime import Runtime
 from airgate_web.domain.secrets import GATE_BYTES
-from airgate_web.domain.server import Server, read_words
+from airgate_web.domain.server import MODEL, Server, read_words
 from airgate_web.domain.timeouts import REQUEST_S, Timeouts, read_timeouts
 from airgate_web.domain.user import User
 from airgate_web.domain.workload import Kind, ModelFile, Observation, ReplicaState
@@ -168,11 +168,20 @@ def read_wish(desk: Desk, route: str, wish: DeploymentWish) -> CheckedWish:
     version = find_version(desk, route, wish.model, wish.version) if wish.model else None
     runtime = find_serving_runtime(desk, version, wish.runtime) if version else find_server(desk, wish.runtime)
     server = read_own_server(runtime, wish.arguments)
+    require_model(desk, version, server)
     amounts = read_amounts(wish.cpu, wish.memory, wish.accelerators, wish.resource)
     require_possible(desk, amounts)
     replicas = read_whole("Replicas", wish.replicas, 1, REPLICAS_MAX)
     timeouts = read_timeouts(wish.timeout, wish.idle_timeout)
     return CheckedWish(find_file(version) if version else None, runtime, amounts, replicas, timeouts, server)
+
+
+def require_model(desk: Desk, version: ModelVersion | None, server: Server | None) -> None:
+    """Raise Invalid when a server would not be told of its model, or a folder is no longer what it was."""
+    if version and server and not server.takes_model:
+        raise Invalid("The server is not told of its model.", f"Write {MODEL} into its arguments.")
+    if version and version.path:
+        desk.folders.measure(version.path, version.digest)
 
 
 def read_own_server(runtime: Runtime, arguments: object) -> Server | None:
@@ -195,7 +204,9 @@ def require_possible(desk: Desk, amounts: Amounts) -> None:
 
 def find_file(version: ModelVersion) -> ModelFile:
     """Return what a service must fetch to serve a version."""
-    return ModelFile(version.model, version.version, version.format, version.filename, version.digest, version.size)
+    return ModelFile(
+        version.model, version.version, version.format, version.filename, version.digest, version.size, version.path
+    )
 
 
 def describe(deployment: Deployment) -> str:

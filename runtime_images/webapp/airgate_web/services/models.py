@@ -134,7 +134,7 @@ def remove_model(desk: Desk, user: User, route: str, name: str) -> None:
             raise Conflict(
                 f"The model '{name}' is used by the deployment '{deployment.name}'.", "Delete that deployment first."
             )
-    digests = {version.digest for version in desk.store.list_versions(route, name)}
+    digests = {version.digest for version in desk.store.list_versions(route, name) if not version.path}
     desk.store.remove_model(route, name)
     for digest in digests:
         with desk.uploads.hold(digest, partial(remove_unused, desk, digest)):

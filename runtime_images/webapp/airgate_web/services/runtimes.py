@@ -70,8 +70,9 @@ def find_server(desk: Desk, slug: str) -> Runtime:
 def find_serving_runtime(desk: Desk, version: ModelVersion, slug: str = "") -> Runtime:
     """Return a runtime that can serve `version`, be it somebody else's server; Invalid as find_fitting_runtime."""
     fitting = [one for one in list_runtimes(desk, RuntimeKind.SERVER) if version.format in one.formats]
+    usual = [one for one in list_runtimes(desk, RuntimeKind.ENVIRONMENT) if version.format in one.formats]
     for runtime in fitting:
-        if slug in (runtime.slug, runtime.name):
+        if slug in (runtime.slug, runtime.name) or not (slug or usual):
             return runtime
     return find_fitting_runtime(desk, version, slug)
 

@@ -20,6 +20,7 @@ from airgate_web.ui.frame import frame
 from airgate_web.ui.head import Deed, show_head
 from airgate_web.ui.live import LivePlace
 from airgate_web.ui.parts import box, make_badge, show_link_button, show_text, write_size
+from airgate_web.ui.register import show_register
 from airgate_web.ui.sheets import ask_for_name
 from airgate_web.ui.tables import Cell, Column, show_table_card
 from airgate_web.ui.tabs import Tabs
@@ -85,6 +86,7 @@ async def draw_project(visit: Visit, route: str) -> None:
         with tabs.panel("Models"):
             known = {model.name: model.versions for model in sight.models}
             show_model_zone(route, known)
+            show_register(visit, route)
             LivePlace(visit, sight, lambda: find_content(visit.desk, route), lambda now: show_models(now, tabs))
         with tabs.panel("Deployments"):
             show_servers(route, sight.servers)

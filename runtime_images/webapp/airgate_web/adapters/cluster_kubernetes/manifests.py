@@ -135,7 +135,7 @@ def make_template(workload: Workload, settings: KubernetesSettings) -> Manifest:
             },
             "initContainers": [make_fetcher(workload, fetched, settings)] if fetched else [],
             "containers": [make_main(workload, settings)],
-            "volumes": make_server_volumes() if workload.server else make_volumes(fetched),
+            "volumes": make_server_volumes(find_folder(workload)) if workload.server else make_volumes(fetched),
         },
     }
 
@@ -150,8 +150,13 @@ def find_ports(workload: Workload) -> dict[str, int]:
 def make_main(workload: Workload, settings: KubernetesSettings) -> Manifest:
     """Return the container that does the work."""
     if workload.server:
-        return make_server_container(make_container("serve", workload), workload.server)
+        return make_server_container(make_container("serve", workload), workload.server, find_folder(workload))
     return make_server(workload, workload.model) if workload.model else make_tester(workload, settings)
+
+
+def find_folder(workload: Workload) -> str:
+    """Return where the model of somebody else's server lies; "" when it has none."""
+    return workload.model.path if workload.model else ""
 
 
 def make_volumes(model: ModelFile | None) -> list[Manifest]:

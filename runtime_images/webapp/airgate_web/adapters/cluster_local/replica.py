@@ -13,6 +13,7 @@ import httpx
 
 from airgate_kit import logs
 from airgate_kit.clock import Clock
+from airgate_kit.manifest import BadFolder, judge_folder
 from airgate_web.adapters.cluster_local.command import find_command, find_environ
 from airgate_web.adapters.cluster_local.kubelet.ledger import Grant
 from airgate_web.adapters.cluster_local.kubelet.link import Refused
@@ -23,7 +24,7 @@ from airgate_web.adapters.cluster_local.places import Options, Places
 from airgate_web.adapters.cluster_local.probe import find_device, find_ready
 from airgate_web.adapters.cluster_local.process import find_start_ticks, kill_group, start_process, stop_process
 from airgate_web.adapters.cluster_local.shelf import Ports, ReplicaRecord, Shelf
-from airgate_web.domain.workload import Kind, Replica, ReplicaState, find_replica_digest
+from airgate_web.domain.workload import Kind, ModelFile, Replica, ReplicaState, find_replica_digest
 
 log = logs.get(__name__)
 BACKOFF_FIRST, BACKOFF_MOST = 1.0, 60.0  # seconds between restarts: doubles up to a minute
@@ -49,6 +50,15 @@ class Surroundings:
     clock: Clock
     find_ports: Callable[[ReplicaRecord], Ports]
     on_change: Callable[[], None]
+
+
+def find_folder(model: ModelFile) -> Path:
+    """Return the folder of a model that lies on a disk; Died when it is not what its manifest says."""
+    try:
+        judge_folder(Path(model.path), model.digest)
+    except BadFolder as why:
+        raise Died(f"{why.sentence} {why.hint}") from None
+    return Path(model.path)
 
 
 class RunningReplica:
@@ -197,10 +207,12 @@ class RunningReplica:
         self.around.shelf.write_replica(self.record)
 
     def find_model(self) -> Path | None:
-        """Return the model's file; None for a tester. Died when it is not stored here."""
+        """Return the model's file or folder; None for a tester. Died when it is not here, or not what it was."""
         model = self.record.workload.model
         if model is None:
             return None
+        if model.path:
+            return find_folder(model)
         path = self.around.options.find_blob(model.digest)
         if path is None:
             raise Died(f"the model file {model.digest} is not stored here")

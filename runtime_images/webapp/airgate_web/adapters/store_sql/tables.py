@@ -88,6 +88,7 @@ versions = Table(
     Column("created", UtcTime, nullable=False),
     Column("created_by", String(80), nullable=False),
     Column("description", Text, nullable=False),
+    Column("path", Text, nullable=False, server_default=""),
     UniqueConstraint("project_id", "model", "version"),
 )
 
