@@ -16,26 +16,30 @@ import uvicorn
 from fastapi import FastAPI
 
 from airgate_kit.clock import SystemClock
+from airgate_web.adapters.folders_disk import DiskFolders
 from airgate_web.adapters.tokens_jwt import JwtTokens
 from airgate_web.app import build_app
 from airgate_web.domain.amounts import Amounts
 from airgate_web.domain.deployment import DeploymentStatus
 from airgate_web.domain.model import ModelVersion, Signature, TensorSpec
+from airgate_web.domain.runtime import RuntimeKind
+from airgate_web.domain.server import Server
 from airgate_web.domain.workload import DeviceFacts, Holder, ModelFile, Observation, Replica, ReplicaState
 from airgate_web.ports import TrialRun
 from airgate_web.services.desk import Desk
 from airgate_web.services.passwords import make_hash
-from airgate_web.services.runtimes import DEFAULT_SLUG, put_default_runtimes
+from airgate_web.services.runtimes import DEFAULT_SLUG, put_default_runtimes, put_runtimes
 from airgate_web.ui import About, add_pages
 from tests.fakes.blobs_memory import MemoryBlobs
 from tests.fakes.desk import KEY
-from tests.fakes.samples import make_deployment, make_node, make_project, make_user, make_version
+from tests.fakes.samples import make_deployment, make_node, make_project, make_runtime, make_user, make_version
 from tests.fakes.store_memory import MemoryStore
 from tests.fakes.tester_fake import FakeTester
 
 PASSWORD = "four words are good"
 LIMIT = 1_000_000  # bytes of an upload
 QAIC = "qualcomm.com/qaic"
+SERVER = Server(8000, "/health", "/metrics", ("vllm", "serve"), ("/models/llama", "--port", "{port}"))
 IRIS = Signature(
     inputs=tuple(
         TensorSpec(name, "FP32", (-1, 1), sample=[[value]])
@@ -64,8 +68,10 @@ def make_site(folder: Path) -> Desk:
     clock = SystemClock()
     blobs = MemoryBlobs(folder, clock)
     desk = Desk(MemoryStore(), blobs, Scorer(blobs), JwtTokens(KEY, clock), clock, LIMIT, os.urandom)
+    desk = dataclasses.replace(desk, folders=DiskFolders([folder]))
     desk.store.add_user(make_user(password_hash=make_hash(PASSWORD), created=clock.now()))
     put_default_runtimes(desk, "registry/serving@sha256:0")
+    put_runtimes(desk, [make_runtime("llm", name="Llama", kind=RuntimeKind.SERVER, formats=(), server=SERVER)])
     fill_projects(desk, clock.now())
     fill_deployments(desk, clock.now())
     return desk

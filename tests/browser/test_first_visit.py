@@ -234,6 +234,35 @@ def test_a_deployment_is_made_watched_called_and_deleted(page: Page) -> None:
     expect(page.get_by_text("iris-live")).to_have_count(0)
 
 
+def test_a_server_that_brings_its_own_model_is_deployed_from_its_project(page: Page, address: str) -> None:
+    """Arguments and timeouts are typed as in a shell; its page shows its address, its health and its metrics."""
+    page.goto(f"{PROJECT}?tab=deployments")
+    page.get_by_role("link", name="Deploy Llama").click()
+    page.get_by_label("Arguments of the server").fill("--max-model-len '8192")
+    expect(page.locator(".wrong")).to_contain_text("cannot be split into words")
+    page.get_by_label("Arguments of the server").fill("--max-model-len 8192")
+    page.get_by_text("Timeouts").click()
+    page.get_by_label("Whole answer, seconds").fill("900")
+    page.get_by_role("button", name="Deploy llm").click()
+    expect(page.get_by_role("heading", name="llm")).to_be_visible()
+    expect(page.get_by_text("--max-model-len 8192")).to_be_visible()
+    expect(page.get_by_text("900 s")).to_be_visible()
+    expect(page.get_by_text(f"curl {address}/api/v1/svc/quality-control/llm/metrics")).to_be_visible()
+    page.goto(f"{PROJECT}/deployments/llm/edit")
+    expect(page.get_by_label("Arguments of the server")).to_have_value("--max-model-len 8192")
+
+
+def test_a_folder_that_may_not_be_registered_is_refused_on_the_form(page: Page) -> None:
+    """The drawer says where models may lie, and why this one may not."""
+    page.goto(PROJECT)
+    page.get_by_role("button", name="Register a folder").click()
+    page.get_by_label("Name", exact=True).fill("llama")
+    page.get_by_label("Folder", exact=True).fill("/etc")
+    page.get_by_label("Digest of its manifest").fill("sha256:" + "0" * 64)
+    page.get_by_role("button", name="Register", exact=True).click()
+    expect(page.locator(".sheet .wrong")).to_contain_text("outside the places where models may lie")
+
+
 def test_editing_begins_with_what_is_deployed(page: Page) -> None:
     """Change one thing, keep the rest."""
     page.goto(f"{PROJECT}/deployments/digits-second/edit")

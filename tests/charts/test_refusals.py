@@ -1,5 +1,7 @@
 """Bad values: each is refused with a sentence, before anything reaches a cluster."""
 
+import json
+
 import pytest
 
 from tests.charts.charts import CHARTS
@@ -75,6 +77,16 @@ def test_the_appliance_is_not_installed_where_models_run(helm):
     done = helm.template(RUNTIMES, "--values", plain, namespace="airgate-deploy")
     assert done.returncode != 0
     assert "Install it into airgate-system" in done.stderr
+
+
+def test_a_runtime_that_is_neither_ours_nor_a_server_is_refused(helm):
+    """Nobody would know what it runs, nor where it answers."""
+    digest = "sha256:" + "b" * 64
+    image = {"registry": "airgate.local", "repository": "serving", "digest": digest}
+    bare = [{"slug": "bare", "name": "Bare", "image": image}]
+    done = helm.template(RUNTIMES, "--set-json", f"runtimes={json.dumps(bare)}")
+    assert done.returncode != 0
+    assert "The runtime bare has neither language and formats nor server." in done.stderr
 
 
 def test_two_runtimes_of_one_slug_are_refused(helm):

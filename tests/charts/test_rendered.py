@@ -1,5 +1,6 @@
 """What the charts make, for every file of values in ci/: each object is looked at."""
 
+import json
 import re
 from functools import cache
 
@@ -8,7 +9,8 @@ import pytest
 from airgate_kit import names
 from airgate_plugin.config import SETTINGS
 from airgate_plugin.policy.exclusion import read_exclusions
-from tests.charts.charts import CHARTS, NAMESPACE, find_ci_values, find_pod_spec
+from airgate_web.config import read_runtime
+from tests.charts.charts import CHARTS, NAMESPACE, find_ci_values, find_pod_spec, read_rendered, split_documents
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]  # helm is built for the test cluster
 ALL = find_ci_values()
@@ -195,6 +197,35 @@ def test_traffic_of_runtimes_is_refused_but_for_what_is_named(helm):
     (way,) = find_one(rendered, "NetworkPolicy", "test", names.NAMESPACE_COMPUTE)["spec"]["ingress"]
     assert find_component(way["from"]) == "web"
     assert [port["port"] for port in way["ports"]] == [names.PORT_SERVE_HTTP]
+
+
+def test_a_server_of_others_is_offered_and_reached_on_its_own_port(helm):
+    """The webapp is told how it is started; the gateway alone may call it."""
+    values = ("--values", CHARTS / "airgate-runtimes/ci/every-values.yaml", "--set", "networkPolicies=true")
+    done = helm.template("airgate-runtimes", *values)
+    assert done.returncode == 0, done.stderr
+    rendered = list(map(read_rendered, split_documents(done.stdout)))
+    (way,) = find_one(rendered, "NetworkPolicy", "predict", names.NAMESPACE_DEPLOY)["spec"]["ingress"]
+    assert find_component(way["from"]) == "gateway"
+    assert [port["port"] for port in way["ports"]] == [names.PORT_SERVE_HTTP, names.PORT_SERVE_GRPC, 8000]
+    offered = json.loads(find_one(rendered, "ConfigMap", "airgate-runtimes")["data"]["runtimes.json"])
+    server = next(read_runtime(entry) for entry in offered if entry["kind"] == "server")
+    assert server.server.command == ("vllm", "serve")
+    assert server.server.takes_model
+    assert [entry["kind"] for entry in offered] == ["environment", "environment", "server"]
+
+
+def test_disks_with_folders_of_models_are_seen_read_only_by_web_alone(helm):
+    """Where a model is registered is where the runtimes will mount it."""
+    pod = find_one(render_ci(helm, "airgate-webapp", "every"), "Deployment", "airgate-web")["spec"]["template"]["spec"]
+    web, reconciler = pod["containers"]
+    mounts = {each["name"]: each for each in web["volumeMounts"]}
+    assert mounts["models-nas"] == {"name": "models-nas", "mountPath": f"{names.MODEL_DISKS}/nas", "readOnly": True}
+    roots = next(each["value"] for each in web["env"] if each["name"] == "AIRGATE_MODEL_ROOTS")
+    assert roots == f"{names.MODEL_DISKS}/nas:{names.MODEL_DISKS}/ssd"
+    claim = next(each for each in pod["volumes"] if each["name"] == "models-ssd")["persistentVolumeClaim"]
+    assert claim == {"claimName": f"{names.MODEL_CLAIM}ssd", "readOnly": True}
+    assert not [each for each in reconciler["volumeMounts"] if each["name"].startswith("models-")]
 
 
 def test_no_pod_with_a_model_reaches_the_webapp(helm):

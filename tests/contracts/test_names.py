@@ -51,6 +51,8 @@ def test_the_charts_use_the_vocabulary_s_namespaces_labels_ports_and_user():
         },
         "accounts": {"runtime": names.SERVICE_ACCOUNT_RUNTIME},
         "uid": names.UID,
+        "modelDisks": names.MODEL_DISKS,
+        "modelClaim": names.MODEL_CLAIM,
     }
 
 

@@ -11,6 +11,7 @@ from airgate_web.domain.explain import find_free
 from airgate_web.domain.lost_cards import plan_replacements
 from airgate_web.domain.plan import ApplyWorkload, RemoveWorkload, ReplaceReplica, plan_actions
 from airgate_web.domain.runtime import find_tester
+from airgate_web.domain.server import Server
 from airgate_web.domain.workload import (
     Kind,
     Observation,
@@ -87,6 +88,19 @@ def test_a_service_becomes_ready_and_answers_who_knows_its_secret(rig: Rig) -> N
     assert rig.call(facts, SECRET) == 200
     assert rig.call(facts, "") in (401, 403)
     assert rig.call(facts, "wrong") in (401, 403)
+
+
+def test_somebody_else_s_server_runs_as_its_own_words_say(rig: Rig) -> None:
+    """It holds its cards, answers on a port that is told, compares no secret, and has no door for gRPC."""
+    words = ("python3", "-m", "http.server", "{port}", "--bind", "{host}")
+    server = Server(port=9000, health="/", command=words[:3], arguments=words[3:])
+    wish = dataclasses.replace(make_service(rig, "d-server", cards=1), model=None, server=server)
+    begin(rig, wish)
+    facts = wait_ready(rig, wish.name)
+    assert rig.call(facts, "") == 404
+    assert len(rig.find_granted(facts.replicas[0].name)) == 1
+    assert {address.grpc_port for address in facts.addresses} == {0}
+    assert plan_actions([wish], rig.cluster.observe()) == ()
 
 
 def test_applying_twice_is_applying_once(rig: Rig) -> None:

@@ -10,6 +10,9 @@ from sqlalchemy import NullPool, create_engine, text
 
 from airgate_web.adapters.store_sql import open_store
 from airgate_web.domain.errors import Conflict, Invalid, NotFound, Unavailable
+from airgate_web.domain.runtime import RuntimeKind
+from airgate_web.domain.server import Server
+from airgate_web.domain.timeouts import Timeouts
 from airgate_web.domain.workload import ReplicaState
 from airgate_web.ports import AuditEntry, Store
 from tests.fakes import postgres
@@ -75,6 +78,17 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
         opened = open_store(url)
         yield opened
         opened.close()
+
+
+def test_a_server_and_its_deployment_without_a_model_are_kept(store):
+    """What is started, and with what words; no file is held for it."""
+    server = Server(8000, "/health", "/metrics", ("vllm",), ("{port}",), ("-v",))
+    store.put_runtime(make_runtime("llm", kind=RuntimeKind.SERVER, formats=(), server=server))
+    assert store.find_runtime("llm").server == server
+    store.add_project(make_project())
+    kept = store.add_deployment(make_deployment(model=None, server=server))
+    assert store.find_deployment("qc", "live") == kept
+    assert store.list_digests() == frozenset()
 
 
 def test_a_user_is_found_as_kept_and_a_name_is_taken_once(store):
@@ -203,7 +217,7 @@ def test_a_runtime_replaces_the_one_of_its_slug(store):
 def test_a_deployment_is_found_as_it_was_wished(store):
     """What runs is what was asked for, down to the last thousandth of a core."""
     store.add_project(make_project())
-    kept = store.add_deployment(make_deployment())
+    kept = store.add_deployment(make_deployment(timeouts=Timeouts(900, 30)))
     assert kept.generation == 1
     assert store.find_deployment("qc", "live") == kept
     assert kept.model == make_deployment().model

@@ -105,6 +105,8 @@ class MemoryCluster:
         with self._lock:
             for replica in self._replicas.values():
                 if replica.workload.name == address.host and replica.state is ReplicaState.READY:
+                    if replica.workload.server:
+                        return 404  # it compares no secret, and has no such path
                     return 200 if secret == replica.workload.gate_secret else 403
             return 0
 
@@ -166,7 +168,7 @@ class MemoryCluster:
                 )
                 for replica in mine
             ),
-            addresses=(Address(name, PORTS[0], PORTS[1] if wish.kind is Kind.SERVICE else 0),),
+            addresses=(Address(name, PORTS[0], PORTS[1] if wish.kind is Kind.SERVICE and not wish.server else 0),),
         )
 
     def _find_node(self) -> NodeFacts:

@@ -99,6 +99,36 @@ def serve_echo(name: str, loaded: threading.Event | None = None) -> Iterator[int
         yield port
 
 
+@contextmanager
+def serve_stream(go_on: threading.Event) -> Iterator[int]:
+    """Serve a runtime that sends the first of two server-sent events at once, and the second when `go_on` is set.
+
+    `/late` sends nothing at all until then.
+    """
+
+    class Stream(Handler):
+        def do_POST(self) -> None:
+            if self.path == "/late":
+                go_on.wait(60)
+            self.send_response(200)
+            self.send_header("content-type", "text/event-stream")
+            self.send_header("connection", "close")
+            self.end_headers()
+            with suppress(OSError):  # the gateway may have given it up
+                self.wfile.write(b"data: first\n\n")
+                go_on.wait(60)
+                self.wfile.write(b"data: last\n\n")
+
+        def do_GET(self) -> None:
+            self.answer(200, {})
+
+    with serve(Stream) as port:
+        try:
+            yield port
+        finally:
+            go_on.set()
+
+
 @dataclass
 class Web:
     """The webapp's end. `snapshot` is what the agent is told; `console` answers anything else."""

@@ -5,6 +5,9 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,14 +19,15 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from airgate_web.domain.amounts import Amounts
 from airgate_web.domain.deployment import Deployment, DeploymentStatus
+from airgate_web.domain.timeouts import Timeouts
 from airgate_web.domain.workload import Address, ModelFile, ReplicaState
 from airgate_web.gateway.snapshot import Route, find_snapshot
-from tests.gateway.rig import Gateway, Web, find_free_port, is_ready, serve_echo, serve_web, wait_until
+from tests.gateway.rig import Gateway, Web, find_free_port, is_ready, serve_echo, serve_stream, serve_web, wait_until
 
 NOW = datetime.datetime.now(datetime.UTC)
 MODEL = ModelFile("digits", 1, "onnx", "digits.onnx", "sha256:" + "0" * 64, 1)
 
-IDS = {"qc/one": "1", "qc/two": "2", "qc/idle": "3", "qc/three": "4", "qc/four": "5"}
+IDS = {"qc/one": "1", "qc/two": "2", "qc/idle": "3", "qc/three": "4", "qc/four": "5", "qc/long": "6", "qc/short": "7"}
 
 
 def make_deployment(number: int, name: str) -> Deployment:
@@ -32,11 +36,14 @@ def make_deployment(number: int, name: str) -> Deployment:
     return Deployment(number, "qc", name, MODEL, "py", "", Amounts(), 1, 1, NOW, "admin", secret)
 
 
-def make_route(number: int, name: str, *ports: int, revoked: tuple[str, ...] = ()) -> Route:
+def make_route(
+    number: int, name: str, *ports: int, revoked: tuple[str, ...] = (), timeouts: Timeouts | None = None
+) -> Route:
     """Return the route of a deployment whose replicas answer on these ports."""
     addresses = tuple(Address("127.0.0.1", port, port) for port in ports)
     status = DeploymentStatus(ReplicaState.READY, 1, len(ports), 1, addresses=addresses)
-    return Route(make_deployment(number, name), status, revoked)
+    deployment = replace(make_deployment(number, name), timeouts=timeouts or Timeouts())
+    return Route(deployment, status, revoked)
 
 
 class Keys:
@@ -192,6 +199,61 @@ def test_an_unknown_deployment_gets_a_sentence(site: SimpleNamespace, keys: Keys
     answer = call(site.https, "nobody", keys.sign("qc/nobody"))
     assert answer.status_code == 404
     assert "/api/v1/svc/PROJECT/DEPLOYMENT/predict" in answer.json()["hint"]
+
+
+@contextmanager
+def routed(site: SimpleNamespace, keys: Keys, *routes: Route) -> Iterator[None]:
+    """Have the gateway know these deployments too, ready to be called, and the ones from before again afterwards."""
+    before = site.web.snapshot
+    site.web.snapshot = find_snapshot([make_route(1, "one", site.one), *routes], keys.jwks)
+    try:
+        for route in routes:
+            name = route.deployment.name
+            wait_until(f"{name} answers", lambda name=name: is_streaming(site, keys, name))  # type: ignore[misc]
+        yield
+    finally:
+        site.web.snapshot = before
+        wait_until("the routes from before", lambda: call(site.http, "two").status_code == 401)
+
+
+def open_stream(site: SimpleNamespace, keys: Keys, name: str, path: str = "v1/stream") -> Any:
+    """Begin to read what a deployment streams."""
+    headers = {"authorization": f"Bearer {keys.sign(f'qc/{name}')}"}
+    return httpx.stream(
+        "POST", f"{site.http}/api/v1/svc/qc/{name}/{path}", headers=headers, trust_env=False, timeout=30
+    )
+
+
+def is_streaming(site: SimpleNamespace, keys: Keys, name: str) -> bool:
+    """Return whether a deployment begins to answer."""
+    with open_stream(site, keys, name) as answer:
+        return bool(answer.status_code == 200)
+
+
+def test_a_stream_arrives_piece_by_piece(site: SimpleNamespace, keys: Keys) -> None:
+    """The first event is read while the model has not made the last one yet."""
+    go_on = threading.Event()
+    route = partial(make_route, 6, "long")
+    with serve_stream(go_on) as port, routed(site, keys, route(port)), open_stream(site, keys, "long") as answer:
+        lines = answer.iter_lines()
+        assert next(lines) == "data: first"
+        go_on.set()
+        assert [line for line in lines if line] == ["data: last"]
+
+
+def test_a_deployment_s_own_timeouts_end_what_takes_longer(site: SimpleNamespace, keys: Keys) -> None:
+    """Past its timeout or its silence a call gets 504 and what to do; a stream that has begun breaks off."""
+    go_on = threading.Event()
+    with serve_stream(go_on) as port:
+        brief, silent = Timeouts(request_s=1), Timeouts(request_s=600, idle_s=1)
+        routes = make_route(6, "long", port, timeouts=silent), make_route(7, "short", port, timeouts=brief)
+        with routed(site, keys, *routes):
+            for name in ("short", "long"):
+                late = call(site.http, name, keys.sign(f"qc/{name}"), "late")
+                assert (late.status_code, late.json()["code"]) == (504, "timeout")
+                assert "longer timeout" in late.json()["hint"]
+                with open_stream(site, keys, name) as answer, pytest.raises(httpx.RemoteProtocolError):
+                    answer.read()
 
 
 def test_a_deployment_without_replicas_says_so(site: SimpleNamespace, keys: Keys) -> None:

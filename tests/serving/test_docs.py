@@ -20,6 +20,7 @@ PARSERS = [
     arguments.build_evaluate_parser,
     arguments.build_freeze_parser,
     arguments.build_fetch_parser,
+    arguments.build_manifest_parser,
     arguments.build_tester_parser,
 ]
 

@@ -5,7 +5,9 @@ import dataclasses
 import pytest
 
 from airgate_web.domain.amounts import Amounts
+from airgate_web.domain.deployment import find_workload
 from airgate_web.domain.errors import Conflict, Invalid, NotFound, Unauthenticated
+from airgate_web.domain.timeouts import Timeouts
 from airgate_web.domain.workload import ReplicaState
 from airgate_web.services.deployments import (
     DeploymentWish,
@@ -44,6 +46,14 @@ def test_a_deployment_is_what_was_typed(desk, ada):
     assert "reconciler" in view.sentence
 
 
+def test_a_change_of_timeouts_is_the_gateway_s_business_alone(desk, ada):
+    """It is a new generation, and no replica is replaced for it."""
+    first = create_deployment(desk, ada, "qc", "live", WISH)
+    second = change_deployment(desk, ada, "qc", "live", dataclasses.replace(WISH, timeout="600", idle_timeout="30"))
+    assert (second.timeouts, second.generation) == (Timeouts(600, 30), 2)
+    assert find_workload(second) == find_workload(first)
+
+
 def test_every_deployment_has_a_gate_secret_of_its_own(desk, ada):
     """Knowing one runtime's secret opens no other, and no log shows it."""
     one, other = (create_deployment(desk, ada, "qc", name, WISH) for name in ("one", "other"))
@@ -73,6 +83,7 @@ def test_more_than_is_free_may_be_asked_for(desk, ada):
         ({"memory": 17}, "the largest node has 16"),
         ({"replicas": 0}, "Replicas 0 is out of range"),
         ({"replicas": 1.5}, "Replicas must be a whole number"),
+        ({"timeout": 0}, "Timeout in seconds 0 is out of range"),
         ({"runtime": "none"}, "There is no runtime 'none'"),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 from airgate_web.config import read_runtimes
 from airgate_web.domain.errors import Invalid
 from airgate_web.domain.runtime import RuntimeKind
+from airgate_web.domain.server import Server
 
 ENTRY = {
     "slug": "py",
@@ -25,6 +26,23 @@ def test_a_list_of_runtimes_is_read(tmp_path: Path) -> None:
     (runtime,) = read_runtimes(tmp_path / "runtimes.json")
     assert (runtime.slug, runtime.kind, runtime.formats) == ("py", RuntimeKind.ENVIRONMENT, ("onnx",))
     assert runtime.image == ENTRY["image"]
+
+
+def test_a_server_needs_its_port_and_its_health_and_little_else(tmp_path: Path) -> None:
+    """Language, image and formats may be missing; what is wrong in it is said with the file's name."""
+    server = {
+        "slug": "llm",
+        "name": "A language model",
+        "kind": "server",
+        "server": {"port": 8000, "health": "/health"},
+    }
+    path = tmp_path / "runtimes.json"
+    path.write_text(json.dumps([server]))
+    (runtime,) = read_runtimes(path)
+    assert (runtime.kind, runtime.server) == (RuntimeKind.SERVER, Server(8000, "/health"))
+    path.write_text(json.dumps([{**server, "server": {"port": 8000}}]))
+    with pytest.raises(Invalid, match=r"runtimes\.json: The health path"):
+        read_runtimes(path)
 
 
 @pytest.mark.parametrize(

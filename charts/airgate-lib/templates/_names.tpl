@@ -8,6 +8,8 @@ labels: {control: airgate.io/control, compute: airgate.io/compute, deploy: airga
 ports: {serveHttp: 8080, serveGrpc: 8081, web: 8000, reconcilerHealth: 8001, files: 8002, gatewayHttps: 8443, gatewayHttp: 8088, plugin: 9400}
 accounts: {runtime: airgate-runtime}
 uid: 65532
+modelDisks: /models-on
+modelClaim: airgate-models-
 {{- end -}}
 
 {{/* The labels by which one part of the appliance finds another. In: the component's name. */}}

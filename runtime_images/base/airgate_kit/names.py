@@ -44,6 +44,10 @@ ENV_NVIDIA_VISIBLE_DEVICES = "NVIDIA_VISIBLE_DEVICES"
 # Model formats that the serving runtime opens, by the names that a runtime definition gives them.
 FORMATS = ("onnx", "sklearn", "xgboost", "lightgbm", "mlflow", "script")
 
+# Disks with models that are folders: mounted at /models-on/DISK in web and runtimes, of the claim airgate-models-DISK.
+MODEL_DISKS = "/models-on"
+MODEL_CLAIM = "airgate-models-"
+
 # HTTP headers between the gateway and a runtime.
 HEADER_GATE = "x-airgate-gate"  # secret, one per deployment; the runtime compares it
 HEADER_REQUEST_ID = "x-request-id"

@@ -29,7 +29,11 @@ SENTENCES: dict[int, tuple[str, str, str]] = {
         "No replica of this deployment is ready to answer.",
         "Its page says why; try again when it is Ready.",
     ),
-    504: ("timeout", "The model did not answer in time.", "Send fewer rows at once, or ask for more CPU."),
+    504: (
+        "timeout",
+        "The model did not answer within its deployment's timeout.",
+        "Send fewer rows at once, ask for more CPU, or give the deployment a longer timeout.",
+    ),
 }
 
 AWAY = "The console does not answer; deployed models go on answering meanwhile."

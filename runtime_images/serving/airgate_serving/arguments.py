@@ -183,6 +183,17 @@ def build_fetch_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def build_manifest_parser() -> argparse.ArgumentParser:
+    """Return the parser of `airgate-serve manifest`."""
+    parser = argparse.ArgumentParser(prog="airgate-serve manifest", description="Describe a model that is a folder.")
+    parser.add_argument("folder", type=Path, help="the folder")
+    parser.add_argument(
+        "--check", default="", metavar="DIGEST", help="write nothing; compare with this manifest's digest"
+    )
+    parser.add_argument("--full", action="store_true", help="with --check: read every byte, not sizes alone")
+    return parser
+
+
 def build_tester_parser() -> argparse.ArgumentParser:
     """Return the parser of `airgate-serve tester`."""
     parser = argparse.ArgumentParser(prog="airgate-serve tester", description="The warm test runtime.")

@@ -23,6 +23,7 @@ from airgate_serving.config import LOOPBACK, MEBIBYTE, Limits, Ports, ServeConfi
 from airgate_serving.engine.threads import count_threads
 from airgate_serving.errors import BadConfiguration, ServingError
 from airgate_serving.fetch import compute_digest, fetch, read_digest
+from airgate_serving.manifest import check_folder, write_manifest
 from airgate_serving.sandbox.lock import LockPlan, LockReport, list_card_paths, lock_files
 from airgate_serving.trials.job import Surroundings
 
@@ -110,6 +111,21 @@ def fetch_model(words: Sequence[str]) -> int:
     return 0
 
 
+def describe_folder(words: Sequence[str]) -> int:
+    """`airgate-serve manifest`: write or check the manifest of a model that is a folder."""
+    parsed = arguments.build_manifest_parser().parse_args(words)
+    folder = parsed.folder.resolve()
+    if not folder.is_dir():
+        raise BadConfiguration(f"There is no folder {parsed.folder}.", "Give the folder that holds the model.")
+    say = partial(print, file=sys.stderr, flush=True)
+    if parsed.check:
+        size = check_folder(folder, parsed.check, parsed.full, say)
+        print(f"{folder}: {size} bytes, as {parsed.check} says", flush=True)
+    else:
+        print(write_manifest(folder, say), flush=True)
+    return 0
+
+
 def tester(words: Sequence[str]) -> int:
     """`airgate-serve tester`: open models for one call each, until SIGTERM."""
     parsed = arguments.build_tester_parser().parse_args(words)
@@ -125,6 +141,7 @@ def tester(words: Sequence[str]) -> int:
 
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "fetch": fetch_model,
+    "manifest": describe_folder,
     "tester": tester,
     **{name: partial(run_offline, name) for name in arguments.OFFLINE},
 }

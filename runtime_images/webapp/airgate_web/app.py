@@ -12,6 +12,7 @@ from airgate_kit import logs
 from airgate_kit.clock import SystemClock
 from airgate_kit.names import VERSION
 from airgate_web.adapters.blobs_folder import FolderBlobs
+from airgate_web.adapters.folders_disk import DiskFolders
 from airgate_web.adapters.http_server import open_listener, open_socket, serve_until_signal
 from airgate_web.adapters.secret_files import keep_secret
 from airgate_web.adapters.store_sql import SqlStore, open_store
@@ -32,6 +33,7 @@ from airgate_web.config import (
     find_key,
     read_runtimes,
 )
+from airgate_web.domain.runtime import RuntimeKind
 from airgate_web.gateway.server import make_router as make_gateway_router
 from airgate_web.services.desk import Desk
 from airgate_web.services.passwords import judge_password
@@ -79,10 +81,11 @@ def open_desk(config: WebConfig, internal_token: str) -> tuple[Desk, SqlStore]:
         clock=clock,
         upload_limit=config.upload_limit_mib * MIB,
         random=os.urandom,
+        folders=DiskFolders(config.model_roots),
     )
-    if config.runtimes_file:
-        put_runtimes(desk, read_runtimes(config.runtimes_file))
-    else:
+    offered = read_runtimes(config.runtimes_file) if config.runtimes_file else ()
+    put_runtimes(desk, offered)
+    if not any(runtime.kind is RuntimeKind.ENVIRONMENT for runtime in offered):
         put_default_runtimes(desk, "")
     add_first_user(desk, lambda: read_first_password(config))
     return desk, store

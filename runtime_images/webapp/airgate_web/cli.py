@@ -55,6 +55,7 @@ def add_web(commands: Any) -> None:
         int,
     )
     add_setting(parser, "--runtimes-file", "AIRGATE_RUNTIMES_FILE", None, "JSON list of the runtimes on offer", Path)
+    add_setting(parser, "--model-roots", "AIRGATE_MODEL_ROOTS", "", "places for models that are folders, : between")
     add_setting(
         parser, "--first-password-file", "AIRGATE_FIRST_PASSWORD_FILE", None, "password of the first user", Path
     )
@@ -79,6 +80,7 @@ def read_web(given: argparse.Namespace) -> WebConfig:
         database_url=read_database(given),
         upload_limit_mib=given.upload_limit_mib,
         runtimes_file=given.runtimes_file,
+        model_roots=tuple(Path(root) for root in given.model_roots.split(":") if root),
         first_password_file=given.first_password_file,
         signing_key_file=given.signing_key_file,
         internal_token_file=given.internal_token_file,

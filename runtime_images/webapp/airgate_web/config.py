@@ -9,6 +9,7 @@ from typing import Any
 from airgate_kit.names import PORT_FILES, PORT_RECONCILER_HEALTH
 from airgate_web.domain.errors import Invalid
 from airgate_web.domain.runtime import Runtime, RuntimeKind
+from airgate_web.domain.server import read_server
 
 MIB = 1024 * 1024
 UPLOAD_LIMIT_MIB = 2048
@@ -20,6 +21,7 @@ class WebConfig:
     """Settings of `airgate-web web`; the table in README.md says what each means.
 
     uds: a unix socket to listen on in place of host and port. upload_limit_mib: MiB of one model file.
+    model_roots: places below which models may lie as folders.
     runtimes_file: a JSON list of the runtimes on offer; without one there is the default runtime, for local processes.
     """
 
@@ -30,6 +32,7 @@ class WebConfig:
     database_url: str = ""
     upload_limit_mib: int = UPLOAD_LIMIT_MIB
     runtimes_file: Path | None = None
+    model_roots: tuple[Path, ...] = ()
     first_password_file: Path | None = None
     signing_key_file: Path | None = None
     internal_token_file: Path | None = None
@@ -39,6 +42,9 @@ class WebConfig:
         """Refuse what cannot be, in a sentence that names the setting."""
         if not 0 <= self.port <= 65535:
             raise Invalid(f"The port {self.port} is out of range.", "Write 1 to 65535 (--port).")
+        for root in self.model_roots:
+            if not root.is_absolute() or not root.is_dir():
+                raise Invalid(f"There is no folder {root}.", "Write whole paths, with : between (AIRGATE_MODEL_ROOTS).")
         if self.upload_limit_mib < 1:
             raise Invalid("The upload limit is less than 1 MiB.", "Write MiB (AIRGATE_UPLOAD_LIMIT_MIB).")
 
@@ -105,10 +111,14 @@ def find_first_password(config: WebConfig) -> Path:
 def read_runtimes(path: Path) -> tuple[Runtime, ...]:
     """Return the runtimes of a JSON list of objects with slug, name, kind, language, image, formats and description.
 
+    Those of the kind server have `server`, and need no language, image and formats.
+
     Raises Invalid, naming the file, when it cannot be read or an entry is not of that form.
     """
     try:
         return tuple(read_runtime(entry) for entry in json.loads(path.read_text()))
+    except Invalid as refusal:
+        raise Invalid(f"The runtimes cannot be read from {path}: {refusal.sentence}", refusal.hint) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Invalid(
             f"The runtimes cannot be read from {path}: {type(error).__name__} {error}.",
@@ -118,12 +128,15 @@ def read_runtimes(path: Path) -> tuple[Runtime, ...]:
 
 def read_runtime(entry: Mapping[str, Any]) -> Runtime:
     """Return one runtime; KeyError or ValueError for an entry that lacks something."""
+    kind = RuntimeKind(entry["kind"])
+    known = {"language": "", "image": "", "formats": (), **entry} if kind is RuntimeKind.SERVER else entry
     return Runtime(
         slug=entry["slug"],
         name=entry["name"],
-        kind=RuntimeKind(entry["kind"]),
-        language=entry["language"],
-        image=entry["image"],
-        formats=tuple(entry["formats"]),
+        kind=kind,
+        language=known["language"],
+        image=known["image"],
+        formats=tuple(known["formats"]),
         description=entry.get("description", ""),
+        server=read_server(entry["server"]) if kind is RuntimeKind.SERVER else None,
     )

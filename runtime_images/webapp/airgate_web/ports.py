@@ -155,6 +155,16 @@ class Blobs(Protocol):
         """
 
 
+class Folders(Protocol):
+    """Models that are folders, on disks which the site has mounted."""
+
+    def list_roots(self) -> Sequence[str]:
+        """The places below which they may lie; none where the site has named none."""
+
+    def measure(self, path: str, digest: str) -> int:
+        """Return the bytes of a folder that is as its manifest says, which has this digest; Invalid otherwise."""
+
+
 class Cluster(Protocol):
     """Where workloads run: Kubernetes or local processes. Only the reconciler (and tests) hold one."""
 

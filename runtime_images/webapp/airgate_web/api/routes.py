@@ -9,6 +9,7 @@ from airgate_web.api import (
     models,
     overview,
     projects,
+    registrations,
     runtimes,
     session,
     tokens,
@@ -27,6 +28,7 @@ def make_api_router() -> APIRouter:
     router.include_router(runtimes.router, tags=["runtimes"])  # /runtimes
     router.include_router(projects.router, tags=["projects"])  # /projects
     router.include_router(uploads.router, tags=["models"])  # POST /projects/{route}/models
+    router.include_router(registrations.router, tags=["models"])  # /projects/{route}/registrations
     router.include_router(models.router, tags=["models"])  # /projects/{route}/models
     router.include_router(trials.router, tags=["models"])  # …/versions/{version}/sample and /test
     router.include_router(datasets.router, tags=["data sets"])  # /projects/{route}/datasets

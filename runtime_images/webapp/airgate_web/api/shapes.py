@@ -20,6 +20,7 @@ class Answer(BaseModel):
 
 # A number, or one as typed. Anything is let through: the services say what is wrong with it, in the page's own words.
 Number = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]})]
+Words = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]})]
 
 
 class SignInBody(Body):
@@ -102,6 +103,16 @@ class VersionAnswer(Answer):
     created: datetime.datetime
     created_by: str
     description: str
+    path: str
+
+
+class RegistrationBody(Body):
+    """A folder. path: where it lies, for web and for the runtimes alike. digest: of its manifest."""
+
+    name: str
+    path: str
+    digest: str
+    description: str = ""
 
 
 class ModelAnswer(Answer):
@@ -155,8 +166,18 @@ class TrialAnswer(Answer):
     hint: str
 
 
+class ServerAnswer(Answer):
+    """How somebody else's server is started, and where it answers."""
+
+    port: int
+    health: str
+    metrics: str
+    command: list[str]
+    arguments: list[str]
+
+
 class RuntimeAnswer(Answer):
-    """A runtime."""
+    """A runtime. server: of the kind "server" alone."""
 
     slug: str
     name: str
@@ -165,12 +186,17 @@ class RuntimeAnswer(Answer):
     image: str
     formats: list[str]
     description: str
+    server: ServerAnswer | None
 
 
 class WishBody(Body):
-    """What to deploy. cpu: cores, memory: GiB, accelerators: whole cards of `resource`, all for each replica."""
+    """What to deploy. cpu: cores, memory: GiB, accelerators: whole cards of `resource`, all for each replica.
 
-    model: str
+    timeout: seconds for a whole answer. idle_timeout: seconds of silence after which it is given up; 0: no such limit.
+    model: empty for a server that brings its own. arguments: of such a server, as a list or as a line.
+    """
+
+    model: str = ""
     version: int | str = "latest"
     runtime: str = ""
     cpu: Number = 1
@@ -178,6 +204,9 @@ class WishBody(Body):
     accelerators: Number = 0
     resource: str = ""
     replicas: Number = 1
+    timeout: Number = 60
+    idle_timeout: Number = 0
+    arguments: Words = []
 
 
 class DeploymentBody(WishBody):
@@ -214,13 +243,16 @@ class DeploymentAnswer(Answer):
     project: str
     name: str
     path: str
-    model: ModelFileAnswer
+    model: ModelFileAnswer | None
     runtime: str
+    arguments: list[str]
     cpu: float = Field(description="cores")
     memory: float = Field(description="GiB")
     accelerators: int
     resource: str
     replicas: int
+    timeout: int = Field(description="seconds")
+    idle_timeout: int = Field(description="seconds; 0: none")
     generation: int
     state: str
     sentence: str

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from airgate_web.domain.amounts import Amounts
 from airgate_web.domain.names import find_workload_name
+from airgate_web.domain.server import Server
+from airgate_web.domain.timeouts import Timeouts
 from airgate_web.domain.workload import Address, Kind, ModelFile, Replica, ReplicaState, Workload
 
 
@@ -12,13 +14,14 @@ from airgate_web.domain.workload import Address, Kind, ModelFile, Replica, Repli
 class Deployment:
     """A wish: this version of that model, in this runtime, with these amounts, so many times.
 
-    generation: 1 for the first wish, one more with each change. gate_secret: see Workload.
+    generation: 1 for the first wish, one more with each change. gate_secret, server: see Workload. model: None for a
+    server that brings its own.
     """
 
     id: int
     route: str  # of its project
     name: str
-    model: ModelFile
+    model: ModelFile | None
     runtime: str  # slug
     image: str  # of the runtime when the wish was made
     amounts: Amounts
@@ -27,11 +30,18 @@ class Deployment:
     created: datetime.datetime
     created_by: str
     gate_secret: str = field(repr=False)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    server: Server | None = None
 
     @property
     def owner(self) -> str:
         """Whom people know it by."""
         return f"{self.route}/{self.name}"
+
+    @property
+    def what(self) -> str:
+        """What it serves, in a word or two: the model and its version, or the runtime that brings its own."""
+        return f"{self.model.name} v{self.model.version}" if self.model else self.runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,4 +87,5 @@ def find_workload(deployment: Deployment) -> Workload:
         replicas=deployment.replicas,
         gate_secret=deployment.gate_secret,
         model=deployment.model,
+        server=deployment.server,
     )

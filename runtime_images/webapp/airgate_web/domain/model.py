@@ -3,6 +3,8 @@
 import datetime
 from dataclasses import dataclass
 
+FOLDER_FORMAT = "directory"  # of a model that is a folder, registered where it lies
+
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
@@ -32,7 +34,8 @@ class Signature:
 class ModelVersion:
     """One version of a model. Its file is stored under `digest` ("sha256:" and 64 hex digits) and never changes.
 
-    size: bytes. task: "classification", "regression" or "". libraries: versions found in the file.
+    size: bytes. task: "classification", "regression" or "". libraries: versions found in the file. path: where a model
+    lies that is a folder; `digest` is then its manifest's, and nothing is stored.
     """
 
     project: str
@@ -48,6 +51,7 @@ class ModelVersion:
     created: datetime.datetime
     created_by: str
     description: str = ""
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)

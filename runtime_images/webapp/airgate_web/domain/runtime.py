@@ -6,16 +6,18 @@ from enum import StrEnum
 from airgate_web.domain.amounts import Amounts
 from airgate_web.domain.names import find_workload_name
 from airgate_web.domain.secrets import find_tester_secret
+from airgate_web.domain.server import Server
 from airgate_web.domain.workload import Kind, Workload
 
 TESTER_AMOUNTS = Amounts(cpu_millis=1000, memory_mib=2048)
 
 
 class RuntimeKind(StrEnum):
-    """Environment for web services and tests, Worker for jobs."""
+    """Environment for web services and tests, Worker for jobs, Server for an image that answers by itself."""
 
     ENVIRONMENT = "environment"
     WORKER = "worker"
+    SERVER = "server"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,8 @@ class Runtime:
     """A runtime that users choose by name.
 
     slug: its name in addresses and objects. image: by digest in a cluster; not used by local processes.
-    formats: the model formats it can run, for example ("onnx", "sklearn").
+    formats: the model formats it can run, for example ("onnx", "sklearn"); none for a server that brings its own.
+    server: of the kind Server, how it is started and where it answers.
     """
 
     slug: str
@@ -33,6 +36,7 @@ class Runtime:
     image: str
     formats: tuple[str, ...]
     description: str = ""
+    server: Server | None = None
 
 
 def find_tester_name(slug: str) -> str:

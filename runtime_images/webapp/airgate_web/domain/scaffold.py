@@ -126,6 +126,11 @@ def make_curl(url: str, body: Mapping[str, object], token: str = "$TOKEN") -> st
     )
 
 
+def make_get(url: str, token: str = "$TOKEN") -> str:  # noqa: S107  a shell variable
+    """Return a curl command that reads one address."""
+    return f'curl {shlex.quote(url)} \\\n  -H "Authorization: Bearer {token}"'
+
+
 def find_matrix(signature: Signature) -> TensorSpec | None:
     """Return the only input when it is a matrix of rows."""
     if len(signature.inputs) == 1 and len(signature.inputs[0].shape) == 2 and not is_scalar(signature.inputs[0]):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from airgate_web.domain.amounts import Amounts
+from airgate_web.domain.server import Server
 
 
 class Kind(StrEnum):
@@ -20,6 +21,7 @@ class Kind(StrEnum):
     TESTER = "tester"
 
 
+LATER_FIELDS = ("server", "path")  # who does not use one keeps its digest, and runs on through an upgrade
 NODE_CLASS = {Kind.SERVICE: "deploy", Kind.TESTER: "compute"}
 
 
@@ -35,7 +37,7 @@ class ReplicaState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """The file a service serves. digest: "sha256:…"; size: bytes."""
+    """The file a service serves, or with `path` the folder. digest: "sha256:…", a folder's manifest's; size: bytes."""
 
     name: str
     version: int
@@ -43,6 +45,7 @@ class ModelFile:
     filename: str
     digest: str
     size: int
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,8 @@ class Workload:
     """A wish to the cluster.
 
     name: a DNS label, unique in the cluster. owner: whom people know it by ("route/deployment" or a runtime's slug).
-    gate_secret: what the gateway sends and the runtime compares; never shown or logged.
+    gate_secret: what the gateway sends and the runtime compares; never shown or logged. server: somebody else's image
+    in place of our runtime; it compares nothing.
     """
 
     name: str
@@ -61,6 +65,7 @@ class Workload:
     replicas: int
     gate_secret: str = field(repr=False)
     model: ModelFile | None = None
+    server: Server | None = None
 
     @property
     def node_class(self) -> str:
@@ -70,7 +75,13 @@ class Workload:
 
 def find_spec_digest(workload: Workload) -> str:
     """Return the SHA-256 (hex) of the wish; two wishes are the same when their digests are."""
-    return hashlib.sha256(json.dumps(dataclasses.asdict(workload), sort_keys=True).encode()).hexdigest()
+    said = dataclasses.asdict(workload, dict_factory=drop_unused)
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def drop_unused(fields: list[tuple[str, object]]) -> dict[str, object]:
+    """Return fields by name, without those of later releases that are not used."""
+    return {name: value for name, value in fields if value or name not in LATER_FIELDS}
 
 
 def find_replica_digest(workload: Workload) -> str:

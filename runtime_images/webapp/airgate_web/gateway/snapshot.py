@@ -15,7 +15,6 @@ from airgate_web.domain.deployment import Deployment, DeploymentStatus
 
 PREFIX = "/api/v1/svc"
 GRPC_SERVICE = "/inference.GRPCInferenceService/"
-TIMEOUT_S = 60  # for a whole answer; Envoy's own default of 15 s is too short for a cold model
 CONNECT_TIMEOUT = "1s"
 DNS_REFRESH = "1s"  # headless Services change with every pod
 HEALTH_PATH = "/v2/health/ready"  # of the runtime
@@ -48,11 +47,16 @@ def find_snapshot(routes: Sequence[Route], jwks: dict[str, object]) -> dict[str,
 
 
 def find_clusters(route: Route) -> list[dict[str, object]]:
-    """Return two clusters: HTTP and gRPC. Without an address they have no endpoint, and Envoy answers 503."""
+    """Return two clusters: HTTP and gRPC. Without an address they have no endpoint, and Envoy answers 503.
+
+    Somebody else's server has HTTP alone.
+    """
     addresses = route.status.addresses if route.status else ()
-    owner, secret = route.deployment.owner, route.deployment.gate_secret
-    http = find_cluster(f"http/{owner}", [(a.host, a.http_port, a.http_port) for a in addresses], secret)
-    grpc = find_cluster(f"grpc/{owner}", [(a.host, a.grpc_port, a.http_port) for a in addresses], secret)
+    owner, check = route.deployment.owner, find_health_check(route.deployment)
+    http = find_cluster(f"http/{owner}", [(a.host, a.http_port, a.http_port) for a in addresses], check)
+    if route.deployment.server:
+        return [http]
+    grpc = find_cluster(f"grpc/{owner}", [(a.host, a.grpc_port, a.http_port) for a in addresses], check)
     grpc["typed_extension_protocol_options"] = {
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
             "@type": TYPE + "extensions.upstreams.http.v3.HttpProtocolOptions",
@@ -62,8 +66,8 @@ def find_clusters(route: Route) -> list[dict[str, object]]:
     return [http, grpc]
 
 
-def find_cluster(name: str, endpoints: list[tuple[str, int, int]], secret: str) -> dict[str, object]:
-    """Return one cluster of (host, port, port that tells its health).
+def find_cluster(name: str, endpoints: list[tuple[str, int, int]], check: dict[str, object]) -> dict[str, object]:
+    """Return one cluster of (host, port, port that tells its health). check: how it tells.
 
     Host names are resolved again and again, because a headless Service's pods come and go. Envoy asks each replica
     itself whether it is ready, and sends requests to those that are and to no other: it has to wait for nobody to
@@ -78,7 +82,7 @@ def find_cluster(name: str, endpoints: list[tuple[str, int, int]], secret: str) 
         "circuit_breakers": {
             "thresholds": [{"max_connections": 65536, "max_pending_requests": 65536, "max_requests": 65536}]
         },
-        "health_checks": [find_health_check(secret)],
+        "health_checks": [check],
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},  # never to one that is not ready
         **({"dns_refresh_rate": DNS_REFRESH, "dns_lookup_family": "V4_PREFERRED"} if by_name else {}),
         "load_assignment": {
@@ -88,8 +92,9 @@ def find_cluster(name: str, endpoints: list[tuple[str, int, int]], secret: str) 
     }
 
 
-def find_health_check(secret: str) -> dict[str, object]:
+def find_health_check(deployment: Deployment) -> dict[str, object]:
     """Return how Envoy asks a replica whether it is ready; one no is enough, one yes too."""
+    path = deployment.server.health if deployment.server else HEALTH_PATH
     return {
         "timeout": CONNECT_TIMEOUT,
         "interval": HEALTH_EVERY,
@@ -98,7 +103,7 @@ def find_health_check(secret: str) -> dict[str, object]:
         "no_traffic_healthy_interval": HEALTH_EVERY,
         "unhealthy_threshold": 1,
         "healthy_threshold": 1,
-        "http_health_check": {"path": HEALTH_PATH, "request_headers_to_add": [find_gate(secret)]},
+        "http_health_check": {"path": path, "request_headers_to_add": find_gates(deployment)},
     }
 
 
@@ -120,24 +125,26 @@ def is_address(host: str) -> bool:
 def find_routes(route: Route) -> list[dict[str, object]]:
     """Return two routes: every function below the deployment's address, and gRPC by a metadata key."""
     owner = route.deployment.owner
+    http = find_route(route, {"prefix": f"{PREFIX}/{owner}/"}, f"http/{owner}", prefix_rewrite="/")
+    if route.deployment.server:
+        return [http]
     grpc_key = {"name": names.METADATA_DEPLOYMENT, "string_match": {"exact": owner}}
-    return [
-        find_route(route, {"prefix": f"{PREFIX}/{owner}/"}, f"http/{owner}", prefix_rewrite="/"),
-        find_route(route, {"prefix": GRPC_SERVICE, "grpc": {}, "headers": [grpc_key]}, f"grpc/{owner}"),
-    ]
+    return [http, find_route(route, {"prefix": GRPC_SERVICE, "grpc": {}, "headers": [grpc_key]}, f"grpc/{owner}")]
 
 
 def find_route(route: Route, match: dict[str, object], cluster: str, **action: object) -> dict[str, object]:
     """Return one route: only with this deployment's own token; the gate secret goes on, cookies and tokens do not."""
+    timeouts = route.deployment.timeouts
     return {
         "match": match,
         "route": {
             "cluster": cluster,
-            "timeout": f"{TIMEOUT_S}s",
+            "timeout": f"{timeouts.request_s}s",
+            "idle_timeout": f"{timeouts.silence_s}s",
             "retry_policy": {"retry_on": "connect-failure,refused-stream,reset-before-request", "num_retries": 3},
             **action,
         },
-        "request_headers_to_add": [find_gate(route.deployment.gate_secret)],
+        "request_headers_to_add": find_gates(route.deployment),
         "request_headers_to_remove": ["cookie"],
         "response_headers_to_remove": ["set-cookie"],
         "typed_per_filter_config": {
@@ -153,12 +160,12 @@ def find_route(route: Route, match: dict[str, object], cluster: str, **action: o
     }
 
 
-def find_gate(secret: str) -> dict[str, object]:
-    """Return the header by which a runtime knows that a request came through the gateway."""
-    return {
-        "header": {"key": names.HEADER_GATE, "value": secret},
-        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-    }
+def find_gates(deployment: Deployment) -> list[dict[str, object]]:
+    """Return the header by which a runtime knows that a request came through the gateway; a server of others, none."""
+    if deployment.server:
+        return []
+    header = {"key": names.HEADER_GATE, "value": deployment.gate_secret}
+    return [{"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}]
 
 
 def find_policy(route: Route) -> dict[str, object]:

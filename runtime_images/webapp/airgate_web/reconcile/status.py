@@ -84,11 +84,11 @@ def explain_earlier(current: Sequence[Replica], facts: WorkloadFacts) -> str:
 
 def explain_idle_cards(deployment: Deployment, current: Sequence[Replica]) -> str:
     """Return a notice when a ready replica holds cards and computes on the CPU all the same."""
-    amounts = deployment.amounts
+    amounts, model = deployment.amounts, deployment.model
     idle = any(each.state is ReplicaState.READY and each.device == "CPU" for each in current)
-    if not amounts.accelerators or not idle:
+    if not amounts.accelerators or not idle or model is None:
         return ""
     return (
         f"Holds {amounts.accelerators} {amounts.resource} but computes on the CPU: "
-        f"this runtime has no provider that uses it for {deployment.model.format} models."
+        f"this runtime has no provider that uses it for {model.format} models."
     )

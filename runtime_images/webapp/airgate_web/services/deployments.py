@@ -12,12 +12,14 @@ from airgate_web.domain.model import ModelVersion
 from airgate_web.domain.names import read_route
 from airgate_web.domain.runtime import Runtime
 from airgate_web.domain.secrets import GATE_BYTES
+from airgate_web.domain.server import MODEL, Server, read_words
+from airgate_web.domain.timeouts import REQUEST_S, Timeouts, read_timeouts
 from airgate_web.domain.user import User
 from airgate_web.domain.workload import Kind, ModelFile, Observation, ReplicaState
 from airgate_web.services.desk import Desk
 from airgate_web.services.models import LATEST, find_version
 from airgate_web.services.projects import find_project
-from airgate_web.services.runtimes import find_fitting_runtime
+from airgate_web.services.runtimes import find_server, find_serving_runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +27,11 @@ class DeploymentWish:
     """What a person asks for, as written; numbers may still be text.
 
     cpu: cores. memory: GiB. accelerators: whole cards of `resource`. runtime: slug or name, one that fits when empty.
+    timeout, idle_timeout: seconds, see Timeouts. model: empty for a server that brings its own. arguments: of such a
+    server, a list of words or a line.
     """
 
-    model: str
+    model: str = ""
     version: str | int = LATEST
     runtime: str = ""
     cpu: object = 1
@@ -35,16 +39,21 @@ class DeploymentWish:
     accelerators: object = 0
     resource: str = ""
     replicas: object = 1
+    timeout: object = REQUEST_S
+    idle_timeout: object = 0
+    arguments: object = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedWish:
     """A wish of which everything exists."""
 
-    model: ModelFile
+    model: ModelFile | None
     runtime: Runtime
     amounts: Amounts
     replicas: int
+    timeouts: Timeouts
+    server: Server | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +75,19 @@ class DeploymentView:
 
     @property
     def path(self) -> str:
-        """Where the gateway serves its predictions."""
-        return find_predict_path(self.deployment.route, self.deployment.name)
+        """Where the gateway serves its predictions; of somebody else's server, what its own paths follow."""
+        one = self.deployment
+        return find_base_path(one.route, one.name) if one.server else find_predict_path(one.route, one.name)
 
 
 def find_predict_path(route: str, name: str) -> str:
     """Return the path of a deployment's predict function behind the gateway."""
-    return f"/api/v1/svc/{route}/{name}/predict"
+    return f"{find_base_path(route, name)}/predict"
+
+
+def find_base_path(route: str, name: str) -> str:
+    """Return the path behind the gateway that every path of a deployment's server follows."""
+    return f"/api/v1/svc/{route}/{name}"
 
 
 def create_deployment(desk: Desk, user: User, route: str, name: str, wish: DeploymentWish) -> Deployment:
@@ -96,6 +111,8 @@ def create_deployment(desk: Desk, user: User, route: str, name: str, wish: Deplo
         created=desk.clock.now(),
         created_by=user.name,
         gate_secret=desk.random(GATE_BYTES).hex(),
+        timeouts=checked.timeouts,
+        server=checked.server,
     )
     kept = desk.store.add_deployment(made)
     desk.note(user, "create", f"deployment {kept.owner}", describe(kept))
@@ -113,6 +130,8 @@ def change_deployment(desk: Desk, user: User, route: str, name: str, wish: Deplo
         image=checked.runtime.image,
         amounts=checked.amounts,
         replicas=checked.replicas,
+        timeouts=checked.timeouts,
+        server=checked.server,
     )
     if wanted == now:
         return now
@@ -146,11 +165,33 @@ def find_deployment(desk: Desk, route: str, name: str) -> DeploymentView:
 
 def read_wish(desk: Desk, route: str, wish: DeploymentWish) -> CheckedWish:
     """Return a wish with everything in it found and in range; raise a Refusal otherwise."""
-    version = find_version(desk, route, wish.model, wish.version)
-    runtime = find_fitting_runtime(desk, version, wish.runtime)
+    version = find_version(desk, route, wish.model, wish.version) if wish.model else None
+    runtime = find_serving_runtime(desk, version, wish.runtime) if version else find_server(desk, wish.runtime)
+    server = read_own_server(runtime, wish.arguments)
+    require_model(desk, version, server)
     amounts = read_amounts(wish.cpu, wish.memory, wish.accelerators, wish.resource)
     require_possible(desk, amounts)
-    return CheckedWish(find_file(version), runtime, amounts, read_whole("Replicas", wish.replicas, 1, REPLICAS_MAX))
+    replicas = read_whole("Replicas", wish.replicas, 1, REPLICAS_MAX)
+    timeouts = read_timeouts(wish.timeout, wish.idle_timeout)
+    return CheckedWish(find_file(version) if version else None, runtime, amounts, replicas, timeouts, server)
+
+
+def require_model(desk: Desk, version: ModelVersion | None, server: Server | None) -> None:
+    """Raise Invalid when a server would not be told of its model, or a folder is no longer what it was."""
+    if version and server and not server.takes_model:
+        raise Invalid("The server is not told of its model.", f"Write {MODEL} into its arguments.")
+    if version and version.path:
+        desk.folders.measure(version.path, version.digest)
+
+
+def read_own_server(runtime: Runtime, arguments: object) -> Server | None:
+    """Return a runtime's server with a deployment's own arguments; Invalid when the runtime takes none."""
+    words = read_words("Arguments", arguments)
+    if runtime.server:
+        return dataclasses.replace(runtime.server, extra=words)
+    if words:
+        raise Invalid(f"The runtime '{runtime.name}' takes no arguments.", "Leave them out, or choose a server.")
+    return None
 
 
 def require_possible(desk: Desk, amounts: Amounts) -> None:
@@ -163,7 +204,9 @@ def require_possible(desk: Desk, amounts: Amounts) -> None:
 
 def find_file(version: ModelVersion) -> ModelFile:
     """Return what a service must fetch to serve a version."""
-    return ModelFile(version.model, version.version, version.format, version.filename, version.digest, version.size)
+    return ModelFile(
+        version.model, version.version, version.format, version.filename, version.digest, version.size, version.path
+    )
 
 
 def describe(deployment: Deployment) -> str:
@@ -171,6 +214,6 @@ def describe(deployment: Deployment) -> str:
     amounts = deployment.amounts
     cards = f", {amounts.accelerators} {amounts.resource}" if amounts.accelerators else ""
     return (
-        f"{deployment.model.name} {deployment.model.version}, {amounts.cpu_millis}m cores, "
+        f"{deployment.what}, {amounts.cpu_millis}m cores, "
         f"{amounts.memory_mib} MiB{cards}, {deployment.replicas} replicas"
     )

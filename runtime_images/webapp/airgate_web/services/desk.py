@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 from airgate_kit.clock import Clock
 from airgate_web.domain.user import User
-from airgate_web.ports import AuditEntry, Blobs, Store, Tester, Tokens
+from airgate_web.ports import AuditEntry, Blobs, Folders, Store, Tester, Tokens
 from airgate_web.services.attempts import Attempts
 from airgate_web.services.meter import Meter
+from airgate_web.services.no_folders import NoFolders
 from airgate_web.services.uploads import Uploads
 
 
@@ -25,6 +26,7 @@ class Desk:
     attempts: Attempts = field(default_factory=Attempts)
     uploads: Uploads = field(default_factory=Uploads)
     meter: Meter = field(default_factory=Meter)
+    folders: Folders = field(default_factory=NoFolders)
 
     def note(self, user: User, deed: str, subject: str, detail: str = "") -> None:
         """Keep in the audit that `user` did `deed` ("create", "remove", …) to `subject` ("deployment qc/live")."""

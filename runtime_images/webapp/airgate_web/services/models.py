@@ -130,11 +130,11 @@ def remove_model(desk: Desk, user: User, route: str, name: str) -> None:
     """Remove a model with all its versions; Conflict, naming the deployment, while one uses it."""
     find_model(desk, route, name)
     for deployment in desk.store.list_deployments(route):
-        if deployment.model.name == name:
+        if deployment.model and deployment.model.name == name:
             raise Conflict(
                 f"The model '{name}' is used by the deployment '{deployment.name}'.", "Delete that deployment first."
             )
-    digests = {version.digest for version in desk.store.list_versions(route, name)}
+    digests = {version.digest for version in desk.store.list_versions(route, name) if not version.path}
     desk.store.remove_model(route, name)
     for digest in digests:
         with desk.uploads.hold(digest, partial(remove_unused, desk, digest)):

@@ -48,6 +48,35 @@ def find_runtime(desk: Desk, slug: str = "") -> Runtime:
     raise Invalid(f"There is no runtime '{slug}'; there is: {known}.", "Choose one of these.")
 
 
+def list_servers(desk: Desk) -> Sequence[Runtime]:
+    """Return the servers that can be deployed without a model, by name."""
+    found = list_runtimes(desk, RuntimeKind.SERVER)
+    return [one for one in found if one.server and not one.server.takes_model]
+
+
+def find_server(desk: Desk, slug: str) -> Runtime:
+    """Return the server of that slug or name, for a deployment without a model; Invalid when there is none."""
+    servers = list_servers(desk)
+    for runtime in servers:
+        if slug in (runtime.slug, runtime.name):
+            return runtime
+    names = ", ".join(f"'{runtime.slug}'" for runtime in servers)
+    raise Invalid(
+        "No model is named, and the runtime brings none of its own.",
+        f"Name a model, or one of the servers: {names}." if names else "Name a model.",
+    )
+
+
+def find_serving_runtime(desk: Desk, version: ModelVersion, slug: str = "") -> Runtime:
+    """Return a runtime that can serve `version`, be it somebody else's server; Invalid as find_fitting_runtime."""
+    fitting = [one for one in list_runtimes(desk, RuntimeKind.SERVER) if version.format in one.formats]
+    usual = [one for one in list_runtimes(desk, RuntimeKind.ENVIRONMENT) if version.format in one.formats]
+    for runtime in fitting:
+        if slug in (runtime.slug, runtime.name) or not (slug or usual):
+            return runtime
+    return find_fitting_runtime(desk, version, slug)
+
+
 def find_fitting_runtime(desk: Desk, version: ModelVersion, slug: str = "") -> Runtime:
     """Return a runtime that can run `version`: the one of that slug, or the first that fits; Invalid otherwise."""
     fitting = [one for one in list_runtimes(desk, RuntimeKind.ENVIRONMENT) if version.format in one.formats]

@@ -16,14 +16,17 @@ from airgate_web.ui.visit import Visit
 
 
 async def draw_deploy(visit: Visit, route: str) -> None:
-    """Draw the form for a new deployment; ?model and ?version say of what."""
+    """Draw the form for a new deployment; ?model and ?version say of what, or ?runtime of which server."""
     project = await visit.ask(find_project, visit.desk, route)
     choices = await visit.ask(find_choices, visit.desk, route)
     start = choose_start(choices, visit.query)
-    back = f"/projects/{route}/models/{start.model}?version={start.version}"
+    back = f"/projects/{route}" + (
+        f"/models/{start.model}?version={start.version}" if start.model else "?tab=deployments"
+    )
+    title = f"Deploy {start.model or start.runtime}"
     crumbs = (("Projects", "/projects"), (project.name, f"/projects/{route}"), ("Deploy", ""))
-    with frame(visit, "Projects", crumbs, f"Deploy {start.model}"):
-        show_head(f"Deploy {start.model}")
+    with frame(visit, "Projects", crumbs, title):
+        show_head(title)
         form = DeployForm(visit, route, choices, start)
 
         async def deploy() -> Deployment:
@@ -51,6 +54,9 @@ async def draw_edit(visit: Visit, route: str, name: str) -> None:
 
 def choose_start(choices: Choices, query: dict[str, str]) -> Start:
     """Return what a new deployment's form begins with; NotFound when the project has no such version."""
+    server = next((one for one in choices.runtimes if one.server and one.slug == query.get("runtime")), None)
+    if server and "model" not in query:
+        return Start(choose_name(server.slug, choices.taken), "", None, server.slug)
     model = query.get("model") or next((one.name for one in choices.models), "")
     versions = choices.versions.get(model, ())
     wanted = query.get("version") or "latest"

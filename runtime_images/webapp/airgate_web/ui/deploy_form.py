@@ -1,6 +1,7 @@
 """The form of a deployment's wish: checked while one types, with what it will cost beside it."""
 
 import asyncio
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,15 @@ from airgate_web.domain.errors import Conflict, Refusal
 from airgate_web.domain.model import Model, ModelVersion
 from airgate_web.domain.names import read_route
 from airgate_web.domain.runtime import Runtime, RuntimeKind
-from airgate_web.services.deployments import DeploymentWish, find_predict_path, list_deployments, read_wish
+from airgate_web.domain.server import Server
+from airgate_web.domain.timeouts import REQUEST_S
+from airgate_web.services.deployments import (
+    DeploymentWish,
+    find_base_path,
+    find_predict_path,
+    list_deployments,
+    read_wish,
+)
 from airgate_web.services.desk import Desk
 from airgate_web.services.models import list_models, list_versions
 from airgate_web.services.overview import Overview, find_overview
@@ -21,6 +30,7 @@ from airgate_web.ui.parts import box, card, show_wrong, write_refusal
 from airgate_web.ui.visit import Visit
 
 NO_CARD = "No accelerator"
+NO_MODEL = "None: the server brings its own"
 PAUSE_S = 0.2  # how long typing must rest before the services are asked
 
 
@@ -40,14 +50,17 @@ class Start:
     """What the form begins with."""
 
     name: str
-    model: str
-    version: int
+    model: str  # empty for a server that brings its own
+    version: int | None
     runtime: str = ""
     cpu: str = "1"
     memory: str = "1"
     accelerators: int = 0
     resource: str = ""
     replicas: int = 1
+    arguments: str = ""
+    timeout: int = REQUEST_S
+    idle_timeout: int = 0
     fixed: bool = False  # the name stays: an existing deployment is changed
 
 
@@ -57,7 +70,7 @@ def find_choices(desk: Desk, route: str) -> Choices:
     return Choices(
         models,
         {model.name: tuple(list_versions(desk, route, model.name)) for model in models},
-        tuple(list_runtimes(desk, RuntimeKind.ENVIRONMENT)),
+        tuple(one for one in list_runtimes(desk) if one.kind is not RuntimeKind.WORKER),
         find_overview(desk),
         frozenset(view.deployment.name for view in list_deployments(desk, route)),
     )
@@ -68,14 +81,17 @@ def find_start(deployment: Deployment) -> Start:
     amounts = deployment.amounts
     return Start(
         name=deployment.name,
-        model=deployment.model.name,
-        version=deployment.model.version,
+        model=deployment.model.name if deployment.model else "",
+        version=deployment.model.version if deployment.model else None,
         runtime=deployment.runtime,
         cpu=f"{amounts.cpu_millis / 1000:g}",
         memory=f"{amounts.memory_mib / 1024:g}",
         accelerators=amounts.accelerators,
         resource=amounts.resource,
         replicas=deployment.replicas,
+        arguments=shlex.join(deployment.server.extra) if deployment.server else "",
+        timeout=deployment.timeouts.request_s,
+        idle_timeout=deployment.timeouts.idle_s,
         fixed=True,
     )
 
@@ -91,6 +107,7 @@ class DeployForm:
             with card():
                 self._show_what()
                 self._show_amounts()
+                self._show_timeouts()
                 self._wrong = show_wrong()
                 self.place = box("ends line")
             with card("What it will be"):
@@ -107,7 +124,8 @@ class DeployForm:
     @property
     def deed(self) -> str:
         """What the filled button says."""
-        return f"{'Apply to' if self._start.fixed else 'Deploy'} {self._model.value} v{self._version.value}"
+        what = f"{self._model.value} v{self._version.value}" if self._model.value else self._runtime.value
+        return f"{'Apply to' if self._start.fixed else 'Deploy'} {what}"
 
     def read(self) -> DeploymentWish:
         """Return the wish as typed; the services check it."""
@@ -120,6 +138,9 @@ class DeployForm:
             accelerators=self._cards.value if self._resource.value else 0,
             resource=self._resource.value or "",
             replicas=self._replicas.value,
+            arguments=(self._arguments.value or "") if self._find_server() else "",
+            timeout=self._timeout.value or "",
+            idle_timeout=self._idle.value or "",
         )
 
     def refuse(self, refusal: Refusal) -> None:
@@ -131,16 +152,17 @@ class DeployForm:
         self._name = ui.input("Name", value=start.name, on_change=self._check).props("outlined dense maxlength=60")
         self._name.props("readonly" if start.fixed else "autofocus")
         with box("two"):
-            self._model = ui.select(
-                [model.name for model in self._choices.models], label="Model", value=start.model, on_change=self._pick
-            ).props("outlined dense options-dense")
+            self._model = ui.select(self._find_models(), label="Model", value=start.model, on_change=self._pick)
+            self._model.props("outlined dense options-dense")
             self._version = ui.select(
                 self._find_versions(start.model), label="Version", value=start.version, on_change=self._check
             ).props("outlined dense options-dense")
         names = {one.slug: one.name for one in self._choices.runtimes}
         first = start.runtime if start.runtime in names else next(iter(names), None)
-        self._runtime = ui.select(names, label="Runtime", value=first, on_change=self._check)
+        self._runtime = ui.select(names, label="Runtime", value=first, on_change=self._pick_runtime)
         self._runtime.props("outlined dense options-dense")
+        self._arguments = ui.input("Arguments of the server", value=start.arguments, on_change=self._check)
+        self._arguments.props("outlined dense").classes("mono").set_visibility(self._find_server() is not None)
 
     def _show_amounts(self) -> None:
         start = self._start
@@ -156,6 +178,26 @@ class DeployForm:
         self._cards = Stepper("Accelerators for each replica, whole cards", start.accelerators, 0, self._check)
         self._cards.show(bool(start.resource))
         self._replicas = Stepper("Replicas", start.replicas, 1, self._check)
+
+    def _show_timeouts(self) -> None:
+        start = self._start
+        with ui.expansion("Timeouts").props("dense").classes("fold"), box("two"):
+            self._timeout = ui.input("Whole answer, seconds", value=str(start.timeout), on_change=self._check)
+            self._idle = ui.input("Silence, seconds; 0: no limit", value=str(start.idle_timeout), on_change=self._check)
+            for field in (self._timeout, self._idle):
+                field.props("outlined dense inputmode=numeric")
+
+    def _find_models(self) -> dict[str, str]:
+        own = any(one.server and not one.server.takes_model for one in self._choices.runtimes)
+        return {model.name: model.name for model in self._choices.models} | ({"": NO_MODEL} if own else {})
+
+    def _find_server(self) -> Server | None:
+        slug = self._runtime.value
+        return next((one.server for one in self._choices.runtimes if one.slug == slug), None)
+
+    def _pick_runtime(self) -> None:
+        self._arguments.set_visibility(self._find_server() is not None)
+        self._check()
 
     def _find_versions(self, model: str) -> dict[int, str]:
         newest, *older = self._choices.versions.get(model) or (None,)
@@ -190,7 +232,8 @@ class DeployForm:
                 self.button.set_enabled(not sentence)
 
     def _preview(self) -> None:
-        self._address.text = self._visit.origin + find_predict_path(self._route, self.name or "…")
+        find_path = find_base_path if self._find_server() else find_predict_path
+        self._address.text = self._visit.origin + find_path(self._route, self.name or "…")
         cards, replicas = self._cards.count() if self._resource.value else 0, self._replicas.count()
         self._cost.text = find_cost(self._cpu.value or "", self._memory.value or "", replicas)
         gauge = next((one for one in self._choices.overview.gauges if one.resource == self._resource.value), None)

@@ -1,5 +1,6 @@
 """A deployment: whether it answers, why not if it does not, how to call it, and who may."""
 
+import shlex
 from dataclasses import dataclass
 from html import escape
 
@@ -9,7 +10,9 @@ from airgate_web.domain.deployment import Token
 from airgate_web.domain.model import Signature
 from airgate_web.domain.project import Project
 from airgate_web.domain.runtime import Runtime
-from airgate_web.domain.scaffold import make_curl, make_sample, make_tensors
+from airgate_web.domain.scaffold import make_curl, make_get, make_sample, make_tensors
+from airgate_web.domain.server import Server
+from airgate_web.domain.timeouts import Timeouts
 from airgate_web.domain.workload import Holder, Observation, Replica, ReplicaState
 from airgate_web.services.deployments import DeploymentView, find_deployment, remove_deployment
 from airgate_web.services.desk import Desk
@@ -71,7 +74,7 @@ def find_sight(desk: Desk, route: str, name: str) -> DeploymentSight:
     """Return what the page shows now; NotFound when there is no such deployment."""
     view = find_deployment(desk, route, name)
     model = view.deployment.model
-    version = desk.store.find_version(route, model.name, model.version)
+    version = desk.store.find_version(route, model.name, model.version) if model else None
     observation, _ = desk.store.find_observation() or (Observation(), None)
     return DeploymentSight(
         find_project(desk, route),
@@ -91,7 +94,7 @@ def show_deployment(visit: Visit, sight: DeploymentSight) -> None:
         Deed("Edit", "tune", target=f"{page}/edit"),
         Deed("Delete", "delete", "danger", do=lambda: ask_to_remove(visit, sight)),
     ]
-    show_head(one.name, make_state(view) + make_badge(f"{one.model.name} v{one.model.version}"), deeds)
+    show_head(one.name, make_state(view) + make_badge(one.what), deeds)
     if view.sentence:
         show_attention_with_links(sight)
     if view.status and view.status.notice:
@@ -131,8 +134,11 @@ def show_calls(visit: Visit, sight: DeploymentSight) -> None:
     """Draw the address and how to call it."""
     one = sight.view.deployment
     with card("Call it"):
+        if one.server:
+            show_server_calls(visit.origin + sight.view.path, one.server)
+            return
         show_code(visit.origin + sight.view.path)
-        if sight.signature is None:
+        if sight.signature is None or one.model is None:
             return
         show_code(make_curl(visit.origin + sight.view.path, make_sample(sight.signature)), "Records")
         path = sight.view.path.removesuffix("predict") + f"v2/models/{one.model.name}/infer"
@@ -140,24 +146,42 @@ def show_calls(visit: Visit, sight: DeploymentSight) -> None:
             show_code(make_curl(visit.origin + path, make_tensors(sight.signature)))
 
 
+def show_server_calls(address: str, server: Server) -> None:
+    """Draw where somebody else's server answers: its own paths follow the deployment's address."""
+    show_code(address)
+    show_code(make_get(address + server.health), "Its health")
+    if server.metrics:
+        show_code(make_get(address + server.metrics), "Its metrics, for Prometheus")
+    show_note(
+        "Every path of the server follows this address. Streams pass as they come, for as long as the timeout says."
+    )
+
+
 def show_wish(sight: DeploymentSight) -> None:
     """Draw what was asked for."""
     one, amounts = sight.view.deployment, sight.view.deployment.amounts
     cards = f"{amounts.accelerators} × {amounts.resource}" if amounts.accelerators else "none"
-    model = make_link(f"{one.model.name} v{one.model.version}", f"/projects/{one.route}/models/{one.model.name}")
+    page = f"/projects/{one.route}/models/{one.model.name}" if one.model else "/runtimes"
     with card("Asked for"):
         show_facts(
             [
-                ("Model", model),
+                ("Model", make_link(one.what, page)),
                 ("Runtime", escape(sight.runtime.name if sight.runtime else one.runtime)),
+                *([("Arguments", escape(shlex.join(one.server.extra)))] if one.server and one.server.extra else []),
                 ("Replicas", str(one.replicas)),
                 ("CPU", f"{write_cores(amounts.cpu_millis)} each"),
                 ("Memory", f"{amounts.memory_mib / 1024:g} GiB each"),
                 ("Accelerators", escape(f"{cards} each" if amounts.accelerators else cards)),
+                ("Timeout", write_timeouts(one.timeouts)),
                 ("Deployed", f"{make_age(one.created)} · {escape(one.created_by)}"),
                 ("Changes", str(one.generation - 1)),
             ]
         )
+
+
+def write_timeouts(timeouts: Timeouts) -> str:
+    """Return how long the gateway waits, in words."""
+    return f"{timeouts.request_s} s" + (f", {timeouts.idle_s} s of silence" if timeouts.idle_s else "")
 
 
 def show_replicas(view: DeploymentView) -> None:

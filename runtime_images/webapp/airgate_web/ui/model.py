@@ -20,7 +20,7 @@ from airgate_web.ui.frame import frame
 from airgate_web.ui.head import Deed, show_head
 from airgate_web.ui.live import LivePlace
 from airgate_web.ui.model_test import ModelTest
-from airgate_web.ui.parts import box, card, make_age, make_badge, show_facts, show_html, write_size
+from airgate_web.ui.parts import box, card, make_age, make_badge, show_facts, show_html, show_note, write_size
 from airgate_web.ui.pictures import write_shape
 from airgate_web.ui.project import show_deployment_table
 from airgate_web.ui.sheets import ask_for_name
@@ -69,7 +69,10 @@ async def draw_model(visit: Visit, route: str, name: str) -> None:
         with tabs.panel("Overview"):
             show_overview(version)
         with tabs.panel("Test"):
-            ModelTest(visit, version, sight.runtimes)
+            if version.path:
+                show_note("A folder is opened by the server it is deployed with; there is no test without one.")
+            else:
+                ModelTest(visit, version, sight.runtimes)
         with tabs.panel("Deployments"):
             LivePlace(
                 visit,
@@ -84,7 +87,7 @@ async def draw_model(visit: Visit, route: str, name: str) -> None:
 def find_content(desk: Desk, route: str, name: str, wanted: str) -> ModelContent:
     """Return what the page shows; NotFound when there is no such version."""
     version = find_version(desk, route, name, wanted)
-    deployments = (view for view in list_deployments(desk, route) if view.deployment.model.name == name)
+    deployments = (view for view in list_deployments(desk, route) if has_model(view, name))
     runtimes = (one for one in list_runtimes(desk, RuntimeKind.ENVIRONMENT) if version.format in one.formats)
     return ModelContent(
         find_project(desk, route),
@@ -93,6 +96,12 @@ def find_content(desk: Desk, route: str, name: str, wanted: str) -> ModelContent
         tuple(deployments),
         tuple(runtimes),
     )
+
+
+def has_model(view: DeploymentView, name: str) -> bool:
+    """Return whether a deployment serves a model of that name."""
+    model = view.deployment.model
+    return model is not None and model.name == name
 
 
 def show_version_switch(sight: ModelContent) -> None:
@@ -119,17 +128,21 @@ async def ask_to_remove(visit: Visit, route: str, name: str) -> None:
 
 def show_overview(version: ModelVersion) -> None:
     """Draw what goes in, what comes out, and the file."""
-    with card("Inputs"):
-        show_table(SAMPLES, [make_tensor_row(spec) for spec in version.signature.inputs])
-    with card("Outputs"):
-        show_table(TENSORS, [make_tensor_row(spec) for spec in version.signature.outputs])
-    with card("File"):
+    if not version.path:
+        with card("Inputs"):
+            show_table(SAMPLES, [make_tensor_row(spec) for spec in version.signature.inputs])
+        with card("Outputs"):
+            show_table(TENSORS, [make_tensor_row(spec) for spec in version.signature.outputs])
+    with card("Folder" if version.path else "File"):
         libraries = ", ".join(f"{name} {number}" for name, number in sorted(version.libraries.items()))
         show_facts(
             [
-                ("Name", f'<span class="mono">{escape(version.filename)}</span>'),
+                ("Name", f'<span class="mono">{escape(version.path or version.filename)}</span>'),
                 ("Size", write_size(version.size)),
-                ("SHA-256", f'<span class="mono">{escape(version.digest.removeprefix("sha256:"))}</span>'),
+                (
+                    "SHA-256 of its manifest" if version.path else "SHA-256",
+                    f'<span class="mono">{escape(version.digest.removeprefix("sha256:"))}</span>',
+                ),
                 ("Libraries", escape(libraries) or "–"),
                 ("Uploaded", f"{make_age(version.created)} · {escape(version.created_by)}"),
                 ("What is new", escape(version.description) or "–"),

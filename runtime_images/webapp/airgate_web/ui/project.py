@@ -2,21 +2,25 @@
 
 import datetime
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from nicegui import ui
 
 from airgate_web.domain.dataset import DataSet
 from airgate_web.domain.project import Project
+from airgate_web.domain.runtime import Runtime
 from airgate_web.services.datasets import list_datasets
 from airgate_web.services.deployments import DeploymentView, list_deployments
 from airgate_web.services.desk import Desk
 from airgate_web.services.models import list_models
 from airgate_web.services.projects import find_project, remove_project
+from airgate_web.services.runtimes import list_servers
 from airgate_web.ui.drop_zone import show_dataset_zone, show_model_zone
 from airgate_web.ui.frame import frame
 from airgate_web.ui.head import Deed, show_head
 from airgate_web.ui.live import LivePlace
-from airgate_web.ui.parts import make_badge, show_text, write_size
+from airgate_web.ui.parts import box, make_badge, show_link_button, show_text, write_size
+from airgate_web.ui.register import show_register
 from airgate_web.ui.sheets import ask_for_name
 from airgate_web.ui.tables import Cell, Column, show_table_card
 from airgate_web.ui.tabs import Tabs
@@ -66,6 +70,7 @@ class ProjectContent:
     models: tuple[ModelSight, ...]
     deployments: tuple[DeploymentView, ...]
     datasets: tuple[DataSet, ...]
+    servers: tuple[Runtime, ...]
 
 
 async def draw_project(visit: Visit, route: str) -> None:
@@ -81,8 +86,10 @@ async def draw_project(visit: Visit, route: str) -> None:
         with tabs.panel("Models"):
             known = {model.name: model.versions for model in sight.models}
             show_model_zone(route, known)
+            show_register(visit, route)
             LivePlace(visit, sight, lambda: find_content(visit.desk, route), lambda now: show_models(now, tabs))
         with tabs.panel("Deployments"):
+            show_servers(route, sight.servers)
             LivePlace(visit, sight, lambda: find_content(visit.desk, route), lambda now: show_deployments(now, tabs))
         with tabs.panel("Data sets"):
             show_dataset_zone(route, [dataset.name for dataset in sight.datasets])
@@ -100,7 +107,7 @@ def find_content(desk: Desk, route: str) -> ProjectContent:
         list_deployments(desk, route),
         list_datasets(desk, route),
     )
-    return ProjectContent(project, tuple(models), tuple(deployments), tuple(datasets))
+    return ProjectContent(project, tuple(models), tuple(deployments), tuple(datasets), tuple(list_servers(desk)))
 
 
 def show_models(sight: ProjectContent, tabs: Tabs) -> None:
@@ -124,6 +131,15 @@ def show_deployments(sight: ProjectContent, tabs: Tabs) -> None:
     """Draw the deployments."""
     tabs.count("Deployments", len(sight.deployments))
     show_deployment_table(sight.deployments, "No deployments yet. Open a model and deploy it.")
+
+
+def show_servers(route: str, servers: tuple[Runtime, ...]) -> None:
+    """Draw a way to deploy each server that brings a model of its own; nothing where there is none."""
+    if servers:
+        with box("line"):
+            for one in servers:
+                query = urlencode({"runtime": one.slug})
+                show_link_button(f"Deploy {one.name}", f"/projects/{route}/deploy?{query}", icon="rocket_launch")
 
 
 def show_datasets(sight: ProjectContent, tabs: Tabs) -> None:
@@ -157,7 +173,7 @@ def make_row(view: DeploymentView) -> dict[str, object]:
     return {
         "name": Cell(one.name, f"{home}/deployments/{one.name}"),
         "state": view.state,
-        "model": Cell(f"{one.model.name} v{one.model.version}", f"{home}/models/{one.model.name}"),
+        "model": Cell(one.what, f"{home}/models/{one.model.name}" if one.model else "/runtimes"),
         "replicas": Cell(f"{ready} of {one.replicas} ready", sort=one.replicas),
         "cards": f"{amounts.accelerators} × {amounts.resource}" if amounts.accelerators else "–",
         "created": one.created,

@@ -1,8 +1,9 @@
 """Runtimes: in what environments models are tested and deployed, and whether their testers are up."""
 
+import shlex
 from dataclasses import dataclass
 
-from airgate_web.domain.runtime import Runtime, find_tester_name
+from airgate_web.domain.runtime import Runtime, RuntimeKind, find_tester_name
 from airgate_web.domain.workload import Observation, ReplicaState
 from airgate_web.services.desk import Desk
 from airgate_web.services.runtimes import list_runtimes
@@ -57,15 +58,20 @@ def show_runtimes(sights: tuple[RuntimeSight, ...]) -> None:
     rows = [
         {
             "name": one.runtime.name,
-            "tester": one.tester,
-            "language": one.runtime.language,
-            "formats": ", ".join(one.runtime.formats),
-            "image": Cell(shorten_image(one.runtime.image), mono=True),
+            "tester": one.tester if one.runtime.kind is RuntimeKind.ENVIRONMENT else "–",
+            "language": one.runtime.language or "–",
+            "formats": ", ".join(one.runtime.formats) or "–",
+            "image": Cell(find_image(one.runtime), mono=True),
             "description": one.runtime.description or "–",
         }
         for one in sights
     ]
     show_table_card("", COLUMNS, rows, "No runtimes yet.")
+
+
+def find_image(runtime: Runtime) -> str:
+    """Return a runtime's image, or the command of a server that has none."""
+    return shlex.join(runtime.server.command) if runtime.server and not runtime.image else shorten_image(runtime.image)
 
 
 def shorten_image(image: str) -> str:

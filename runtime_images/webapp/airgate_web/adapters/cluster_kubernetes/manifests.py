@@ -3,6 +3,7 @@
 from typing import Any
 
 from airgate_kit import names
+from airgate_web.adapters.cluster_kubernetes.servers import make_server_container, make_server_volumes
 from airgate_web.adapters.cluster_kubernetes.settings import KubernetesSettings
 from airgate_web.domain.amounts import Amounts
 from airgate_web.domain.secrets import find_blob_secret, find_blobs_secret
@@ -52,20 +53,25 @@ def make_labels(workload: Workload) -> dict[str, str]:
 
 def make_secret(workload: Workload, settings: KubernetesSettings) -> Manifest:
     """Return the Secret: what the gateway sends, and what opens this workload's model files and nothing else."""
-    token = settings.internal_token
-    fetch = find_blob_secret(token, workload.model.digest) if workload.model else find_blobs_secret(token)
     return {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": make_metadata(workload, settings),
         "type": "Opaque",
-        "stringData": {KEY_GATE: workload.gate_secret, KEY_FETCH: fetch},
+        "stringData": {KEY_GATE: workload.gate_secret, **find_fetch_secret(workload, settings.internal_token)},
     }
+
+
+def find_fetch_secret(workload: Workload, token: str) -> dict[str, str]:
+    """Return what opens the files that a workload fetches; a server of others fetches none."""
+    if workload.kind is Kind.TESTER:
+        return {KEY_FETCH: find_blobs_secret(token)}
+    return {KEY_FETCH: find_blob_secret(token, workload.model.digest)} if workload.model and not workload.server else {}
 
 
 def make_service(workload: Workload, settings: KubernetesSettings) -> Manifest:
     """Return the headless Service: its name stands for the addresses of the ready pods."""
-    doors = ("http", "grpc") if workload.kind is Kind.SERVICE else ("http",)
+    ports = find_ports(workload)
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -73,7 +79,11 @@ def make_service(workload: Workload, settings: KubernetesSettings) -> Manifest:
         "spec": {
             "clusterIP": "None",
             "selector": {names.LABEL_WORKLOAD: workload.name},
-            "ports": [{"name": door, "port": PORTS[door], "targetPort": door, "protocol": "TCP"} for door in doors],
+            "ports": [
+                {"name": door, "port": port, "targetPort": door, "protocol": "TCP"}
+                for door, port in ports.items()
+                if door != "admin"
+            ],
         },
     }
 
@@ -107,7 +117,7 @@ def make_template(workload: Workload, settings: KubernetesSettings) -> Manifest:
         names.ANNOTATION_OWNER: workload.owner,
         names.ANNOTATION_REPLICA_DIGEST: find_replica_digest(workload),
     }
-    model = workload.model
+    fetched = None if workload.server else workload.model
     return {
         "metadata": {"labels": make_labels(workload), "annotations": annotations},
         "spec": {
@@ -123,11 +133,30 @@ def make_template(workload: Workload, settings: KubernetesSettings) -> Manifest:
                 "fsGroup": names.UID,
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
-            "initContainers": [make_fetcher(workload, model, settings)] if model else [],
-            "containers": [make_server(workload, model) if model else make_tester(workload, settings)],
-            "volumes": make_volumes(model),
+            "initContainers": [make_fetcher(workload, fetched, settings)] if fetched else [],
+            "containers": [make_main(workload, settings)],
+            "volumes": make_server_volumes(find_folder(workload)) if workload.server else make_volumes(fetched),
         },
     }
+
+
+def find_ports(workload: Workload) -> dict[str, int]:
+    """Return the container's ports by name."""
+    if workload.server:
+        return {"http": workload.server.port}
+    return PORTS if workload.kind is Kind.SERVICE else {door: PORTS[door] for door in ("http", "admin")}
+
+
+def make_main(workload: Workload, settings: KubernetesSettings) -> Manifest:
+    """Return the container that does the work."""
+    if workload.server:
+        return make_server_container(make_container("serve", workload), workload.server, find_folder(workload))
+    return make_server(workload, workload.model) if workload.model else make_tester(workload, settings)
+
+
+def find_folder(workload: Workload) -> str:
+    """Return where the model of somebody else's server lies; "" when it has none."""
+    return workload.model.path if workload.model else ""
 
 
 def make_volumes(model: ModelFile | None) -> list[Manifest]:
@@ -157,7 +186,7 @@ def make_server(workload: Workload, model: ModelFile) -> Manifest:
     what = ["--name", model.name, "--version", str(model.version), "--digest", model.digest, "--format", model.format]
     doors = [word for door, port in PORTS.items() for word in (f"--{door}-port", str(port))]
     return {
-        **make_container("serve", workload, PORTS),
+        **make_container("serve", workload),
         "args": [find_model_path(model), *what, "--host", "0.0.0.0", *doors, "--linger", str(LINGER_SECONDS)],  # noqa: S104
         "env": [make_secret_env(ENV_GATE_SECRET, workload, KEY_GATE)],
         "volumeMounts": [
@@ -169,10 +198,9 @@ def make_server(workload: Workload, model: ModelFile) -> Manifest:
 
 def make_tester(workload: Workload, settings: KubernetesSettings) -> Manifest:
     """Return the warm container that opens files nobody trusts; it fetches them itself."""
-    doors = {door: PORTS[door] for door in ("http", "admin")}
     listen = ["--host", "0.0.0.0", "--port", str(PORTS["http"]), "--admin-port", str(PORTS["admin"])]  # noqa: S104
     return {
-        **make_container("tester", workload, doors),
+        **make_container("tester", workload),
         "args": ["tester", *listen, "--blobs-url", f"{settings.blobs_url}/internal/blobs", "--scratch", "/scratch"],
         "env": [
             make_secret_env(ENV_GATE_SECRET, workload, KEY_GATE),
@@ -182,13 +210,15 @@ def make_tester(workload: Workload, settings: KubernetesSettings) -> Manifest:
     }
 
 
-def make_container(name: str, workload: Workload, doors: dict[str, int]) -> Manifest:
-    """Return what both kinds of container have alike: image, ports, amounts, lock and probes."""
+def make_container(name: str, workload: Workload) -> Manifest:
+    """Return what all kinds of container have alike: image, ports, amounts, lock and probes."""
     return {
         "name": name,
         "image": workload.image,
         "imagePullPolicy": "IfNotPresent",
-        "ports": [{"name": door, "containerPort": port, "protocol": "TCP"} for door, port in doors.items()],
+        "ports": [
+            {"name": door, "containerPort": port, "protocol": "TCP"} for door, port in find_ports(workload).items()
+        ],
         "resources": make_resources(workload.amounts, cards=True),
         "securityContext": LOCKED,
         "terminationMessagePolicy": "FallbackToLogsOnError",

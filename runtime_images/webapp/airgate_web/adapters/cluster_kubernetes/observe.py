@@ -63,7 +63,6 @@ def find_workload(
     labels = next(labels for labels in map(read_labels, things) if labels[names.LABEL_WORKLOAD] == name)
     kind = Kind(labels[names.LABEL_KIND])
     deployment = next((each for each in listing.deployments if read_labels(each)[names.LABEL_WORKLOAD] == name), None)
-    namespace = deployment["metadata"]["namespace"] if deployment else ""
     return WorkloadFacts(
         name=name,
         kind=kind,
@@ -72,7 +71,7 @@ def find_workload(
             *find_replicas(name, pods, devices, listing.cards),
             *(find_missing(deployment) if deployment else ()),
         ),
-        addresses=find_addresses(name, namespace, kind, pods) if deployment else (),
+        addresses=find_addresses(name, deployment, kind, pods) if deployment else (),
     )
 
 
@@ -104,18 +103,25 @@ def find_missing(deployment: Json) -> tuple[Replica, ...]:
     return (Replica(deployment["metadata"]["name"], ReplicaState.FAILED, digest, reason=message),)
 
 
-def find_addresses(name: str, namespace: str, kind: Kind, pods: Sequence[Json]) -> tuple[Address, ...]:
+def find_addresses(name: str, deployment: Json, kind: Kind, pods: Sequence[Json]) -> tuple[Address, ...]:
     """Return the headless Service's name, by which pods are found while nobody looks, and for the gateway each pod.
 
     A pod's own address is known seconds before the cluster's DNS has it. One that is out of date does no harm: the
     gateway asks every address by the deployment's own secret before it sends anything there.
     """
-    service = Address(f"{name}.{namespace}.svc", names.PORT_SERVE_HTTP, 0)
+    host, ports = f"{name}.{deployment['metadata']['namespace']}.svc", find_ports(deployment)
     if kind is not Kind.SERVICE:
-        return (service,)
+        return (Address(host, *ports),)
     mine = [pod for pod in pods if read_labels(pod)[names.LABEL_WORKLOAD] == name]
-    hosts = [service.host, *sorted(pod["status"]["podIP"] for pod in mine if is_called(pod))]
-    return tuple(Address(host, names.PORT_SERVE_HTTP, names.PORT_SERVE_GRPC) for host in hosts)
+    hosts = [host, *sorted(pod["status"]["podIP"] for pod in mine if is_called(pod))]
+    return tuple(Address(each, *ports) for each in hosts)
+
+
+def find_ports(deployment: Json) -> tuple[int, int]:
+    """Return the ports for HTTP and gRPC that a Deployment's container has, 0 for one that it has not."""
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    ports = {port["name"]: int(port["containerPort"]) for port in container["ports"]}
+    return ports.get("http", 0), ports.get("grpc", 0)
 
 
 def is_called(pod: Json) -> bool:

@@ -7,6 +7,7 @@ from airgate_kit.names import ENV_NVIDIA_VISIBLE_DEVICES
 from airgate_web.adapters.cluster_local.kubelet.ledger import Grant
 from airgate_web.adapters.cluster_local.shelf import ReplicaRecord
 from airgate_web.domain.amounts import MILLIS_A_CORE
+from airgate_web.domain.server import fill_words
 from airgate_web.domain.workload import Kind
 
 HOST = "127.0.0.1"
@@ -15,8 +16,10 @@ ENV_CUDA = "CUDA_VISIBLE_DEVICES"  # outside a container this, not NVIDIA's vari
 
 
 def find_command(serve: tuple[str, ...], record: ReplicaRecord, file: Path | None, folders: "Folders") -> list[str]:
-    """Return the command line. file: the model's; None for a tester."""
-    ports = record.ports
+    """Return the command line. file: the model's; None for a tester, and for a server that brings its own."""
+    ports, server = record.ports, record.workload.server
+    if server:
+        return fill_words((*server.command, *server.arguments, *server.extra), HOST, ports.http, str(file or ""))
     listen = ["--host", HOST, "--admin-port", str(ports.admin)]
     if record.workload.kind is Kind.TESTER:
         blobs, scratch = folders
@@ -33,12 +36,18 @@ def find_command(serve: tuple[str, ...], record: ReplicaRecord, file: Path | Non
 Folders = tuple[Path, Path]  # blobs, scratch
 
 
-def find_environ(inherited: Mapping[str, str], record: ReplicaRecord, grant: Grant | None) -> dict[str, str]:
-    """Return the process's environment: what all inherit, the gate's secret, what the plugin granted; no other GPU."""
+def find_environ(
+    inherited: Mapping[str, str], record: ReplicaRecord, grant: Grant | None, scratch: Path
+) -> dict[str, str]:
+    """Return the process's environment: what all inherit, the gate's secret, what the plugin granted; no other GPU.
+
+    A server of others gets no secret, but a home of its own.
+    """
     granted = grant.environ if grant else {}
+    own = {"HOME": str(scratch)} if record.workload.server else {ENV_GATE_SECRET: record.workload.gate_secret}
     return {
         **inherited,
-        ENV_GATE_SECRET: record.workload.gate_secret,
+        **own,
         ENV_CUDA: granted.get(ENV_NVIDIA_VISIBLE_DEVICES, ""),
         **granted,
     }

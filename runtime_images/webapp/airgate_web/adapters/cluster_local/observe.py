@@ -53,10 +53,10 @@ def is_called(replica: RunningReplica) -> bool:
 
 
 def find_address(replica: RunningReplica) -> Address:
-    """Return where a replica listens; a tester has no gRPC door (port 0)."""
-    ports = replica.record.ports
-    is_service = replica.record.workload.kind is Kind.SERVICE
-    return Address(HOST, ports.http, ports.grpc if is_service else 0)
+    """Return where a replica listens; a tester and a server of others have no gRPC door (port 0)."""
+    ports, wish = replica.record.ports, replica.record.workload
+    has_grpc = wish.kind is Kind.SERVICE and not wish.server
+    return Address(HOST, ports.http, ports.grpc if has_grpc else 0)
 
 
 def find_holders(replica: RunningReplica, node: str) -> tuple[Holder, ...]:

@@ -15,18 +15,20 @@ def make_client() -> httpx.AsyncClient:
 
 
 async def find_ready(client: httpx.AsyncClient, record: ReplicaRecord) -> bool:
-    """Say whether a replica's readiness probe answers 200."""
+    """Say whether a replica's readiness probe answers 200; a server of others has its own path, on its only port."""
+    server, ports = record.workload.server, record.ports
+    where = f"{ports.http}{server.health}" if server else f"{ports.admin}/readyz"
     try:
-        answer = await client.get(f"http://{HOST}:{record.ports.admin}/readyz")
+        answer = await client.get(f"http://{HOST}:{where}")
     except httpx.HTTPError:
         return False
     return answer.status_code == httpx.codes.OK
 
 
 async def find_device(client: httpx.AsyncClient, record: ReplicaRecord) -> str:
-    """Return where the model computes, as its runtime says ("CPU", …); "" for a tester or when it does not say."""
+    """Return where the model computes, as its runtime says ("CPU", …); "" for a tester, or when it does not say."""
     model = record.workload.model
-    if model is None:
+    if model is None or record.workload.server:
         return ""
     url = f"http://{HOST}:{record.ports.http}/v2/models/{model.name}"
     try:

@@ -13,6 +13,7 @@ import httpx
 
 from airgate_kit import logs
 from airgate_kit.clock import Clock
+from airgate_kit.manifest import BadFolder, judge_folder
 from airgate_web.adapters.cluster_local.command import find_command, find_environ
 from airgate_web.adapters.cluster_local.kubelet.ledger import Grant
 from airgate_web.adapters.cluster_local.kubelet.link import Refused
@@ -23,7 +24,7 @@ from airgate_web.adapters.cluster_local.places import Options, Places
 from airgate_web.adapters.cluster_local.probe import find_device, find_ready
 from airgate_web.adapters.cluster_local.process import find_start_ticks, kill_group, start_process, stop_process
 from airgate_web.adapters.cluster_local.shelf import Ports, ReplicaRecord, Shelf
-from airgate_web.domain.workload import Kind, Replica, ReplicaState, find_replica_digest
+from airgate_web.domain.workload import Kind, ModelFile, Replica, ReplicaState, find_replica_digest
 
 log = logs.get(__name__)
 BACKOFF_FIRST, BACKOFF_MOST = 1.0, 60.0  # seconds between restarts: doubles up to a minute
@@ -49,6 +50,15 @@ class Surroundings:
     clock: Clock
     find_ports: Callable[[ReplicaRecord], Ports]
     on_change: Callable[[], None]
+
+
+def find_folder(model: ModelFile) -> Path:
+    """Return the folder of a model that lies on a disk; Died when it is not what its manifest says."""
+    try:
+        judge_folder(Path(model.path), model.digest)
+    except BadFolder as why:
+        raise Died(f"{why.sentence} {why.hint}") from None
+    return Path(model.path)
 
 
 class RunningReplica:
@@ -185,10 +195,11 @@ class RunningReplica:
         """Start the process on its ports, or on new ones when another program has taken them."""
         self.change(ReplicaState.STARTING)
         self.record = dataclasses.replace(self.record, ports=self.around.find_ports(self.record))
-        command = find_command(
-            self.around.options.serve, self.record, self.find_model(), (self.around.options.blobs, self.make_scratch())
-        )
-        environ = find_environ(self.around.options.environ, self.record, self.grant)
+        options, scratch = self.around.options, self.make_scratch()
+        command = find_command(options.serve, self.record, self.find_model(), (options.blobs, scratch))
+        environ = find_environ(options.environ, self.record, self.grant, scratch)
+        if not command:
+            raise Died("this runtime has an image and no command, and this machine runs commands alone")
         self.process = await start_process(command, environ, self.log_path)
         self.started, self.ready_since, self.device = self.around.clock.now(), None, ""
         ticks = find_start_ticks(self.process.pid)
@@ -196,18 +207,20 @@ class RunningReplica:
         self.around.shelf.write_replica(self.record)
 
     def find_model(self) -> Path | None:
-        """Return the model's file; None for a tester. Died when it is not stored here."""
+        """Return the model's file or folder; None for a tester. Died when it is not here, or not what it was."""
         model = self.record.workload.model
         if model is None:
             return None
+        if model.path:
+            return find_folder(model)
         path = self.around.options.find_blob(model.digest)
         if path is None:
             raise Died(f"the model file {model.digest} is not stored here")
         return path
 
     def make_scratch(self) -> Path:
-        """Make a tester's own folder, empty; a service has none."""
-        if self.record.workload.kind is Kind.TESTER:
+        """Make the folder of its own that a tester or a server of others has, empty; a service has none."""
+        if self.record.workload.kind is Kind.TESTER or self.record.workload.server:
             shutil.rmtree(self.scratch, ignore_errors=True)
             self.scratch.mkdir(parents=True, mode=0o700)
         return self.scratch

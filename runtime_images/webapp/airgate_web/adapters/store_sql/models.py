@@ -67,7 +67,7 @@ class Models(Door):
         """Return the digests that a version, a data set or a deployment still names."""
         named = union(*(select(table.c.digest) for table in (versions, datasets, deployments)))
         with self._read() as connection:
-            return frozenset(connection.scalars(named))
+            return frozenset(connection.scalars(named)) - {""}
 
 
 class Runtimes(Door):

@@ -11,6 +11,8 @@ from airgate_web.domain.model import ModelVersion, Signature
 from airgate_web.domain.plain import make_plain, read_plain
 from airgate_web.domain.project import Project
 from airgate_web.domain.runtime import Runtime, RuntimeKind
+from airgate_web.domain.server import Server
+from airgate_web.domain.timeouts import Timeouts
 from airgate_web.domain.user import Role, User
 from airgate_web.domain.workload import ModelFile
 
@@ -43,6 +45,7 @@ def read_version(row: AnyRow) -> ModelVersion:
         created=row.created,
         created_by=row.created_by,
         description=row.description,
+        path=row.path,
     )
 
 
@@ -70,7 +73,8 @@ def write_dataset(dataset: DataSet) -> dict[str, Any]:
 def read_runtime(row: AnyRow) -> Runtime:
     """Return the runtime of a row of `runtimes`."""
     kind = RuntimeKind(row.kind)
-    return Runtime(row.slug, row.name, kind, row.language, row.image, tuple(row.formats), row.description)
+    server = read_plain(Server | None, row.server)
+    return Runtime(row.slug, row.name, kind, row.language, row.image, tuple(row.formats), row.description, server)
 
 
 def read_deployment(row: AnyRow) -> Deployment:
@@ -79,7 +83,7 @@ def read_deployment(row: AnyRow) -> Deployment:
         id=row.id,
         route=row.route,
         name=row.name,
-        model=read_plain(ModelFile, row.model),
+        model=read_plain(ModelFile | None, row.model),
         runtime=row.runtime,
         image=row.image,
         amounts=read_plain(Amounts, row.amounts),
@@ -88,6 +92,8 @@ def read_deployment(row: AnyRow) -> Deployment:
         created=row.created,
         created_by=row.created_by,
         gate_secret=row.gate_secret,
+        timeouts=read_plain(Timeouts, row.timeouts),
+        server=read_plain(Server | None, row.server),
     )
 
 
@@ -95,12 +101,14 @@ def write_deployment(deployment: Deployment) -> dict[str, Any]:
     """Return the columns of a wish that a change may replace."""
     return {
         "model": make_plain(deployment.model),
-        "digest": deployment.model.digest,
+        "digest": deployment.model.digest if deployment.model else "",
         "runtime": deployment.runtime,
         "image": deployment.image,
         "amounts": make_plain(deployment.amounts),
         "replicas": deployment.replicas,
         "gate_secret": deployment.gate_secret,
+        "timeouts": make_plain(deployment.timeouts),
+        "server": make_plain(deployment.server),
     }
 
 

@@ -88,6 +88,7 @@ versions = Table(
     Column("created", UtcTime, nullable=False),
     Column("created_by", String(80), nullable=False),
     Column("description", Text, nullable=False),
+    Column("path", Text, nullable=False, server_default=""),
     UniqueConstraint("project_id", "model", "version"),
 )
 
@@ -116,6 +117,7 @@ runtimes = Table(
     Column("image", Text, nullable=False),
     Column("formats", JSON, nullable=False),
     Column("description", Text, nullable=False),
+    Column("server", JSON, nullable=True),
 )
 
 # Ids are never used twice (sqlite_autoincrement): a fact or a token of a removed deployment must not meet a new one.
@@ -135,6 +137,8 @@ deployments = Table(
     Column("created", UtcTime, nullable=False),
     Column("created_by", String(80), nullable=False),
     Column("gate_secret", String(128), nullable=False),
+    Column("timeouts", JSON, nullable=False, server_default="{}"),
+    Column("server", JSON, nullable=True),
     UniqueConstraint("project_id", "name"),
     sqlite_autoincrement=True,
 )
