@@ -73,6 +73,7 @@ def test_a_service_becomes_ready_and_answers_who_knows_its_secret(rig: Rig) -> N
     assert facts.spec_digest == find_spec_digest(wish)
     assert facts.replicas[0].spec_digest == find_replica_digest(wish)
     assert facts.replicas[0].device == "CPU"
+    assert facts.replicas[0].address in [f"{each.host}:{each.http_port}" for each in facts.addresses]
     assert rig.call(facts, SECRET) == 200
     assert rig.call(facts, "") in (401, 403)
     assert rig.call(facts, "wrong") in (401, 403)

@@ -161,6 +161,7 @@ class MemoryCluster:
                     restarts=replica.restarts,
                     started=NOON,
                     device="CPU" if replica.state is ReplicaState.READY else "",
+                    address=f"{name}:{PORTS[0]}",
                 )
                 for replica in mine
             ),

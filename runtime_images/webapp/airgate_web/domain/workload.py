@@ -93,7 +93,8 @@ class Replica:
 
     spec_digest: find_replica_digest of the wish it was started for. devices: the device ids it was granted, as the
     plugin names them. reason: what the cluster says when it is not ready, raw (explain.py makes a sentence of it).
-    device: where the runtime computes ("CPU", "QAIC", …; empty when not known yet).
+    device: where the runtime computes ("CPU", "QAIC", …; empty when not known yet). address: "host:port" of its HTTP
+    door, as the gateway names it; empty while it has none.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Replica:
     restarts: int = 0
     started: datetime.datetime | None = None
     device: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,6 +160,16 @@ observations = Table(
     Column("at", UtcTime, nullable=False),
 )
 
+# No foreign key: a gateway tells of addresses by the deployments' names, and may be a moment late.
+gateways = Table(
+    "gateways",
+    metadata,
+    Column("gateway", String(253), primary_key=True),
+    Column("snapshot", String(64), nullable=False),
+    Column("reached", JSON, nullable=False),
+    Column("reported", UtcTime, nullable=False),
+)
+
 # No foreign key: a token outlives its deployment as a revoked one, or it would open the next of the same name.
 tokens = Table(
     "tokens",
