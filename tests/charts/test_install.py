@@ -114,6 +114,8 @@ def can_i(cluster, *question: str) -> bool:
         (("list", "pods", "-A"), True),
         (("get", "pods", "--subresource=log", "-n", names.NAMESPACE_DEPLOY), True),
         (("create", "pods", "-n", names.NAMESPACE_DEPLOY), False),
+        (("delete", "pods", "-n", names.NAMESPACE_DEPLOY), True),
+        (("delete", "pods", "-n", NAMESPACE), False),
         (("get", "pods", "-n", names.NAMESPACE_DEPLOY), False),
         (("create", "pods", "--subresource=exec", "-n", names.NAMESPACE_DEPLOY), False),
         (("get", "secrets", "-n", NAMESPACE), False),

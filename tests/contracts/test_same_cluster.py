@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from airgate_web.domain.plan import ApplyWorkload, RemoveWorkload, plan_actions
+from airgate_web.domain.plan import ApplyWorkload, RemoveReplica, RemoveWorkload, plan_actions
 from airgate_web.domain.runtime import find_tester
 from airgate_web.domain.workload import Kind, ReplicaState, Workload, find_replica_digest, find_spec_digest
 from tests.contracts.cluster_rig import (
@@ -152,6 +152,15 @@ def test_removing_leaves_nothing(rig: Rig) -> None:
     wait_gone(rig, wish.name)
     assert rig.cluster.observe().holders == ()
     assert rig.cluster.read_logs(replica, 10) == ""
+
+
+def test_forgetting_a_replica_that_is_gone_does_nothing(rig: Rig) -> None:
+    """Two reconcilers may tidy up at once."""
+    wish = begin(rig, make_service(rig, "d-tidy"))
+    before = wait_ready(rig, wish.name)
+    assert before.over == ()
+    rig.cluster.apply(RemoveReplica("d-tidy-nobody"))
+    assert wait_ready(rig, wish.name).replicas == before.replicas
 
 
 def test_cards_are_granted_whole_and_named(rig: Rig) -> None:

@@ -6,7 +6,7 @@ It plays one node of every class with some cards, held to the same suite as the 
 import datetime
 import threading
 
-from airgate_web.domain.plan import Action, ApplyWorkload
+from airgate_web.domain.plan import Action, ApplyWorkload, RemoveWorkload
 from airgate_web.domain.workload import (
     Address,
     DeviceFacts,
@@ -68,7 +68,7 @@ class MemoryCluster:
         with self._lock:
             if isinstance(action, ApplyWorkload):
                 self._wishes[action.workload.name] = action.workload
-            else:
+            elif isinstance(action, RemoveWorkload):
                 self._wishes.pop(action.name, None)
             self._news.set()
 

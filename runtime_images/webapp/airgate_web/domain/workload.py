@@ -115,7 +115,8 @@ class WorkloadFacts:
 
     spec_digest: the digest of the wish it runs. addresses: where requests may go; the gateway asks each whether it is
     ready. In a cluster the Service's name, and for a service its pods; with local processes one for each replica of a
-    service that starts or is ready, and for each ready tester.
+    service that starts or is ready, and for each ready tester. over: names of replicas that will never run again and
+    that the cluster still lists (pods that a node refused or that were evicted).
     """
 
     name: str
@@ -123,6 +124,7 @@ class WorkloadFacts:
     spec_digest: str
     replicas: tuple[Replica, ...]
     addresses: tuple[Address, ...]
+    over: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

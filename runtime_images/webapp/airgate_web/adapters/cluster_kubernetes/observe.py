@@ -65,6 +65,7 @@ def find_workload(
         spec_digest=find_digest(deployment) if deployment else "",
         replicas=(*find_replicas(name, pods, devices), *(find_missing(deployment) if deployment else ())),
         addresses=find_addresses(name, namespace, kind, pods) if deployment else (),
+        over=find_over(name, pods),
     )
 
 
@@ -82,6 +83,18 @@ def find_replicas(name: str, pods: Sequence[Json], devices: Mapping[str, str]) -
     alive = [pod for pod in mine if pod["status"].get("phase") not in FINAL_PHASES]
     alive.sort(key=lambda pod: (pod["metadata"].get("creationTimestamp", ""), pod["metadata"]["name"]))
     return [find_replica(pod, devices.get(pod["metadata"]["name"], "")) for pod in alive or mine[-1:]]
+
+
+def find_over(name: str, pods: Sequence[Json]) -> tuple[str, ...]:
+    """Return a workload's pods that are over and not being deleted, by name."""
+    mine = [pod["metadata"] for pod in pods if pod["status"].get("phase") in FINAL_PHASES]
+    return tuple(
+        sorted(
+            meta["name"]
+            for meta in mine
+            if meta["labels"][names.LABEL_WORKLOAD] == name and "deletionTimestamp" not in meta
+        )
+    )
 
 
 def find_missing(deployment: Json) -> tuple[Replica, ...]:
