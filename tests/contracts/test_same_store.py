@@ -136,6 +136,14 @@ def test_the_same_name_makes_the_next_version(store):
     assert store.find_model("qc", "none") is None
 
 
+@pytest.mark.parametrize("sample", [{"X": [{"a": 1, "b": "ä漢"}]}, [], 0, None])
+def test_a_scripts_sample_is_found_as_it_was_kept(store, sample):
+    """The Test page begins with it."""
+    store.add_project(make_project())
+    store.add_version(make_version(sample=sample))
+    assert store.find_version("qc", "digits", 1).sample == sample
+
+
 def test_a_version_needs_its_project(store):
     """A model cannot be published into a project that was removed meanwhile."""
     with pytest.raises(NotFound):

@@ -13,10 +13,11 @@ from tests.serving import models
 pytestmark = [pytest.mark.trial, pytest.mark.timeout(400)]
 PROJECT = "formats"
 ADDS = {"X": [{"a": 1, "b": 2}]}
-SCRIPT = """
+SCRIPT = f"""
+SAMPLE = {ADDS}
 def predict(args):
     print("adding")
-    return [{"sum": row["a"] + row["b"]} for row in args["X"]]
+    return [{{"sum": row["a"] + row["b"]}} for row in args["X"]]
 """
 FILES = {
     "iris.onnx": "onnx",
@@ -50,7 +51,8 @@ def test_a_file_is_known_tested_deployed_and_called(trial: Trial, folder: Path, 
     made = trial.appliance.upload(PROJECT, name, filename, (folder / filename).read_bytes())
     assert made["format"] == format_
     path = f"/projects/{PROJECT}/models/{name}/versions/1"
-    args = ADDS if format_ == "script" else trial.appliance.send("GET", f"{path}/sample")["predict"]["args"]
+    args = trial.appliance.send("GET", f"{path}/sample")["predict"]["args"]
+    assert format_ != "script" or args == ADDS
     tested = trial.appliance.send("POST", f"{path}/test", {"args": args})
     assert tested["ok"], tested
     trial.appliance.deploy(PROJECT, name, model=name, cpu=0.5)

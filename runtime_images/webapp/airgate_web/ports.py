@@ -181,12 +181,13 @@ class Cluster(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What the sandbox read out of a model file."""
+    """What the sandbox read out of a model file. sample: see ModelVersion."""
 
     format: str
     signature: Signature
     task: str
     libraries: dict[str, str]
+    sample: object = None
 
 
 @dataclass(frozen=True, slots=True)

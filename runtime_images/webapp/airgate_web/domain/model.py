@@ -32,7 +32,8 @@ class Signature:
 class ModelVersion:
     """One version of a model. Its file is stored under `digest` ("sha256:" and 64 hex digits) and never changes.
 
-    size: bytes. task: "classification", "regression" or "". libraries: versions found in the file.
+    size: bytes. task: "classification", "regression" or "". libraries: versions found in the file. sample: a script's
+    own example of its arguments; None where the signature tells what goes in.
     """
 
     project: str
@@ -48,6 +49,7 @@ class ModelVersion:
     created: datetime.datetime
     created_by: str
     description: str = ""
+    sample: object = None
 
 
 @dataclass(frozen=True, slots=True)

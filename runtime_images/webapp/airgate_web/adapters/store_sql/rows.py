@@ -43,6 +43,7 @@ def read_version(row: AnyRow) -> ModelVersion:
         created=row.created,
         created_by=row.created_by,
         description=row.description,
+        sample=row.sample,
     )
 
 

@@ -88,6 +88,7 @@ versions = Table(
     Column("created", UtcTime, nullable=False),
     Column("created_by", String(80), nullable=False),
     Column("description", Text, nullable=False),
+    Column("sample", JSON, nullable=True),
     UniqueConstraint("project_id", "model", "version"),
 )
 
