@@ -76,10 +76,10 @@ def upload(person: Appliance) -> bool:
     return True
 
 
-def predicts(person: Appliance, token: str) -> bool:
-    """Return whether the deployment answers rightly through the gateway."""
+def predicts(person: Appliance, token: str, name: str = LASTING) -> bool:
+    """Return whether a deployment answers rightly through the gateway."""
     try:
-        answer = person.predict(ROUTE, LASTING, token, ROWS)
+        answer = person.predict(ROUTE, name, token, ROWS)
     except httpx.TransportError:
         return False
     return answer.status_code == 200 and answer.json()["result"] == RESULT
@@ -103,6 +103,18 @@ def kill_process(cluster: Cluster, command: str) -> None:
     """SIGKILL the one process of the webapp's image that runs a command."""
     pid = cluster.control.exec("pgrep", "-f", f"airgate_web {command}").stdout.split()[0]
     cluster.control.exec("kill", "-KILL", pid)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_the_very_first_request_after_ready_is_answered(installed, person, token, number):  # noqa: F811
+    """Ready means that the gateway answers, whatever the cluster's DNS has heard of."""
+    name = f"first-{number}"
+    person.deploy(ROUTE, name, model="totals", **CARD)
+    first = person.make_token(ROUTE, name)
+    person.wait_until_ready(ROUTE, name)
+    assert predicts(person, first, name)
+    person.remove_deployment(ROUTE, name)
+    wait_until("The end of the deployment", lambda: not list_objects(installed, name), LIMIT_S)
 
 
 @pytest.mark.parametrize("victim", ["web", "reconcile"])
