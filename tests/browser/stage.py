@@ -93,6 +93,8 @@ def fill_projects(desk: Desk, now: datetime.datetime) -> None:
     desk.store.add_version(
         make_version("quality-control", "iris", format="sklearn", signature=IRIS, size=3200, created=now - day)
     )
+    rules = {"signature": Signature((), ()), "sample": {"line": 3, "colours": ["red"]}, "created": now - day}
+    desk.store.add_version(make_version("botany", "rules", format="script", filename="rules.py", **rules))
 
 
 def fill_deployments(desk: Desk, now: datetime.datetime) -> None:

@@ -173,6 +173,18 @@ def test_json_takes_over_what_the_form_holds_and_says_where_it_is_broken(page: P
     expect(page.get_by_text("The input is not JSON")).to_be_visible()
 
 
+def test_a_script_begins_with_its_own_sample(page: Page) -> None:
+    """A script has no form; its SAMPLE stands there, runs as it is, and comes back after a mistake."""
+    page.goto("/projects/botany/models/rules?tab=test")
+    text = page.get_by_label("Input as JSON")
+    expect(text).to_have_value(re.compile(r'"line": 3'))
+    page.get_by_role("button", name="Run test").click()
+    expect(page.get_by_text("1.0 ms on CPU")).to_be_visible()
+    text.fill("{")
+    page.get_by_role("button", name="Fill in sample").click()
+    expect(text).to_have_value(re.compile(r'"colours": \["red"\]'))
+
+
 def test_a_model_that_fails_says_so_and_what_to_do(page: Page) -> None:
     """A failure of the model is an answer, not an error page."""
     page.goto(f"{PROJECT}/models/iris?tab=test")

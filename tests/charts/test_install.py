@@ -117,6 +117,8 @@ def can_i(cluster, *question: str) -> bool:
         (("delete", "pods", "-n", names.NAMESPACE_COMPUTE), False),
         (("delete", "pods", "-n", NAMESPACE), False),
         (("create", "pods", "-n", names.NAMESPACE_DEPLOY), False),
+        (("delete", "pods", "-n", names.NAMESPACE_DEPLOY), True),
+        (("delete", "pods", "-n", NAMESPACE), False),
         (("get", "pods", "-n", names.NAMESPACE_DEPLOY), False),
         (("create", "pods", "--subresource=exec", "-n", names.NAMESPACE_DEPLOY), False),
         (("get", "secrets", "-n", NAMESPACE), False),

@@ -26,6 +26,7 @@ WHERE_MODELS_RUN = {
     ("apps", "deployments"): APPLIED,
     ("", "services"): APPLIED,
     ("", "secrets"): APPLIED,
+    ("", "pods"): ["delete"],
     ("", "pods/log"): ["get"],
 }
 RIGHTS = {

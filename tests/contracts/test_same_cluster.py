@@ -9,7 +9,7 @@ import pytest
 
 from airgate_web.domain.explain import find_free
 from airgate_web.domain.lost_cards import plan_replacements
-from airgate_web.domain.plan import ApplyWorkload, RemoveWorkload, ReplaceReplica, plan_actions
+from airgate_web.domain.plan import ApplyWorkload, RemoveReplica, RemoveWorkload, ReplaceReplica, plan_actions
 from airgate_web.domain.runtime import find_tester
 from airgate_web.domain.server import Server
 from airgate_web.domain.workload import (
@@ -85,6 +85,7 @@ def test_a_service_becomes_ready_and_answers_who_knows_its_secret(rig: Rig) -> N
     assert facts.spec_digest == find_spec_digest(wish)
     assert facts.replicas[0].spec_digest == find_replica_digest(wish)
     assert facts.replicas[0].device == "CPU"
+    assert facts.replicas[0].address in [f"{each.host}:{each.http_port}" for each in facts.addresses]
     assert rig.call(facts, SECRET) == 200
     assert rig.call(facts, "") in (401, 403)
     assert rig.call(facts, "wrong") in (401, 403)
@@ -176,6 +177,15 @@ def test_removing_leaves_nothing(rig: Rig) -> None:
     wait_gone(rig, wish.name)
     assert rig.cluster.observe().holders == ()
     assert rig.cluster.read_logs(replica, 10) == ""
+
+
+def test_forgetting_a_replica_that_is_gone_does_nothing(rig: Rig) -> None:
+    """Two reconcilers may tidy up at once."""
+    wish = begin(rig, make_service(rig, "d-tidy"))
+    before = wait_ready(rig, wish.name)
+    assert before.over == ()
+    rig.cluster.apply(RemoveReplica("d-tidy-nobody"))
+    assert wait_ready(rig, wish.name).replicas == before.replicas
 
 
 def test_cards_are_granted_whole_and_named(rig: Rig) -> None:

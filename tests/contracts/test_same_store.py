@@ -6,9 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from sqlalchemy import NullPool, create_engine, text
 
-from airgate_web.adapters.store_sql import open_store
+from airgate_web.adapters.store_sql import SqlStore, open_store
+from airgate_web.adapters.store_sql.engine import open_engine
+from airgate_web.adapters.store_sql.schema import make_config
+from airgate_web.adapters.store_sql.tables import metadata
 from airgate_web.domain.errors import Conflict, Invalid, NotFound, Unavailable
 from airgate_web.domain.runtime import RuntimeKind
 from airgate_web.domain.server import Server
@@ -23,6 +29,7 @@ from tests.fakes.samples import (
     make_deployment,
     make_observation,
     make_project,
+    make_report,
     make_runtime,
     make_status,
     make_token,
@@ -141,6 +148,14 @@ def test_the_same_name_makes_the_next_version(store):
     ]
     assert store.find_model("qc", "digits").latest == second
     assert store.find_model("qc", "none") is None
+
+
+@pytest.mark.parametrize("sample", [{"X": [{"a": 1, "b": "ä漢"}]}, [], 0, None])
+def test_a_scripts_sample_is_found_as_it_was_kept(store, sample):
+    """The Test page begins with it."""
+    store.add_project(make_project())
+    store.add_version(make_version(sample=sample))
+    assert store.find_version("qc", "digits", 1).sample == sample
 
 
 def test_a_version_needs_its_project(store):
@@ -304,6 +319,33 @@ def test_an_observation_is_read_as_written(store):
     assert store.find_observation() == (make_observation(holders=()), LATER)
 
 
+def test_the_last_report_of_each_gateway_is_kept(store):
+    """Whoever reports, the page knows whom it reaches; a gateway that was removed is forgotten after a day."""
+    assert list(store.list_reports()) == []
+    first, second = make_report("a"), make_report("b", snapshot="", reached={})
+    for report in (second, first):
+        store.write_report(report)
+    assert list(store.list_reports()) == [first, second]
+    later = make_report("a", reported=LATER)
+    store.write_report(later)
+    assert list(store.list_reports()) == [later, second]
+    next_day = make_report("a", reported=NOON + datetime.timedelta(days=1, seconds=1))
+    store.write_report(next_day)
+    assert list(store.list_reports()) == [next_day]
+
+
+def test_only_a_report_that_says_something_else_is_noticed(store):
+    """A gateway that says every few seconds that all is well wakes nobody."""
+    store.write_report(make_report())
+    assert store.find_fact_number() == 1
+    store.write_report(make_report(reported=LATER))
+    assert store.find_fact_number() == 1
+    store.write_report(make_report(reached={}))
+    assert store.find_fact_number() == 2
+    store.write_report(make_report("other"))
+    assert store.find_fact_number() == 3
+
+
 def test_tokens_are_listed_newest_first_and_revoked_once(store):
     """The time of a revocation is the first one."""
     store.add_project(make_project())
@@ -424,6 +466,32 @@ def test_several_processes_may_start_at_once(sql_url):
     assert [store.find_project("qc").route for store in opened] == ["qc"] * 4
     for store in opened:
         store.close()
+
+
+@on_sql
+def test_the_migrations_lead_to_the_tables(sql_url):
+    """A new database and one that was upgraded step by step are alike."""
+    open_store(sql_url).close()
+    engine = create_engine(sql_url, poolclass=NullPool)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+@on_sql
+def test_an_upgrade_keeps_ready_what_was_ready(sql_url):
+    """The gateways of before report nothing yet; until the first does, what answered is held to go on answering."""
+    engine = open_engine(sql_url)
+    with engine.begin() as connection:
+        command.upgrade(make_config(connection), "0002")
+    store = SqlStore(engine)
+    store.add_project(make_project())
+    ready, waiting = (store.add_deployment(make_deployment(name=name)) for name in ("live", "waits"))
+    store.write_status(ready.id, make_status())
+    store.write_status(waiting.id, make_status(state=ReplicaState.WAITING))
+    store.close()
+    upgraded = open_store(sql_url)
+    assert [report.reached for report in upgraded.list_reports()] == [{"qc/live": ("127.0.0.1:20001",)}]
+    upgraded.close()
 
 
 @on_sql

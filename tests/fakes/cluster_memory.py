@@ -6,7 +6,7 @@ It plays one node of every class with some cards, held to the same suite as the 
 import datetime
 import threading
 
-from airgate_web.domain.plan import Action, ApplyWorkload, ReplaceReplica
+from airgate_web.domain.plan import Action, ApplyWorkload, RemoveWorkload, ReplaceReplica
 from airgate_web.domain.workload import (
     Address,
     DeviceFacts,
@@ -70,7 +70,7 @@ class MemoryCluster:
                 self._wishes[action.workload.name] = action.workload
             elif isinstance(action, ReplaceReplica):
                 self._replicas.pop(action.replica, None)
-            else:
+            elif isinstance(action, RemoveWorkload):
                 self._wishes.pop(action.name, None)
             self._news.set()
 
@@ -165,6 +165,7 @@ class MemoryCluster:
                     restarts=replica.restarts,
                     started=NOON,
                     device="CPU" if replica.state is ReplicaState.READY else "",
+                    address=f"{name}:{PORTS[0]}",
                 )
                 for replica in mine
             ),

@@ -8,6 +8,7 @@ from airgate_web.domain.dataset import DataSet
 from airgate_web.domain.deployment import Deployment, DeploymentStatus, Token
 from airgate_web.domain.model import ModelVersion, Signature, TensorSpec
 from airgate_web.domain.project import Project
+from airgate_web.domain.reach import GatewayReport
 from airgate_web.domain.runtime import Runtime, RuntimeKind
 from airgate_web.domain.user import Role, User
 from airgate_web.domain.workload import (
@@ -125,6 +126,12 @@ def make_status(**changes: Any) -> DeploymentStatus:
         "updated": NOON,
     }
     return DeploymentStatus(**(fields | changes))
+
+
+def make_report(gateway: str = "airgate-gateway-0", **changes: Any) -> GatewayReport:
+    """Return the report of a gateway that reaches one deployment."""
+    fields = {"gateway": gateway, "snapshot": "a" * 64, "reached": {"qc/live": ("127.0.0.1:20001",)}, "reported": NOON}
+    return GatewayReport(**(fields | changes))
 
 
 def make_token(deployment_id: int, token_id: str = "t1", **changes: Any) -> Token:

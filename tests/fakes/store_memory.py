@@ -10,6 +10,7 @@ from airgate_web.domain.deployment import Deployment, DeploymentStatus, Token
 from airgate_web.domain.errors import Conflict, NotFound
 from airgate_web.domain.model import Model, ModelVersion
 from airgate_web.domain.project import Project
+from airgate_web.domain.reach import GatewayReport
 from airgate_web.domain.runtime import Runtime
 from airgate_web.domain.user import User
 from airgate_web.domain.workload import Observation
@@ -30,6 +31,7 @@ class MemoryStore:
         self._deployments: dict[int, Deployment] = {}
         self._statuses: dict[int, DeploymentStatus] = {}
         self._tokens: dict[str, Token] = {}
+        self._reports: dict[str, GatewayReport] = {}
         self._observation: tuple[Observation, datetime.datetime] | None = None
         self._last_id = self._wishes = self._facts = 0
 
@@ -211,6 +213,20 @@ class MemoryStore:
 
     def find_observation(self) -> tuple[Observation, datetime.datetime] | None:
         return self._observation
+
+    # Gateways: facts
+    def write_report(self, report: GatewayReport) -> None:
+        with self._lock:
+            last = self._reports.get(report.gateway)
+            oldest = report.reported - datetime.timedelta(days=1)
+            self._reports = {name: kept for name, kept in self._reports.items() if kept.reported >= oldest}
+            self._reports[report.gateway] = report
+            if last is None or dataclasses.replace(last, reported=report.reported) != report:
+                self._facts += 1
+
+    def list_reports(self) -> Sequence[GatewayReport]:
+        with self._lock:
+            return [self._reports[name] for name in sorted(self._reports)]
 
     # Tokens
     def add_token(self, token: Token) -> None:

@@ -131,11 +131,16 @@ def serve_stream(go_on: threading.Event) -> Iterator[int]:
 
 @dataclass
 class Web:
-    """The webapp's end. `snapshot` is what the agent is told; `console` answers anything else."""
+    """The webapp's end. `snapshot` is what the agent is told, `reports` what it says; `console` answers the rest."""
 
     port: int = 0
     snapshot: dict[str, Any] = field(default_factory=dict)
     asked: int = 0
+    reports: list[dict[str, Any]] = field(default_factory=list)
+
+    def find_reached(self, owner: str) -> list[str]:
+        """Return the addresses of a deployment by the last report."""
+        return list(self.reports[-1]["reached"].get(owner, [])) if self.reports else []
 
 
 @contextmanager
@@ -157,6 +162,13 @@ def serve_web(web: Web) -> Iterator[Web]:
             if web.snapshot.get("digest", "") in ("", have):
                 return self.answer(204, None)
             return self.answer(200, web.snapshot)
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            if self.path != "/internal/gateway" or self.headers.get("authorization") != f"Bearer {INTERNAL_TOKEN}":
+                return self.answer(401, {})
+            web.reports.append(json.loads(body))
+            return self.answer(204, None)
 
     with serve(WebHandler) as port:
         web.port = port

@@ -39,6 +39,10 @@ class Appliance:
         """Make a deployment and return it as it is at once."""
         return self.send("POST", f"/projects/{route}/deployments", {"name": name, **wish})
 
+    def change(self, route: str, name: str, **wish: Any) -> Any:
+        """Replace a deployment's wish and return it as it is at once."""
+        return self.send("PUT", f"/projects/{route}/deployments/{name}", wish)
+
     def find_deployment(self, route: str, name: str) -> Any:
         """Return a deployment as it is now."""
         return self.send("GET", f"/projects/{route}/deployments/{name}")

@@ -51,6 +51,16 @@ class Trial:
         """SIGKILL one process of the appliance."""
         os.kill(self.find_processes()[name], signal.SIGKILL)
 
+    @contextlib.contextmanager
+    def stopped(self, name: str) -> Iterator[None]:
+        """Stop one process of the appliance (SIGSTOP) while the block runs: it is there and does nothing."""
+        number = self.find_processes()[name]
+        os.kill(number, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(number, signal.SIGCONT)
+
     def find_all_processes(self) -> list[str]:
         """Return the command line of every process of this machine that names the home folder."""
         found = []

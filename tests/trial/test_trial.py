@@ -6,6 +6,7 @@ One trial for the whole file, in a home of its own; the tests follow each other 
 import random
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ def steady(trial: Trial) -> str:
     trial.appliance.deploy("samples", "steady", model="iris")
     trial.appliance.wait_until_ready("samples", "steady")
     token = trial.appliance.make_token("samples", "steady")
-    wait_until("the gateway has heard of it", lambda: trial.predict_iris("steady", token) == 200)
+    assert trial.predict_iris("steady", token) == 200
     return token
 
 
@@ -69,11 +70,46 @@ def test_a_model_is_deployed_with_a_card_and_called(trial: Trial) -> None:
     assert len(ready["running"][0]["devices"]) == 1
     assert "CPU" in ready["notice"]
     token = trial.appliance.make_token("samples", "iris-live")
-    wait_until("the gateway has heard of it", lambda: trial.predict_iris("iris-live", token) == 200)
     answer = trial.appliance.predict("samples", "iris-live", token, {"args": {"X": [IRIS]}})
     assert answer.json()["result"][0]["PredictedValue"] == "setosa"
     assert answer.headers["x-airgate-model-digest"] == ready["model"]["digest"]
     assert answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_the_very_first_request_after_ready_is_answered(trial: Trial, number: int) -> None:
+    """Ready means that the gateway answers: for a new deployment, and for a new replica of one that is changed."""
+    name, appliance = f"first-{number}", trial.appliance
+    appliance.deploy("samples", name, model="iris")
+    token = appliance.make_token("samples", name)
+    appliance.wait_until_ready("samples", name)
+    assert trial.predict_iris(name, token) == 200
+    appliance.change("samples", name, model="iris", memory=1.5)
+    appliance.wait_for("samples", name, lambda found: is_renewed(found, 2))
+    assert trial.predict_iris(name, token) == 200
+    appliance.remove_deployment("samples", name)
+
+
+def is_renewed(found: dict[str, Any], generation: int) -> bool:
+    """Return whether a change is Ready and nothing of what was before it runs on."""
+    return (found["state"], found["generation"], len(found["running"])) == ("Ready", generation, 1)
+
+
+def test_a_gateway_that_says_nothing_is_named(trial: Trial, steady: str) -> None:
+    """Nobody waits for a deployment without being told what it waits for; what was Ready stays so."""
+    appliance = trial.appliance
+    with trial.stopped("agent"):
+        appliance.deploy("samples", "unheard", model="digits")
+        waiting = appliance.wait_for("samples", "unheard", lambda found: "has not reported for" in found["sentence"])
+        assert waiting["state"] == "Starting"
+        assert [replica["state"] for replica in waiting["running"]] == ["Ready"]
+        known = appliance.find_deployment("samples", "steady")
+        assert known["state"] == "Ready"
+        assert "airgate-gateway" in known["notice"]
+        assert trial.predict_iris("steady", steady) == 200
+    appliance.wait_until_ready("samples", "unheard")
+    assert appliance.find_deployment("samples", "steady")["notice"] == ""
+    appliance.remove_deployment("samples", "unheard")
 
 
 def test_more_cards_than_are_free_wait_with_a_sentence(trial: Trial) -> None:
@@ -142,4 +178,4 @@ def test_a_stop_leaves_no_process_and_a_start_brings_all_back(trial: Trial, stea
     assert trial.run("status").returncode == 3
     again = trial.run("up")
     assert again.returncode == 0, again.stderr
-    wait_until("predictions come back", lambda: trial.predict_iris("steady", steady) == 200)
+    assert trial.predict_iris("steady", steady) == 200

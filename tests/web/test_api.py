@@ -7,6 +7,7 @@ from airgate_web.api.failures import STATUS
 from airgate_web.api.limits import BODY_MAX
 from airgate_web.app import build_app
 from airgate_web.domain import errors
+from airgate_web.domain.reach import GatewayReport
 from airgate_web.domain.secrets import find_blob_secret, find_blobs_secret
 from airgate_web.services.passwords import make_hash
 from airgate_web.services.users import start_session
@@ -305,6 +306,17 @@ def test_the_gateways_snapshot_is_for_the_agent(client):
         assert client.get("/internal/gateway", headers={"Authorization": f"Bearer {secret}"}).status_code == 401
     answer = client.get("/internal/gateway", headers={"Authorization": f"Bearer {INTERNAL}"})
     assert answer.json()["jwks"]["keys"]
+
+
+def test_a_gateway_reports_whom_it_reaches_by_the_internal_token(client, desk):
+    """Nobody else makes a deployment Ready; what is no report is refused."""
+    report = {"gateway": "g-0", "snapshot": "d", "reached": {"qc/live": ["10.0.0.1:8080"]}, "of a newer agent": 1}
+    assert client.post("/internal/gateway", json=report).status_code == 401
+    ours = {"Authorization": f"Bearer {INTERNAL}"}
+    assert client.post("/internal/gateway", json={"gateway": "", "reached": []}, headers=ours).status_code == 400
+    assert client.post("/internal/gateway", json=report, headers=ours).status_code == 204
+    [kept] = desk.store.list_reports()
+    assert kept == GatewayReport("g-0", "d", {"qc/live": ("10.0.0.1:8080",)}, desk.clock.now())
 
 
 def test_probes_say_whether_the_database_answers(anybody, desk, monkeypatch):

@@ -282,9 +282,17 @@ def test_pods_that_are_over_do_not_stand_beside_living_ones() -> None:
     """A pod that a node refused an hour ago is no replica today."""
     over = make_pod("live-0", phase="Failed", reason="UnexpectedAdmissionError")
     [facts] = see(over, make_pod(**ready())).workloads
-    assert [each.name for each in facts.replicas] == ["live-1"]
+    assert ([each.name for each in facts.replicas], facts.over) == (["live-1"], ("live-0",))
     [facts] = see(over).workloads
-    assert [each.state for each in facts.replicas] == [ReplicaState.FAILED]
+    assert ([each.state for each in facts.replicas], facts.over) == ([ReplicaState.FAILED], ("live-0",))
+    over["metadata"]["deletionTimestamp"] = MADE
+    assert see(over).workloads[0].over == ()
+
+
+def test_a_pod_is_known_by_the_address_at_which_the_gateway_calls_it() -> None:
+    """By it a gateway's report is matched with what the cluster runs."""
+    [facts] = see(make_pod(podIP="10.1.0.7"), make_pod("live-2")).workloads
+    assert [each.address for each in facts.replicas] == ["10.1.0.7:8080", ""]
 
 
 def test_pods_that_the_cluster_refuses_to_make_are_not_silent() -> None:

@@ -13,7 +13,7 @@ from airgate_web.adapters.cluster_kubernetes.client import KubeClient
 from airgate_web.adapters.cluster_kubernetes.settings import KubernetesSettings
 from airgate_web.domain.deployment import find_workload
 from airgate_web.domain.errors import Conflict, Forbidden, Invalid, Refusal, Unavailable
-from airgate_web.domain.plan import ApplyWorkload, RemoveWorkload, ReplaceReplica
+from airgate_web.domain.plan import ApplyWorkload, RemoveReplica, RemoveWorkload, ReplaceReplica
 from tests.fakes.samples import make_deployment
 
 
@@ -143,6 +143,14 @@ def test_a_replica_is_replaced_by_ending_its_pod_at_once(server: ScriptedServer,
     cluster.apply(ReplaceReplica("d-x", "d-x-1"))
     query = "propagationPolicy=Background&gracePeriodSeconds=1"
     assert server.asked == [("DELETE", f"/api/v1/namespaces/airgate-deploy/pods/d-x-1?{query}", "")]
+
+
+def test_a_replica_that_is_over_is_removed_alone(server: ScriptedServer, kube: KubeClient) -> None:
+    """What it belonged to stays."""
+    KubernetesCluster(kube, KubernetesSettings("http://web:8000", "token")).apply(RemoveReplica("d-x-1"))
+    assert [(verb, path.split("?")[0]) for verb, path, _ in server.asked] == [
+        ("DELETE", f"/api/v1/namespaces/{namespace}/pods/d-x-1") for namespace in ("airgate-deploy", "airgate-compute")
+    ]
 
 
 def test_logs_of_a_pod_that_is_gone_are_empty(server: ScriptedServer, kube: KubeClient) -> None:

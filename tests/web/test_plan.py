@@ -2,11 +2,15 @@
 
 import dataclasses
 
+import pytest
+
 from airgate_web.domain.deployment import find_workload
-from airgate_web.domain.plan import ApplyWorkload, RemoveWorkload, plan_actions
+from airgate_web.domain.plan import ApplyWorkload, RemoveReplica, RemoveWorkload, plan_actions
 from airgate_web.domain.workload import (
     Kind,
     Observation,
+    Replica,
+    ReplicaState,
     Workload,
     WorkloadFacts,
     find_replica_digest,
@@ -54,6 +58,34 @@ def test_what_is_still_ending_is_removed_again() -> None:
     """A removal that was lost half-way is repeated; an empty digest equals no wish."""
     ending = Observation((WorkloadFacts("d-x", Kind.SERVICE, "", (), ()),))
     assert plan_actions([], ending) == (RemoveWorkload("d-x"),)
+
+
+def see_over(wish: Workload, *states: ReplicaState) -> Observation:
+    """Return a cluster with one replica of a wish that is over, `live-0`, and one in each of these states."""
+    replicas = tuple(Replica(f"live-{n}", state, find_replica_digest(wish)) for n, state in enumerate(states, 1))
+    shown = replicas or (Replica("live-0", ReplicaState.FAILED, find_replica_digest(wish)),)
+    return Observation((WorkloadFacts(wish.name, wish.kind, find_spec_digest(wish), shown, (), over=("live-0",)),))
+
+
+@pytest.mark.parametrize("state", [ReplicaState.READY, ReplicaState.STARTING, ReplicaState.WAITING])
+def test_a_replica_that_is_over_goes_once_another_has_come(state: ReplicaState) -> None:
+    """What a node refused when it came back is not listed for ever."""
+    wish = make_wish()
+    assert plan_actions([wish], see_over(wish, ReplicaState.STOPPED, state)) == (RemoveReplica("live-0"),)
+
+
+@pytest.mark.parametrize("states", [(), (ReplicaState.STOPPED,), (ReplicaState.FAILED,)])
+def test_a_replica_that_is_over_stays_while_none_has_come_for_it(states: tuple[ReplicaState, ...]) -> None:
+    """It says why there is none."""
+    wish = make_wish()
+    assert plan_actions([wish], see_over(wish, *states)) == ()
+
+
+def test_of_what_is_wanted_no_more_nothing_that_is_over_is_left() -> None:
+    """Scaled to none it goes by itself, removed it goes with the rest."""
+    none = make_wish(replicas=0)
+    assert plan_actions([none], see_over(none)) == (RemoveReplica("live-0"),)
+    assert plan_actions([], see_over(none)) == (RemoveWorkload(none.name),)
 
 
 def test_the_plan_does_not_depend_on_the_order_of_the_wishes() -> None:

@@ -20,7 +20,7 @@ from airgate_web.reconcile.round import Reconciler
 from tests.fakes.blobs_memory import MemoryBlobs
 from tests.fakes.clock_hand import HandClock
 from tests.fakes.cluster_memory import MemoryCluster
-from tests.fakes.samples import NOON, make_deployment, make_project, make_runtime
+from tests.fakes.samples import NOON, make_deployment, make_project, make_report, make_runtime
 from tests.fakes.store_memory import MemoryStore
 
 pytestmark = pytest.mark.process
@@ -298,8 +298,12 @@ def test_the_probes_say_whether_the_loop_turns_and_whether_its_rounds_are_good(s
 
 
 def test_what_it_did_is_counted(scene: Scene) -> None:
-    """An operator sees actions and states as metrics."""
-    scene.deploy()
+    """An operator sees actions and states as metrics, the gateway's part in them included."""
+    wish = scene.deploy()
+    scene.reconciler.run_round()
+    assert 'airgate_deployments{state="Starting"} 1.0' in scene.meter.write_metrics().decode()
+    [replica, _] = scene.read(wish).replicas
+    scene.store.write_report(make_report(reached={wish.owner: (replica.address,)}))
     scene.reconciler.run_round()
     text = scene.meter.write_metrics().decode()
     assert 'airgate_reconciler_actions_total{action="ApplyWorkload",outcome="applied"} 1.0' in text

@@ -2,11 +2,13 @@
 
 import json
 import shlex
+from functools import reduce
 
 import pytest
 
-from airgate_web.domain.errors import Invalid
+from airgate_web.domain.errors import BadModel, Invalid
 from airgate_web.domain.model import Signature, TensorSpec
+from airgate_web.domain.sample import BYTES_MAX, DEPTH_MAX, read_sample
 from airgate_web.domain.scaffold import Field, FieldKind, make_curl, make_fields, make_sample, make_tensors, read_form
 
 COLUMNS = Signature(
@@ -20,6 +22,7 @@ COLUMNS = Signature(
 )
 MATRIX = Signature((TensorSpec("X", "FP32", (-1, 3), [[1.0, 2.0, 3.0]]),), ())
 IMAGE = Signature((TensorSpec("pixels", "UINT8", (1, 2, 2), None),), ())
+SCRIPT = Signature((), ())
 WIDE = Signature((TensorSpec("X", "FP32", (-1, 64), None),), ())
 
 
@@ -38,6 +41,42 @@ def test_a_matrix_makes_a_row():
 def test_an_image_makes_a_record_of_its_tensor():
     """An input of more dimensions stands under its name, without the first dimension."""
     assert make_sample(IMAGE) == {"args": {"X": [{"pixels": [[0, 0], [0, 0]]}]}}
+
+
+@pytest.mark.parametrize("sample", [{"x": [1, 2]}, [], "text", 0])
+def test_a_script_begins_with_its_own_sample(sample):
+    """A script has no inputs; what it names as its example is what it takes, whatever that is."""
+    assert make_sample(SCRIPT, sample) == {"args": sample}
+    assert make_sample(SCRIPT) == {"args": {}}
+    assert make_sample(MATRIX, sample) == make_sample(MATRIX)
+    assert make_fields(SCRIPT) == ()
+
+
+NESTED = reduce(lambda inner, _: [inner], range(DEPTH_MAX), 1)
+
+
+@pytest.mark.parametrize("sample", [None, {"X": [{"a": 1.5, "b": "ä漢"}]}, "x" * (BYTES_MAX - 2), NESTED])
+def test_a_sample_of_ordinary_size_is_kept_as_it_is(sample):
+    """Up to the limits themselves."""
+    assert read_sample(sample) == sample
+
+
+@pytest.mark.parametrize(
+    ("sample", "said"),
+    [
+        ("x" * (BYTES_MAX - 1), "65,537 bytes as JSON, over the limit of 65,536"),
+        ({"a": ["ä" * BYTES_MAX]}, "over the limit"),
+        ([NESTED], "more than 32 lists or objects in one another"),
+        (float("nan"), "is not JSON"),
+        ("\ud800", "is not JSON"),
+    ],
+    ids=["long", "long in bytes", "deep", "NaN", "half a character"],
+)
+def test_a_sample_that_cannot_be_kept_is_refused_in_a_sentence(sample, said):
+    """It is the person's own file: what is wrong with it is said at the upload."""
+    with pytest.raises(BadModel, match=said) as refusal:
+        read_sample(sample)
+    assert refusal.value.hint
 
 
 def test_open_inference_bodies_are_flat():

@@ -3,6 +3,7 @@
 import http.server
 import json
 import threading
+from functools import reduce
 
 import pytest
 
@@ -101,6 +102,24 @@ def test_a_signature_is_read(played, store, tester):
     assert (found.task, found.libraries) == ("classification", {"skl2onnx": "1.19"})
     gate = find_tester_secret("internal", "python")
     assert played.calls == [("/inspect", gate, {"digest": DIGEST, "filename": "digits.onnx"})]
+
+
+def test_the_sample_of_a_script_comes_with_it(played, store, tester):
+    """Of any other model the signature says what goes in; its sample may be large and is not kept."""
+    show(store, played.port)
+    script = {**INSPECTED, "format": "script", "signature": {"inputs": [], "outputs": []}, "sample": {"x": 2}}
+    played.answers = [(200, script), (200, {**INSPECTED, "sample": {"X": [[0] * 1000]}})]
+    assert tester.inspect("python", DIGEST, "s.py").sample == {"x": 2}
+    assert tester.inspect("python", DIGEST, "digits.onnx").sample is None
+
+
+@pytest.mark.parametrize("sample", ["x" * 70_000, reduce(lambda inner, _: [inner], range(50), 1)], ids=["long", "deep"])
+def test_a_sample_that_cannot_be_kept_is_a_bad_model(played, store, tester, sample):
+    """The one who uploads the script can do something about it."""
+    show(store, played.port)
+    played.answers = [(200, {**INSPECTED, "signature": {"inputs": [], "outputs": []}, "sample": sample})]
+    with pytest.raises(BadModel, match="SAMPLE"):
+        tester.inspect("python", DIGEST, "s.py")
 
 
 def test_a_file_that_is_no_model_is_refused_in_the_testers_words(played, store, tester):

@@ -1,18 +1,23 @@
-"""The agent's loop: ask the webapp for a snapshot that differs, check it, write Envoy's files, ask again."""
+"""The agent's loop: ask the webapp for a snapshot that differs, check it, write Envoy's files, ask again.
+
+What came of them is reported beside it (report.py).
+"""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from airgate_gateway import listeners
+from airgate_gateway import admin, listeners
 from airgate_gateway.bootstrap import ADMIN_SOCKET, find_bootstrap
 from airgate_gateway.doors import Address, Door, read_certificate
 from airgate_gateway.files import read_json, write_json
+from airgate_gateway.report import Expected, Reporter
 from airgate_kit import logs
+from airgate_kit.clock import Clock
 
 WAIT_S = 20  # how long the webapp may hold one question
 RETRY_S = 1.0  # after the webapp did not answer
@@ -23,8 +28,9 @@ log = logs.get("airgate_gateway.agent")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """folder: where the files go. web: the webapp. token_file: holds the appliance's internal token."""
+    """name: of this host. folder: where the files go. web: the webapp. token_file: holds the internal token."""
 
+    name: str
     folder: Path
     web: Address
     token_file: Path
@@ -35,16 +41,19 @@ class Settings:
 class Agent:
     """Lives beside one Envoy. The last snapshot lies in the folder, so that a restart needs no webapp."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Clock) -> None:
         """Take up the last snapshot that was kept; nothing is written yet."""
         self._settings = settings
+        self._reporter = Reporter(settings.name, settings.token_file, clock)
         self._snapshot = read_snapshot(read_json(settings.folder / "snapshot.json")) or listeners.EMPTY
 
     def run(self, stop: threading.Event) -> None:
         """Write what is known at once, then follow the webapp until `stop` is set."""
-        apply_files(self._settings, self._snapshot)
+        self.write()
         answered = True
-        with open_client(self._settings.web) as client:
+        with open_client(self._settings.web) as client, open_client(self._settings.web) as second:
+            work = (self._settings.folder, second, stop)
+            threading.Thread(target=self._reporter.run, args=work, name="report", daemon=True).start()
             while not stop.is_set():
                 heard = self.follow(client)
                 if heard != answered:
@@ -63,8 +72,13 @@ class Agent:
             log.debug("asking failed", extra={"fields": {"error": str(error)}})
             return False
         self._snapshot = snapshot or self._snapshot
-        apply_files(self._settings, self._snapshot)
+        self.write()
         return True
+
+    def write(self) -> None:
+        """Write the snapshot's files, and have reported when Envoy works by them."""
+        files = apply_files(self._settings, self._snapshot)
+        self._reporter.expect(find_expected(self._settings.doors, self._snapshot, files))
 
 
 def open_client(web: Address) -> httpx.Client:
@@ -101,12 +115,16 @@ def read_snapshot(content: Any) -> Mapping[str, Any] | None:
     return content
 
 
-def apply_files(settings: Settings, snapshot: Mapping[str, Any]) -> None:
-    """Write bootstrap, clusters, routes and listeners, in this order; files that do not change are left alone."""
-    folder = settings.folder
-    changed = [name for name, content in find_files(settings, snapshot) if write_json(folder / name, content)]
+def apply_files(settings: Settings, snapshot: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Write clusters, routes, listeners and bootstrap, in this order, and return them by name.
+
+    Files that do not change are left alone.
+    """
+    files = dict(find_files(settings, snapshot))
+    changed = [name for name, content in files.items() if write_json(settings.folder / name, content)]
     if changed:
         log.info("wrote routes", extra={"fields": {"files": changed, "snapshot": snapshot["digest"][:12]}})
+    return files
 
 
 def find_files(settings: Settings, snapshot: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -121,6 +139,24 @@ def find_files(settings: Settings, snapshot: Mapping[str, Any]) -> list[tuple[st
         ("lds.json", listener_file),
         ("bootstrap.json", find_bootstrap(folder)),
     ]
+
+
+def find_expected(doors: Sequence[Door], snapshot: Mapping[str, Any], files: Mapping[str, Any]) -> Expected:
+    """Return what Envoy is to say once it works by these files."""
+    versions = {admin.CDS: files["cds.json"]["version_info"], admin.LDS: files["lds.json"]["version_info"]}
+    for door in doors:
+        table = listeners.find_table(door)
+        text = files[listeners.find_table_file(table)]["version_info"]
+        versions[f"http.{door.name}.rds.{table}.version_text"] = text
+    return Expected(snapshot["digest"], versions, frozenset(find_owners(snapshot)))
+
+
+def find_owners(snapshot: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the deployments that have an address; the cluster of a deployment's HTTP door is "http/OWNER"."""
+    for cluster in snapshot["clusters"]:
+        places = cluster.get("load_assignment", {}).get("endpoints", [])
+        if cluster["name"].startswith("http/") and any(place.get("lb_endpoints") for place in places):
+            yield cluster["name"].removeprefix("http/")
 
 
 def refresh_certificates(doors: Sequence[Door]) -> tuple[Door, ...]:

@@ -10,6 +10,7 @@ Exit codes: 0 ended as asked, 2 a wrong flag or file.
 import argparse
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Sequence
@@ -70,6 +71,7 @@ def run_agent(options: argparse.Namespace) -> int:
     """Follow the webapp until SIGTERM."""
     options.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings = Settings(
+        name=socket.gethostname(),
         folder=options.dir.resolve(),
         web=read_upstream(options.web),
         token_file=options.token_file,
@@ -79,7 +81,7 @@ def run_agent(options: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
-    Agent(settings).run(stop)
+    Agent(settings, SystemClock()).run(stop)
     return 0
 
 

@@ -4,6 +4,7 @@ Fields follow Envoy's v3 API: config.listener.v3.Listener, the HTTP connection m
 The routes of deployments come ready-made in the snapshot; here they are put behind the doors.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ READY_PATH = "/gateway/readyz"  # answers as soon as Envoy has its routes
 HIDDEN = ("/internal/", "/metrics", "/livez", "/readyz")  # of the webapp, and not for anybody outside
 CONSOLE_TIMEOUT_S = 3600  # uploads of large models
 IDLE_TIMEOUT_S = 3600
+VERSION_DIGITS = 16  # of a file's digest: enough to tell one from the next
 EMPTY: dict[str, Any] = {"digest": "", "jwks": {"keys": []}, "clusters": [], "routes": []}
 
 USER_CODE_HEADERS = {  # what a model's code answers must not reach into a console session
@@ -66,14 +68,21 @@ def find_table_file(table: str) -> str:
     return f"rds-{table}.json"
 
 
+def find_table(door: Door) -> str:
+    """Return the route table that a door works by."""
+    return "console" if door.console else "predictions"
+
+
 def wrap_table(name: str, routes: Sequence[Json]) -> Json:
     """Return a route table as Envoy reads it from a file."""
     return wrap("config.route.v3.RouteConfiguration", [find_route_table(name, routes)])
 
 
 def wrap(kind: str, resources: Sequence[Json]) -> Json:
-    """Return a discovery response as Envoy reads it from a file."""
-    return {"resources": [{"@type": TYPE + kind, **resource} for resource in resources]}
+    """Return a discovery response as Envoy reads it from a file; its version is the digest of what it holds."""
+    content = [{"@type": TYPE + kind, **resource} for resource in resources]
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return {"version_info": digest[:VERSION_DIGITS], "resources": content}
 
 
 def find_route_table(name: str, routes: Sequence[Json]) -> Json:
@@ -141,7 +150,7 @@ def find_upstream(name: str, address: Address) -> Json:
 
 def find_listener(door: Door, jwks: Json, folder: Path) -> Json:
     """Return a door's listener. A renewed certificate changes `metadata`, so that Envoy takes it up."""
-    chain: Json = {"filters": [find_manager(door.name, "console" if door.console else "predictions", jwks, folder)]}
+    chain: Json = {"filters": [find_manager(door.name, find_table(door), jwks, folder)]}
     listener: Json = {"name": door.name, "address": find_socket(door.address), "filter_chains": [chain]}
     if door.certificate:
         chain["transport_socket"] = {

@@ -41,7 +41,7 @@ def fetch(url: str, digest: str, to: Path, token: str, clock: Clock, patience: f
             if _is_final(error) or clock.monotonic() >= deadline:
                 raise FetchFailed(
                     f"The model file cannot be fetched from {url}: {_explain(error)}.",
-                    "Check that the webapp runs and that the token is the one it gave.",
+                    "Check that the files process (pod airgate-files) runs, and that the token is the one it knows.",
                 ) from error
         clock.sleep(PAUSE)
 

@@ -15,6 +15,7 @@ from airgate_web.domain.deployment import Deployment, DeploymentStatus, Token
 from airgate_web.domain.model import Model, ModelVersion, Signature
 from airgate_web.domain.plan import Action
 from airgate_web.domain.project import Project
+from airgate_web.domain.reach import GatewayReport
 from airgate_web.domain.runtime import Runtime
 from airgate_web.domain.user import User
 from airgate_web.domain.workload import Observation
@@ -105,6 +106,13 @@ class Store(Protocol):
     def write_observation(self, observation: Observation, at: datetime.datetime) -> None: ...
     def find_observation(self) -> tuple[Observation, datetime.datetime] | None: ...
 
+    # Gateways: facts (the web process alone writes them, as they report)
+    def write_report(self, report: GatewayReport) -> None:
+        """Keep it as the last one of its gateway; those of a day before it go."""
+
+    def list_reports(self) -> Sequence[GatewayReport]:
+        """The last report of each gateway, by name."""
+
     # Tokens
     def add_token(self, token: Token) -> None: ...
     def list_tokens(self, deployment_id: int) -> Sequence[Token]:
@@ -126,7 +134,7 @@ class Store(Protocol):
         """A number that grows with every change of a wish, a runtime or a token: compare it to wake up."""
 
     def find_fact_number(self) -> int:
-        """A number that grows with every change of a status; what write_status leaves as it was does not count."""
+        """A number that grows with every change of a status or a report; one that differs in its time alone is none."""
 
 
 class Blobs(Protocol):
@@ -183,12 +191,13 @@ class Cluster(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What the sandbox read out of a model file."""
+    """What the sandbox read out of a model file. sample: see ModelVersion."""
 
     format: str
     signature: Signature
     task: str
     libraries: dict[str, str]
+    sample: object = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Calls the warm test runtime over HTTP. It opens files that nobody trusts; here only its JSON is read.
 
-    POST /inspect {"digest", "filename"} -> {"format", "signature", "task", "libraries": [{"name", "in_file", …}]}
+    POST /inspect {"digest", "filename"}
+               -> {"format", "signature", "task", "libraries": [{"name", "in_file", …}], "sample"}
     POST /test {"digest", "filename", "format", "name", "version", "function", "args"}
                -> {"result", "stdout", "stderr", "device", "seconds", "load_seconds"}
     a refusal -> {"code", "error", "hint"}
@@ -19,6 +20,7 @@ from airgate_kit.names import HEADER_GATE
 from airgate_web.domain.errors import BadModel, Unavailable
 from airgate_web.domain.model import ModelVersion, Signature, TensorSpec
 from airgate_web.domain.runtime import find_tester_name
+from airgate_web.domain.sample import read_sample
 from airgate_web.domain.secrets import find_tester_secret
 from airgate_web.domain.workload import Address, Observation, ReplicaState
 from airgate_web.ports import Inspection, Store, TrialRun
@@ -153,7 +155,7 @@ def read_answer(answer: Answer) -> dict[str, Any]:
     """Return the JSON object of an answer; Unavailable when it is none, or speaks of the tester's own trouble."""
     try:
         body = json.loads(answer.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict) or (is_refused(answer) and "code" not in body):
         raise explain_nonsense(answer)
@@ -179,13 +181,17 @@ def read_refusal(body: dict[str, Any]) -> tuple[str, str]:
 
 
 def read_inspection(body: dict[str, Any]) -> Inspection:
-    """Return what the tester read out of a file; an error of Python's where it is not of that shape."""
+    """Return what the tester read out of a file; an error of Python's where it is not of that shape.
+
+    Raises BadModel for a script whose own example cannot be kept; that of any other file follows from its signature.
+    """
     libraries = {str(one["name"]): str(one["in_file"]) for one in body.get("libraries", []) if one.get("in_file")}
     signature = Signature(
         inputs=tuple(read_spec(spec) for spec in body["signature"]["inputs"]),
         outputs=tuple(read_spec(spec) for spec in body["signature"]["outputs"]),
     )
-    return Inspection(str(body["format"]), signature, str(body.get("task") or ""), libraries)
+    sample = None if signature.inputs else read_sample(body.get("sample"))
+    return Inspection(str(body["format"]), signature, str(body.get("task") or ""), libraries, sample)
 
 
 def read_spec(spec: dict[str, Any]) -> TensorSpec:

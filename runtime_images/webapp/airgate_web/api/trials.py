@@ -13,9 +13,9 @@ router = APIRouter(prefix="/projects/{route}/models/{model}/versions/{version}")
 
 @router.get("/sample")
 def read_sample(route: str, model: str, version: str, desk: AtDesk, _user: Asking) -> SampleAnswer:
-    """Bodies that this version takes, made from its signature."""
-    signature = find_version(desk, route, model, version).signature
-    return SampleAnswer(predict=make_sample(signature), infer=make_tensors(signature))
+    """Bodies that this version takes, made from its signature; for a script its own SAMPLE."""
+    found = find_version(desk, route, model, version)
+    return SampleAnswer(predict=make_sample(found.signature, found.sample), infer=make_tensors(found.signature))
 
 
 @router.post("/test")

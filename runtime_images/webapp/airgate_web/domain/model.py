@@ -35,7 +35,8 @@ class ModelVersion:
     """One version of a model. Its file is stored under `digest` ("sha256:" and 64 hex digits) and never changes.
 
     size: bytes. task: "classification", "regression" or "". libraries: versions found in the file. path: where a model
-    lies that is a folder; `digest` is then its manifest's, and nothing is stored.
+    lies that is a folder; `digest` is then its manifest's, and nothing is stored. sample: a script's own example of its
+    arguments; None where the signature tells what goes in.
     """
 
     project: str
@@ -52,6 +53,7 @@ class ModelVersion:
     created_by: str
     description: str = ""
     path: str = ""
+    sample: object = None
 
 
 @dataclass(frozen=True, slots=True)

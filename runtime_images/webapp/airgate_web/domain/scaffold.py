@@ -38,8 +38,13 @@ class Field:
     values: tuple[object, ...] = ()
 
 
-def make_sample(signature: Signature) -> dict[str, Any]:
-    """Return a body for `predict` that the model takes: {"args": {"X": […]}} with one row."""
+def make_sample(signature: Signature, sample: object = None) -> dict[str, Any]:
+    """Return a body for `predict` that the model takes: {"args": {"X": […]}} with one row.
+
+    sample: a script's own example of its arguments; it has no inputs to make one from.
+    """
+    if not signature.inputs:
+        return {"args": {} if sample is None else sample}
     matrix = find_matrix(signature)
     if matrix is not None:
         return {"args": {"X": [find_row(matrix)]}}

@@ -104,7 +104,8 @@ class Replica:
 
     spec_digest: find_replica_digest of the wish it was started for. devices: the device ids it was granted, as the
     plugin names them. reason: what the cluster says when it is not ready, raw (explain.py makes a sentence of it).
-    device: where the runtime computes ("CPU", "QAIC", …; empty when not known yet).
+    device: where the runtime computes ("CPU", "QAIC", …; empty when not known yet). address: "host:port" of its HTTP
+    door, as the gateway names it; empty while it has none.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Replica:
     restarts: int = 0
     started: datetime.datetime | None = None
     device: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,8 @@ class WorkloadFacts:
 
     spec_digest: the digest of the wish it runs. addresses: where requests may go; the gateway asks each whether it is
     ready. In a cluster the Service's name, and for a service its pods; with local processes one for each replica of a
-    service that starts or is ready, and for each ready tester.
+    service that starts or is ready, and for each ready tester. over: names of replicas that will never run again and
+    that the cluster still lists (pods that a node refused or that were evicted).
     """
 
     name: str
@@ -132,6 +135,7 @@ class WorkloadFacts:
     spec_digest: str
     replicas: tuple[Replica, ...]
     addresses: tuple[Address, ...]
+    over: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
-"""Hands the snapshot to the agent: one call that waits until there is something new.
+"""Hands the snapshot to the agent by a call that waits until there is something new, and takes the agent's report.
 
     GET /internal/gateway?have=DIGEST&wait=20   200 with the snapshot when its digest differs from `have`, else 204
+    POST /internal/gateway {"gateway", "snapshot", "reached": {"route/deployment": ["host:port"]}}   204
 
 Guarded by the appliance's internal token, which the app adds as a dependency.
 """
@@ -11,8 +12,10 @@ from collections import defaultdict
 from fastapi import APIRouter, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 
 from airgate_kit.clock import Clock
+from airgate_web.domain.reach import GatewayReport
 from airgate_web.gateway.snapshot import Route, find_snapshot
 from airgate_web.ports import Store, Tokens
 
@@ -20,8 +23,16 @@ LOOK_EVERY_S = 0.1  # how often the store is asked whether anything changed whil
 WAIT_MAX_S = 30.0
 
 
+class ReportBody(BaseModel):
+    """A report as an agent sends it; what a newer agent says besides is passed over. See GatewayReport."""
+
+    gateway: str = Field(min_length=1, max_length=253)
+    snapshot: str = Field(max_length=64)
+    reached: dict[str, tuple[str, ...]]
+
+
 def make_router(store: Store, tokens: Tokens, clock: Clock) -> APIRouter:
-    """Return the router with the agent's one call."""
+    """Return the router with the agent's two calls."""
     router = APIRouter()
 
     @router.get("/internal/gateway", include_in_schema=False)
@@ -39,6 +50,11 @@ def make_router(store: Store, tokens: Tokens, clock: Clock) -> APIRouter:
             if clock.monotonic() >= deadline:
                 return Response(status_code=204)
             await asyncio.sleep(LOOK_EVERY_S)
+
+    @router.post("/internal/gateway", include_in_schema=False, status_code=204)
+    def keep_report(body: ReportBody) -> None:
+        """Keep what a gateway reports; pages and API see it at once."""
+        store.write_report(GatewayReport(body.gateway, body.snapshot, body.reached, clock.now()))
 
     return router
 

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from airgate_kit.clock import Clock
 from airgate_web.domain.deployment import Deployment
+from airgate_web.domain.reach import judge_reach
 from airgate_web.domain.workload import ReplicaState
 from airgate_web.ports import Store
 
@@ -39,8 +40,9 @@ class Meter:
 
     def count_states(self, store: Store, deployments: Sequence[Deployment]) -> None:
         """Count the deployments by state."""
-        statuses = [store.find_status(deployment.id) for deployment in deployments]
-        tally = Tally(status.state for status in statuses if status)
+        reports, now = store.list_reports(), self.clock.now()
+        found = [(deployment, store.find_status(deployment.id)) for deployment in deployments]
+        tally = Tally(judge_reach(wish, status, reports, now).state for wish, status in found if status)
         for state in ReplicaState:
             self.deployments.labels(state.value).set(tally[state])
 

@@ -10,6 +10,7 @@ from airgate_web.domain.errors import Invalid, NotFound
 from airgate_web.domain.explain import explain_impossible
 from airgate_web.domain.model import ModelVersion
 from airgate_web.domain.names import read_route
+from airgate_web.domain.reach import GatewayReport, judge_reach
 from airgate_web.domain.runtime import Runtime
 from airgate_web.domain.secrets import GATE_BYTES
 from airgate_web.domain.server import MODEL, Server, read_words
@@ -58,7 +59,7 @@ class CheckedWish:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentView:
-    """A wish and what became of it; status is None until the reconciler has seen it."""
+    """A wish and what became of it, the gateway included; status is None until the reconciler has seen it."""
 
     deployment: Deployment
     status: DeploymentStatus | None
@@ -151,7 +152,8 @@ def list_deployments(desk: Desk, route: str | None = None) -> Sequence[Deploymen
     """Return the deployments of a project, or all, with what became of them."""
     if route is not None:
         find_project(desk, route)
-    return [DeploymentView(kept, desk.store.find_status(kept.id)) for kept in desk.store.list_deployments(route)]
+    reports = desk.store.list_reports()
+    return [make_view(desk, kept, reports) for kept in desk.store.list_deployments(route)]
 
 
 def find_deployment(desk: Desk, route: str, name: str) -> DeploymentView:
@@ -160,7 +162,13 @@ def find_deployment(desk: Desk, route: str, name: str) -> DeploymentView:
     if kept is None:
         find_project(desk, route)
         raise NotFound(f"There is no deployment '{name}' in project '{route}'.", "Choose one of its deployments.")
-    return DeploymentView(kept, desk.store.find_status(kept.id))
+    return make_view(desk, kept, desk.store.list_reports())
+
+
+def make_view(desk: Desk, kept: Deployment, reports: Sequence[GatewayReport]) -> DeploymentView:
+    """Return a wish with what the reconciler wrote of it, judged by what the gateways reported."""
+    status = desk.store.find_status(kept.id)
+    return DeploymentView(kept, status and judge_reach(kept, status, reports, desk.clock.now()))
 
 
 def read_wish(desk: Desk, route: str, wish: DeploymentWish) -> CheckedWish:

@@ -83,6 +83,7 @@ def make_version(
         created=desk.clock.now(),
         created_by=user.name,
         description=description,
+        sample=found.sample,
     )
 
 

@@ -17,6 +17,8 @@ def find_waiting(desk: Desk, since: datetime.datetime) -> tuple[str, ...]:
     found = desk.store.find_observation()
     if found is None or found[1] < since:
         return ("the reconciler has not looked yet",)
+    if all(report.reported < since for report in desk.store.list_reports()):
+        return ("the gateway has not reported yet",)
     return (*find_waiting_testers(desk, found[0]), *find_waiting_deployments(desk))
 
 

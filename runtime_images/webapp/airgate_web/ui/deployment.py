@@ -52,12 +52,13 @@ REPLICAS = (
 
 @dataclass(frozen=True, slots=True)
 class DeploymentSight:
-    """What the page shows. signature: of the deployed version; None when that was removed meanwhile."""
+    """What the page shows. signature, sample: of the deployed version; None when that was removed meanwhile."""
 
     project: Project
     view: DeploymentView
     runtime: Runtime | None
     signature: Signature | None
+    sample: object
     holders: tuple[Holder, ...]
     tokens: tuple[Token, ...]
 
@@ -81,6 +82,7 @@ def find_sight(desk: Desk, route: str, name: str) -> DeploymentSight:
         view,
         desk.store.find_runtime(view.deployment.runtime),
         version.signature if version else None,
+        version.sample if version else None,
         observation.holders,
         tuple(list_tokens(desk, route, name)),
     )
@@ -140,7 +142,9 @@ def show_calls(visit: Visit, sight: DeploymentSight) -> None:
         show_code(visit.origin + sight.view.path)
         if sight.signature is None or one.model is None:
             return
-        show_code(make_curl(visit.origin + sight.view.path, make_sample(sight.signature)), "Records")
+        show_code(make_curl(visit.origin + sight.view.path, make_sample(sight.signature, sight.sample)), "Records")
+        if not sight.signature.inputs:
+            return  # a script takes no tensors
         path = sight.view.path.removesuffix("predict") + f"v2/models/{one.model.name}/infer"
         with ui.expansion("Open Inference Protocol").props("dense").classes("fold"):
             show_code(make_curl(visit.origin + path, make_tensors(sight.signature)))

@@ -16,10 +16,14 @@ FORM, JSON = "Form", "JSON"
 
 
 class InputForm:
-    """Fields or a text of JSON with a sample filled in. `read` returns the body, `sample` fills it in anew."""
+    """Fields or a text of JSON with a sample filled in. `read` returns the body, `sample` fills it in anew.
 
-    def __init__(self, signature: Signature) -> None:
+    sample: a script's own example; see make_sample.
+    """
+
+    def __init__(self, signature: Signature, sample: object = None) -> None:
         self._signature = signature
+        self._sample = make_sample(signature, sample)
         self._fields = make_fields(signature)
         self._mode = FORM if self._fields else JSON
         with box("line"):
@@ -29,7 +33,7 @@ class InputForm:
         self._form = box("two").style("gap:12px 16px")
         with self._form:
             self._inputs = {field.name: show_field(field) for field in self._fields}
-        self._text = ui.textarea(value=write_json(make_sample(signature))).classes("json")
+        self._text = ui.textarea(value=write_json(self._sample)).classes("json")
         self._text.props("outlined dense autogrow spellcheck=false aria-label='Input as JSON' input-class=mono")
         self.wrong = show_wrong()
         self._apply_mode()
@@ -44,7 +48,7 @@ class InputForm:
         """Fill in the sample again."""
         for field in self._fields:
             self._inputs[field.name].value = find_start(field)
-        self._text.value = write_json(make_sample(self._signature))
+        self._text.value = write_json(self._sample)
         self.wrong.text = ""
 
     def _show_choice(self) -> Mapping[str, ui.button]:

@@ -36,7 +36,7 @@ class ModelTest:
         self._visit, self._version = visit, version
         with box("two"):
             with card():
-                self._input = InputForm(version.signature)
+                self._input = InputForm(version.signature, version.sample)
                 self._runtime = ui.select({one.slug: one.name for one in runtimes}, label="Runtime")
                 self._runtime.props("outlined dense options-dense").set_value(next((r.slug for r in runtimes), None))
                 with box("line"):

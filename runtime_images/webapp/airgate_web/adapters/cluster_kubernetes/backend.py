@@ -11,7 +11,7 @@ from airgate_web.adapters.cluster_kubernetes.observe import Listing, find_observ
 from airgate_web.adapters.cluster_kubernetes.pods import Json, is_ours, is_true
 from airgate_web.adapters.cluster_kubernetes.settings import KubernetesSettings
 from airgate_web.domain.errors import Refusal, Unavailable
-from airgate_web.domain.plan import Action, ApplyWorkload, ReplaceReplica
+from airgate_web.domain.plan import Action, ApplyWorkload, RemoveReplica, ReplaceReplica
 from airgate_web.domain.workload import Observation
 
 OURS = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY},{names.LABEL_WORKLOAD}"
@@ -21,6 +21,7 @@ FOLDERS = {
     "Service": "/api/v1/namespaces/{}/services",
     "Secret": "/api/v1/namespaces/{}/secrets",
 }
+POD = "/api/v1/namespaces/{}/pods"
 DEVICE = re.compile(r"^[^{].* device: (\S+)$", re.MULTILINE)  # the runtime's own line on stdout
 LOG_HEAD_BYTES = 4096
 REPLACE_GRACE_SECONDS = 1  # a replica on a dead card has nothing to finish
@@ -63,8 +64,9 @@ class KubernetesCluster:
             path = f"/api/v1/namespaces/{self.settings.deploy_namespace}/pods/{action.replica}"
             self.client.remove(path, grace_seconds=REPLACE_GRACE_SECONDS)
             return
+        folders = [POD] if isinstance(action, RemoveReplica) else FOLDERS.values()
         for namespace in self.settings.namespaces:
-            for folder in FOLDERS.values():
+            for folder in folders:
                 self.client.remove(f"{folder.format(namespace)}/{action.name}")
 
     def wait(self, seconds: float) -> bool:

@@ -72,6 +72,7 @@ def find_workload(
             *(find_missing(deployment) if deployment else ()),
         ),
         addresses=find_addresses(name, deployment, kind, pods) if deployment else (),
+        over=find_over(name, pods),
     )
 
 
@@ -91,6 +92,18 @@ def find_replicas(name: str, pods: Sequence[Json], devices: Mapping[str, str], c
     return [
         find_replica(pod, devices.get(pod["metadata"]["name"], ""), cards.find_held(pod)) for pod in alive or mine[-1:]
     ]
+
+
+def find_over(name: str, pods: Sequence[Json]) -> tuple[str, ...]:
+    """Return a workload's pods that are over and not being deleted, by name."""
+    mine = [pod["metadata"] for pod in pods if pod["status"].get("phase") in FINAL_PHASES]
+    return tuple(
+        sorted(
+            meta["name"]
+            for meta in mine
+            if meta["labels"][names.LABEL_WORKLOAD] == name and "deletionTimestamp" not in meta
+        )
+    )
 
 
 def find_missing(deployment: Json) -> tuple[Replica, ...]:

@@ -26,7 +26,14 @@ def find_replica(pod: Json, device: str = "", cards: tuple[str, ...] = ()) -> Re
         restarts=sum(each.get("restartCount", 0) for each in read_containers(pod, "containerStatuses")),
         started=read_time(pod["status"].get("startTime")),
         device=device if state is ReplicaState.READY else "",
+        address=find_address(pod),
     )
+
+
+def find_address(pod: Json) -> str:
+    """Return where a pod of ours answers HTTP; "" before it has an address."""
+    host = pod["status"].get("podIP", "")
+    return f"{host}:{names.PORT_SERVE_HTTP}" if host else ""
 
 
 def judge_pod(pod: Json) -> tuple[ReplicaState, str]:

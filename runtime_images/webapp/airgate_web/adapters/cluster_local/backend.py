@@ -8,7 +8,7 @@ from typing import Any
 
 from airgate_web.domain.errors import Unavailable
 from airgate_web.domain.plain import make_plain, read_plain
-from airgate_web.domain.plan import Action, ApplyWorkload, ReplaceReplica
+from airgate_web.domain.plan import Action, ApplyWorkload, RemoveWorkload, ReplaceReplica
 from airgate_web.domain.workload import Observation
 
 ANSWER_SECONDS = 10.0  # the supervisor answers at once, except to "wait"
@@ -30,12 +30,12 @@ class LocalCluster:
         return read_observation(answer["observation"])
 
     def apply(self, action: Action) -> None:
-        """Begin an action and return."""
+        """Begin an action and return. No replica is ever over here: the supervisor starts its process again."""
         if isinstance(action, ApplyWorkload):
             self.ask(verb="apply", workload=make_plain(action.workload))
         elif isinstance(action, ReplaceReplica):
             self.ask(verb="replace", replica=action.replica)
-        else:
+        elif isinstance(action, RemoveWorkload):
             self.ask(verb="remove", name=action.name)
 
     def wait(self, seconds: float) -> bool:

@@ -14,7 +14,7 @@ import httpx
 from airgate_kit import logs
 from airgate_kit.clock import Clock
 from airgate_kit.manifest import BadFolder, judge_folder
-from airgate_web.adapters.cluster_local.command import find_command, find_environ
+from airgate_web.adapters.cluster_local.command import HOST, find_command, find_environ
 from airgate_web.adapters.cluster_local.kubelet.ledger import Grant
 from airgate_web.adapters.cluster_local.kubelet.link import Refused
 from airgate_web.adapters.cluster_local.kubelet.office import CardOffice
@@ -108,6 +108,7 @@ class RunningReplica:
             restarts=self.restarts,
             started=self.started,
             device=self.device,
+            address=f"{HOST}:{self.record.ports.http}",
         )
 
     def start(self) -> None:

@@ -46,6 +46,7 @@ def read_version(row: AnyRow) -> ModelVersion:
         created_by=row.created_by,
         description=row.description,
         path=row.path,
+        sample=row.sample,
     )
 
 

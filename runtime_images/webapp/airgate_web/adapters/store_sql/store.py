@@ -4,13 +4,14 @@ from sqlalchemy import select
 
 from airgate_web.adapters.store_sql.datasets import DataSets
 from airgate_web.adapters.store_sql.deployments import Deployments, Facts, Tokens
+from airgate_web.adapters.store_sql.gateways import Gateways
 from airgate_web.adapters.store_sql.models import Models, Runtimes
 from airgate_web.adapters.store_sql.people import People
 from airgate_web.adapters.store_sql.projects import Projects
 from airgate_web.adapters.store_sql.tables import counters
 
 
-class SqlStore(People, Projects, Models, DataSets, Runtimes, Deployments, Facts, Tokens):
+class SqlStore(People, Projects, Models, DataSets, Runtimes, Deployments, Facts, Gateways, Tokens):
     """Keeps the Store protocol; safe in several threads, and on one database in several processes."""
 
     def find_wish_number(self) -> int:
@@ -18,7 +19,7 @@ class SqlStore(People, Projects, Models, DataSets, Runtimes, Deployments, Facts,
         return self._find_number("wish")
 
     def find_fact_number(self) -> int:
-        """Return a number that grows with every change of a status."""
+        """Return a number that grows with every change of a status or of a gateway's report."""
         return self._find_number("fact")
 
     def _find_number(self, notice: str) -> int:

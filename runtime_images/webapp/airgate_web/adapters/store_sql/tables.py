@@ -89,6 +89,7 @@ versions = Table(
     Column("created_by", String(80), nullable=False),
     Column("description", Text, nullable=False),
     Column("path", Text, nullable=False, server_default=""),
+    Column("sample", JSON, nullable=True),
     UniqueConstraint("project_id", "model", "version"),
 )
 
@@ -162,6 +163,16 @@ observations = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),  # there is one, the last
     Column("body", JSON, nullable=False),
     Column("at", UtcTime, nullable=False),
+)
+
+# No foreign key: a gateway tells of addresses by the deployments' names, and may be a moment late.
+gateways = Table(
+    "gateways",
+    metadata,
+    Column("gateway", String(253), primary_key=True),
+    Column("snapshot", String(64), nullable=False),
+    Column("reached", JSON, nullable=False),
+    Column("reported", UtcTime, nullable=False),
 )
 
 # No foreign key: a token outlives its deployment as a revoked one, or it would open the next of the same name.
