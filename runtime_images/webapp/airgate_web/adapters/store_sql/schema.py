@@ -49,7 +49,7 @@ def find_revision(connection: Connection) -> str:
     return str(revision)
 
 
-def upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, revision: str = "head") -> None:
     """Apply what is missing. Alembic comes in here alone: a second of every start is saved when nothing is missing."""
     from alembic import command
     from alembic.config import Config
@@ -57,7 +57,7 @@ def upgrade(connection: Connection) -> None:
     config = Config()  # there is no alembic.ini
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def turn_wal_on(engine: Engine) -> None:

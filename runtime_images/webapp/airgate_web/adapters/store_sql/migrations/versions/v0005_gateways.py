@@ -7,8 +7,8 @@ from alembic import op
 
 from airgate_kit.clock import SystemClock
 
-revision = "0003"
-down_revision = "0002"
+revision = "0005"
+down_revision = "0004"
 BEFORE = "before-this-upgrade"  # the name of that one
 
 
