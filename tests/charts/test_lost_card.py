@@ -26,13 +26,14 @@ def person(installed):  # noqa: F811
     yield who
     who.send("DELETE", f"/projects/{ROUTE}")
     who.close()
-    wait_until("The end of every pod", lambda: not list_pods(installed), LIMIT_S)
 
 
 @pytest.fixture(scope="module")
-def token(person):
+def token(installed, person):  # noqa: F811
     """A token of a deployment with one card that answers."""
-    return card_loss.deploy(person, ROUTE, LIVE)
+    yield card_loss.deploy(person, ROUTE, LIVE)
+    person.remove_deployment(ROUTE, LIVE)
+    wait_until("The end of every pod", lambda: not list_pods(installed), LIMIT_S)
 
 
 @pytest.fixture

@@ -59,6 +59,21 @@ def test_a_soc_without_a_node_is_seen_without_a_node(host: Path) -> None:
     assert seen["0000:12:00.0"].node_state is NodeState.MISSING
 
 
+def test_the_old_drivers_readings_are_told_until_qaic_util_tells_them(host: Path) -> None:
+    """Temperature and power of a SoC come from sysfs where there is no SDK; a reading that is no number is left out."""
+    hwmon = host / "sys/devices/pci0000:00/0000:12:00.0/hwmon/hwmon3"
+    hwmon.mkdir(parents=True)
+    (hwmon / "temp2_input").write_text("47250\n")
+    (hwmon / "power1_input").write_text("18900000\n")
+    seen = {each.address: each.facts for each in QaicSysfs(HostFiles(host)).look().sightings}
+    assert seen["0000:12:00.0"]["temperature_celsius"] == "47.25"
+    assert seen["0000:12:00.0"]["board_power_watts"] == "18.90"
+    assert "temperature_celsius" not in seen["0000:13:00.0"]
+    (hwmon / "temp2_input").write_text("n/a\n")
+    seen = {each.address: each.facts for each in QaicSysfs(HostFiles(host)).look().sightings}
+    assert "temperature_celsius" not in seen["0000:12:00.0"]
+
+
 @pytest.mark.parametrize("name", ["vendor", "device", "class"])
 @pytest.mark.parametrize("text", ["", "0x", "garbage\n", "0x17"])
 def test_half_written_sysfs_hides_one_soc_and_no_other(host: Path, name: str, text: str) -> None:

@@ -20,6 +20,7 @@ from airgate_protocols import podresources_pb2_grpc as rpc
 log = logging.getLogger("airgate_plugin.holders")
 
 CALL_SECONDS = 5.0
+RETRY_SECONDS = 2.0  # after an answer that did not come
 STOP_SECONDS = 6.0
 
 
@@ -58,28 +59,28 @@ class Holders:
             stub = rpc.PodResourcesListerStub(channel)
             while not self._over.is_set():
                 before = self._inventory.find_latest()
-                self._ask(stub)
-                self._wait(before)
+                answered = self._ask(stub)
+                self._wait(before, self._period if answered else min(self._period, RETRY_SECONDS))
 
-    def _wait(self, latest: Snapshot) -> None:
-        """Wait for the period, or until a device's health is another: then it matters at once who holds it."""
-        end = self._clock.monotonic() + self._period
+    def _wait(self, latest: Snapshot, seconds: float) -> None:
+        """Wait so long, or until a device's health is another: then it matters at once who holds it."""
+        end = self._clock.monotonic() + seconds
         health = _find_health(latest)
         while (left := end - self._clock.monotonic()) > 0 and not self._over.is_set():
             latest = self._inventory.wait_newer(latest.number, left, self._over.is_set)
             if _find_health(latest) != health:
                 return
 
-    def _ask(self, stub: rpc.PodResourcesListerStub) -> None:
-        """Ask once; an answer that does not come leaves everything as it was."""
+    def _ask(self, stub: rpc.PodResourcesListerStub) -> bool:
+        """Ask once; an answer that does not come (False) leaves everything as it was."""
         if self._socket is None or not self._socket.exists():
             self._complain(f"{self._socket} is not there")
-            return
+            return False
         try:
             held = convert.read_holders(stub.List(pb.ListPodResourcesRequest(), timeout=CALL_SECONDS))
         except grpc.RpcError as why:
             self._complain(convert.explain_failure(why))
-            return
+            return False
         self._complain("")
         before = self._holdings
         self._holdings = follow_holdings(before, held, self._inventory.find_latest().devices)
@@ -87,6 +88,7 @@ class Holders:
             log.warning(
                 "a device is busy though its pod is gone", extra={"fields": {"devices": sorted(before.unchecked)}}
             )
+        return True
 
     def _complain(self, why: str) -> None:
         """Log a complaint once, not at every round."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from airgate_plugin.model import AccelMinor, MhiId, NodeState, Observation, PciAddress, Reason, Sighting, Vendor
 from airgate_plugin.sources.hostfs import HostFiles
+from airgate_plugin.sources.qaic_hwmon import read_hwmon
 
 PCI = "/sys/bus/pci/devices"
 VENDOR_QUALCOMM = 0x17CB
@@ -125,7 +126,7 @@ class QaicSysfs:
             numa=fixed.numa,
             degraded=explain_link(read_leading_number(speed), read_leading_number(width), fixed),
             faults=self._read_faults(at),
-            facts=_write_facts(speed, width, self._host.read_text(f"{at}/ce_count")),
+            facts=_write_facts(speed, width, self._host.read_text(f"{at}/ce_count")) | read_hwmon(self._host, at),
         )
 
     def _find_mhi(self, address: PciAddress) -> MhiId | None:
