@@ -104,6 +104,17 @@ def test_somebody_else_s_server_runs_as_its_own_words_say(rig: Rig) -> None:
     assert plan_actions([wish], rig.cluster.observe()) == ()
 
 
+def test_several_models_of_one_service_become_ready_together(rig: Rig) -> None:
+    """They share one process and its cards."""
+    wish = make_service(rig, "d-several", cards=1)
+    assert wish.model is not None
+    other = dataclasses.replace(wish.model, name="thrice", digest=SECOND)
+    begin(rig, dataclasses.replace(wish, others=(other,)))
+    facts = wait_ready(rig, wish.name)
+    assert rig.call(facts, SECRET) == 200
+    assert sum(holder.count for holder in rig.cluster.observe().holders) == 1
+
+
 def test_applying_twice_is_applying_once(rig: Rig) -> None:
     """Two reconcilers, or one that starts anew, double nothing."""
     wish = begin(rig, make_service(rig, "d-twice"))

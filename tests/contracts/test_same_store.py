@@ -18,7 +18,7 @@ from airgate_web.domain.errors import Conflict, Invalid, NotFound, Unavailable
 from airgate_web.domain.runtime import RuntimeKind
 from airgate_web.domain.server import Server
 from airgate_web.domain.timeouts import Timeouts
-from airgate_web.domain.workload import ReplicaState
+from airgate_web.domain.workload import ModelFile, ReplicaState
 from airgate_web.ports import AuditEntry, Store
 from tests.fakes import postgres
 from tests.fakes.samples import (
@@ -95,6 +95,15 @@ def test_a_server_and_its_deployment_without_a_model_are_kept(store):
     kept = store.add_deployment(make_deployment(model=None, server=server))
     assert store.find_deployment("qc", "live") == kept
     assert store.list_digests() == frozenset()
+
+
+def test_every_model_of_a_deployment_is_kept_with_its_file(store):
+    """What is served beside the first model counts as named."""
+    other = ModelFile("iris", 3, "sklearn", "iris.pkl", "sha256:" + "9" * 64, 10)
+    store.add_project(make_project())
+    kept = store.add_deployment(make_deployment(others=(other,)))
+    assert store.find_deployment("qc", "live") == kept
+    assert store.list_digests() == {model.digest for model in kept.models}
 
 
 def test_a_user_is_found_as_kept_and_a_name_is_taken_once(store):

@@ -120,7 +120,7 @@ class MemoryStore:
         with self._lock:
             kept = {version.digest for versions in self._versions.values() for version in versions}
             kept |= {dataset.digest for dataset in self._datasets.values()}
-            return frozenset(kept | {wish.model.digest for wish in self._deployments.values() if wish.model})
+            return frozenset(kept | {model.digest for wish in self._deployments.values() for model in wish.models})
 
     # Data sets
     def add_dataset(self, dataset: DataSet) -> None:

@@ -1,4 +1,4 @@
-"""Somebody else's server behind the same gateway, tokens, cards and limits: deployed in a trial, and called."""
+"""Deployments that are more than one uploaded model, in a trial: servers of others, folders, several models."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ import pytest
 
 from airgate_kit.manifest import NAME
 from tests.gateway.rig import wait_until
-from tests.kit.trial import Trial, run_trial
+from tests.kit.trial import IRIS, Trial, run_trial
 
 pytestmark = [pytest.mark.trial, pytest.mark.timeout(400)]
 
@@ -141,3 +141,22 @@ def test_a_folder_is_registered_where_it_lies_and_served_by_a_server(trial: Tria
     (folder / "two.safetensors").unlink()
     with pytest.raises(AssertionError, match=r"two\.safetensors is missing"):
         trial.appliance.deploy("samples", "again", model="llama")
+
+
+def test_two_models_share_one_card_and_are_called_by_their_names(trial: Trial) -> None:
+    """Records and tensors of each, with one token; the card is held once."""
+    wish = {"accelerators": 1, "resource": "qualcomm.com/qaic", "others": [{"model": "digits"}]}
+    trial.appliance.deploy("samples", "pair", model="iris", **wish)
+    ready = trial.appliance.wait_until_ready("samples", "pair")
+    assert [model["name"] for model in ready["others"]] == ["digits"]
+    assert len(ready["running"][0]["devices"]) == 1
+    token = trial.appliance.make_token("samples", "pair")
+    call = partial(trial.appliance.predict, "samples", "pair", token)
+    wait_until("the gateway has heard of it", lambda: trial.predict_iris("pair", token) == 200)
+    assert call({"args": {"X": [IRIS]}}, "models/iris/predict").json()["result"][0]["PredictedValue"] == "setosa"
+    path = "/projects/samples/models/digits/versions/latest/sample"
+    sample = trial.appliance.send("GET", path)
+    answer = call(sample["predict"], "models/digits/predict")
+    assert answer.status_code == 200
+    assert answer.headers["x-airgate-model-digest"] == ready["others"][0]["digest"]
+    assert call(sample["infer"], "v2/models/digits/infer").json()["model_name"] == "digits"

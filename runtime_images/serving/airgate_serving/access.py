@@ -25,7 +25,7 @@ class AccessLog:
     """Writes a line for every answer. Lives on the loop's thread."""
 
     def __init__(
-        self, write: Callable[[bytes], object], find_digest: Callable[[], str], now: Callable[[], datetime]
+        self, write: Callable[[bytes], object], find_digest: Callable[[Seen], str], now: Callable[[], datetime]
     ) -> None:
         """Write by `write`; every line names the model file by the digest that it has now."""
         self._write, self._find_digest, self._now = write, find_digest, now
@@ -35,7 +35,7 @@ class AccessLog:
         """Keep the line of one answer until the next writing."""
         if not self._lines:
             asyncio.get_running_loop().call_later(PAUSE, self.flush)
-        described = _describe(seen, self._find_digest(), self._now())
+        described = _describe(seen, self._find_digest(seen), self._now())
         self._lines.append(orjson.dumps(described, option=orjson.OPT_APPEND_NEWLINE))
 
     def flush(self) -> None:

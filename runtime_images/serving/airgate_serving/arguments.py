@@ -11,6 +11,7 @@ from airgate_serving.trials.job import Bounds
 PORTS, LIMITS = Ports(), Limits()  # the defaults
 TRIAL_SECONDS, TRIAL_MEMORY_MIB, CACHE_MIB = 60.0, 2048, 4096
 FETCH_PATIENCE = 120.0  # seconds
+ALSO = ("NAME", "VERSION", "DIGEST", "FORMAT", "FILE")  # what --also is followed by
 FORMAT_HELP = "onnx, sklearn, xgboost, lightgbm, script or mlflow; found out from the file unless given"
 
 
@@ -26,6 +27,8 @@ def build_serve_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", default="1", help="version in URLs (1)")
     parser.add_argument("--digest", help="sha256:HEX of the file, sent with every answer; computed unless given")
     parser.add_argument("--format", help=FORMAT_HELP)
+    also = "a further model in this process, on the same card; may be said again"
+    parser.add_argument("--also", nargs=5, action="append", default=[], metavar=ALSO, help=also)
     parser.add_argument("--threads", type=int, help="threads of one run; from the container's CPU limit unless given")
     parser.add_argument("--host", default=PORTS.host, help="address to listen on (127.0.0.1)")
     parser.add_argument("--http-port", type=int, default=PORTS.http, help="predictions (0: any free port)")

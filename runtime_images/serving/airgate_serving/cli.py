@@ -11,6 +11,7 @@ import re
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -64,7 +65,10 @@ def serve(words: Sequence[str]) -> int:
     secret = os.environ.get(ENV_GATE_SECRET, "")
     _prepare_libraries(threads)
     ring = _open_ring(parsed)
-    report = _lock_to_model(_find_folder(file) if parsed.repository else file, nvidia, parsed.landlock)
+    files = (file, *(find_file(Path(one[4])) for one in parsed.also))
+    report = _lock_to_models(
+        [_find_folder(one) if parsed.repository else one for one in files], nvidia, parsed.landlock
+    )
 
     from airgate_serving.app.serving import serve as serve_model
     from airgate_serving.formats.table import find_format, guess_format
@@ -85,7 +89,12 @@ def serve(words: Sequence[str]) -> int:
         access_log=parsed.access_log,
         repository=parsed.repository,
     )
-    serve_model(config, report, SystemClock(), ring)
+    others = tuple(
+        replace(config, name=name, version=version, digest=digest, format=find_format(form).name, file=place)
+        for (name, version, digest, form, _), place in zip(parsed.also, files[1:], strict=True)
+    )
+    require_different(config.name, *(one.name for one in others))
+    serve_model(replace(config, others=others), report, SystemClock(), ring)
     return 0
 
 
@@ -233,10 +242,17 @@ def _prepare_libraries(threads: int) -> None:
         os.environ.setdefault(variable, str(threads))
 
 
-def _lock_to_model(file: Path, nvidia: bool, landlock: str) -> LockReport:
-    """Lock this process to its model before any library has started a thread, and forget all variables but a few."""
+def require_different(*given: str) -> None:
+    """Raise BadConfiguration when two models have the same name."""
+    twice = next((name for name in given if given.count(name) > 1), "")
+    if twice:
+        raise BadConfiguration(f"Two models have the name {twice}.", "Give each its own: --name, --also NAME …")
+
+
+def _lock_to_models(files: Sequence[Path], nvidia: bool, landlock: str) -> LockReport:
+    """Lock this process to its models before any library has started a thread, and forget all variables but a few."""
     facts, devices = list_card_paths(nvidia)
-    plan = LockPlan(read=(file, *facts), devices=devices, may_bind=True)
+    plan = LockPlan(read=(*files, *facts), devices=devices, may_bind=True)
     report = lock_files(plan, abi=0 if landlock == "off" else None)
     for name in set(os.environ) - ENVIRONMENT_KEPT:
         del os.environ[name]

@@ -54,6 +54,7 @@ class ServeConfig:
     nvidia: bool = False
     excused: bool = False  # formats that carry code may be opened where this kernel has no whole lock
     access_log: bool = False
+    others: tuple["ServeConfig", ...] = ()  # further models of the same process
     repository: bool = False  # whoever may predict may load the file again, and unload it
 
 

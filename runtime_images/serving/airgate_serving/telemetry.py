@@ -13,16 +13,18 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from airgate_serving.engine.dataplane import DataPlane
 from airgate_serving.engine.meter import BOUNDS, Histogram
+from airgate_serving.engine.models import Models
 from airgate_serving.errors import NotReady
+
+LABELS = ["model", "version"]
 
 
 class Metrics(Collector):
     """Every metric of one runtime; README.md lists them."""
 
-    def __init__(self, plane: DataPlane) -> None:
-        """Read from `plane` at every scrape."""
-        self._plane = plane
-        self._labels = {"model": plane.model.name, "version": plane.model.version}
+    def __init__(self, models: Models) -> None:
+        """Read from `models` at every scrape."""
+        self._models = models
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -38,48 +40,55 @@ class Metrics(Collector):
         yield from self._tell_state()
 
     def _count_requests(self) -> Metric:
-        names = [*self._labels, "door", "function", "status"]
+        names = [*LABELS, "door", "function", "status"]
         metric = CounterMetricFamily("airgate_requests", "Requests answered.", labels=names)
-        for (door, function, status), count in list(self._plane.meter.requests.items()):
-            metric.add_metric([*self._labels.values(), door, function, str(status)], count)
+        for plane in self._models.planes:
+            for (door, function, status), count in list(plane.meter.requests.items()):
+                metric.add_metric([*_label(plane), door, function, str(status)], count)
         return metric
 
     def _measure_stages(self) -> Metric:
         metric = HistogramMetricFamily(
-            "airgate_stage_seconds", "Seconds in queue, compute and codec.", labels=[*self._labels, "function", "stage"]
+            "airgate_stage_seconds", "Seconds in queue, compute and codec.", labels=[*LABELS, "function", "stage"]
         )
-        for function, stages in list(self._plane.meter.stages.items()):
-            for stage, histogram in stages.items():
-                labels = [*self._labels.values(), function, stage]
-                metric.add_metric(labels, _read_buckets(histogram), histogram.total)
+        for plane in self._models.planes:
+            for function, stages in list(plane.meter.stages.items()):
+                for stage, histogram in stages.items():
+                    metric.add_metric([*_label(plane), function, stage], _read_buckets(histogram), histogram.total)
         return metric
 
     def _count_batches(self) -> Iterator[Metric]:
-        meter = self._plane.meter
-        runs = CounterMetricFamily("airgate_batches", "Runs of the model.", labels=[*self._labels])
-        runs.add_metric([*self._labels.values()], meter.batches)
-        rows = CounterMetricFamily("airgate_batched_rows", "Rows in all runs.", labels=[*self._labels])
-        rows.add_metric([*self._labels.values()], meter.batched_rows)
+        runs = CounterMetricFamily("airgate_batches", "Runs of the model.", labels=LABELS)
+        rows = CounterMetricFamily("airgate_batched_rows", "Rows in all runs.", labels=LABELS)
+        for plane in self._models.planes:
+            runs.add_metric(_label(plane), plane.meter.batches)
+            rows.add_metric(_label(plane), plane.meter.batched_rows)
         yield from (runs, rows)
 
     def _tell_state(self) -> Iterator[Metric]:
         inside = GaugeMetricFamily("airgate_requests_in_flight", "Requests waiting or running.")
-        inside.add_metric([], self._plane.admission.in_flight)
+        inside.add_metric([], self._models.in_flight)
         ready = GaugeMetricFamily("airgate_ready", "1 while requests should be sent here.")
-        ready.add_metric([], float(self._plane.is_ready()))
+        ready.add_metric([], float(self._models.is_ready()))
         device = GaugeMetricFamily(
             "airgate_device",
             "1; labels say where the model computes and what it was granted.",
             labels=["device", "granted"],
         )
-        device.add_metric([self._find_device(), self._plane.model.granted], 1)
+        for name, granted in sorted({(_find_device(plane), plane.model.granted) for plane in self._models.planes}):
+            device.add_metric([name, granted], 1)
         yield from (inside, ready, device)
 
-    def _find_device(self) -> str:
-        try:
-            return self._plane.info.device
-        except NotReady:
-            return ""
+
+def _label(plane: DataPlane) -> list[str]:
+    return [plane.model.name, plane.model.version]
+
+
+def _find_device(plane: DataPlane) -> str:
+    try:
+        return plane.info.device
+    except NotReady:
+        return ""
 
 
 def _read_buckets(histogram: Histogram) -> list[tuple[str, float]]:

@@ -19,14 +19,16 @@ from airgate_serving.config import ServeConfig
 from airgate_serving.engine.admission import Admission, State
 from airgate_serving.engine.dataplane import DataPlane, ServedModel
 from airgate_serving.engine.meter import Meter
+from airgate_serving.engine.models import Models
 from airgate_serving.engine.seen import Seen, Watch
 from airgate_serving.formats.table import find_format
+from airgate_serving.rest.many import ManyRouter
 from airgate_serving.rest.pages import PagesDoor
 from airgate_serving.rest.probes import ProbesDoor
 from airgate_serving.rest.records import RecordsDoor
 from airgate_serving.rest.repository import RepositoryDoor
 from airgate_serving.rest.routes import Router, build_routes
-from airgate_serving.rest.server import Door, DoorRules, HttpServer, bind_port
+from airgate_serving.rest.server import Door, DoorRules, Handler, HttpServer, bind_port
 from airgate_serving.rest.v2 import V2Door
 from airgate_serving.rpc.server import GrpcServer
 from airgate_serving.rpc.servicer import InferenceServicer
@@ -59,27 +61,29 @@ class _Runtime:
         self._report = report
         self._clock = clock
         self._stop = asyncio.Event()
-        model = ServedModel(config.name, config.version, config.digest, config.granted)
-        self._plane = DataPlane(model, Admission(config.limits.queue), Meter())
-        self._bringer = Bringer(config, self._plane, clock)
+        configs = (config, *config.others)
+        self._models = Models([_make_plane(one) for one in configs])
+        pairs = zip(configs, self._models.planes, strict=True)
+        self._bringers = [Bringer(one, plane, clock) for one, plane in pairs]
 
     async def run(self) -> None:
         """Bind, lock, load, serve, drain; what was opened is closed in the opposite order."""
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._end)
         async with contextlib.AsyncExitStack() as stack:
-            stack.callback(self._plane.close)
+            stack.callback(self._models.close)
             stack.callback(self._close_records)
             door = await self._open_doors(stack)
             self._lock()
-            await self._bringer.bring()
+            for bringer in self._bringers:
+                await bringer.bring()
             await self._stop.wait()
             if not await self._drain(door):
                 self._leave()
 
     def _end(self) -> None:
         """Begin the drain, or end at once while the model is still being loaded: nobody has been let in."""
-        if self._plane.admission.state is State.STARTING:
+        if self._models.state is State.STARTING:
             os._exit(0)
         self._stop.set()
 
@@ -88,8 +92,8 @@ class _Runtime:
         ports = self._config.ports
         http_socket, admin_socket = bind_port(ports.host, ports.http), bind_port(ports.host, ports.admin)
         rpc_port = await self._open_grpc(stack)
-        door = Door(self._make_router(), self._make_rules())
-        probes = Door(ProbesDoor(lambda: self._plane.admission.state, Metrics(self._plane).render), DoorRules())
+        door = Door(self._make_handler(), self._make_rules())
+        probes = Door(ProbesDoor(lambda: self._models.state, Metrics(self._models).render), DoorRules())
         http, admin = HttpServer(http_socket, door), HttpServer(admin_socket, probes)
         for server in (admin, http):
             server.start()
@@ -101,18 +105,27 @@ class _Runtime:
     async def _open_grpc(self, stack: contextlib.AsyncExitStack) -> int:
         config = self._config
         servicer = InferenceServicer(
-            self._plane, _find_server(), config.gate_secret, self._clock.monotonic, self._find_watch()
+            self._models, _find_server(), config.gate_secret, self._clock.monotonic, self._find_watch()
         )
         server = GrpcServer(servicer, config.limits.body_bytes)
         stack.push_async_callback(server.stop, GRPC_SECONDS)
         return await server.open(config.ports.host, config.ports.grpc)
 
-    def _make_router(self) -> Router:
-        plane, monotonic = self._plane, self._clock.monotonic
+    def _make_handler(self) -> Handler:
+        """Return what answers predictions: of one model its router, of several the one that chooses among theirs."""
+        pairs = zip(self._models.planes, self._bringers, strict=True)
+        routers = {plane.model.name: self._make_router(plane, bringer) for plane, bringer in pairs}
+        if len(routers) == 1:
+            return routers[self._models.first.model.name]
+        return ManyRouter(self._models, routers)
+
+    def _make_router(self, plane: DataPlane, bringer: Bringer) -> Router:
+        monotonic = self._clock.monotonic
         v2, records = V2Door(plane, _find_server(), monotonic), RecordsDoor(plane, monotonic)
         routes = build_routes(plane, v2, records, PagesDoor(plane))
         if self._config.repository:
-            routes |= RepositoryDoor(plane, self._bringer.bring_again, self._bringer.take_out).list_routes()
+            door = RepositoryDoor(plane, bringer.bring_again, bringer.take_out, self._models.planes)
+            routes |= door.list_routes()
         return Router(plane, routes, records)
 
     def _make_rules(self) -> DoorRules:
@@ -121,13 +134,13 @@ class _Runtime:
         watch = self._find_watch()
         return replace(rules, watch=watch, monotonic=self._clock.monotonic) if watch else rules
 
-    def _find_digest(self) -> str:
-        return self._plane.model.digest
+    def _find_digest(self, seen: Seen) -> str:
+        named = self._models.find(seen.model) or self._models.find_called(seen.what)
+        return named.model.digest
 
-    def _name_file(self) -> tuple[tuple[str, str], ...]:
-        """Return the header that names the file which answers now."""
-        digest = self._plane.model.digest
-        return ((names.HEADER_MODEL_DIGEST, digest),)
+    def _name_file(self, path: str) -> tuple[tuple[str, str], ...]:
+        """Return the header that names the file which answers at a path now."""
+        return ((names.HEADER_MODEL_DIGEST, self._models.find_called(path).model.digest),)
 
     def _find_watch(self) -> Watch | None:
         """Return what is told of every answer, or None where nobody wants to know."""
@@ -150,22 +163,29 @@ class _Runtime:
     def _lock(self) -> None:
         """Forbid new sockets and programs, now that the ports are bound and before the model is opened."""
         report = lock_calls(self._report, serving=True)
-        judge_opening(report, find_format(self._config.format).carries_code, self._config.excused)
+        for config in (self._config, *self._config.others):
+            judge_opening(report, find_format(config.format).carries_code, config.excused)
         log.info("locked", extra={"fields": {"lock": report.explain()}})
 
     async def _drain(self, door: Door) -> bool:
         """Stop being ready at once, answer for a moment more, then wait for what is inside; return whether it ended."""
-        self._plane.admission.begin_drain()
+        self._models.begin_drain()
         door.closing = True
-        log.info("draining", extra={"fields": {"in_flight": self._plane.admission.in_flight}})
+        log.info("draining", extra={"fields": {"in_flight": self._models.in_flight}})
         await asyncio.sleep(self._config.limits.linger_seconds)
-        return await self._plane.admission.wait_idle(self._config.limits.drain_seconds)
+        return await self._models.wait_idle(self._config.limits.drain_seconds)
 
     def _leave(self) -> None:
         """End the process with requests in it: a model that does not return would hold its thread, and us, for ever."""
-        log.warning("the drain ran out of time", extra={"fields": {"in_flight": self._plane.admission.in_flight}})
+        log.warning("the drain ran out of time", extra={"fields": {"in_flight": self._models.in_flight}})
         self._close_records()
         os._exit(EXIT_UNANSWERED)
+
+
+def _make_plane(config: ServeConfig) -> DataPlane:
+    """Return the way to one model, which is not loaded yet, with a queue of its own."""
+    model = ServedModel(config.name, config.version, config.digest, config.granted)
+    return DataPlane(model, Admission(config.limits.queue), Meter())
 
 
 def _print_bytes(lines: bytes) -> None:

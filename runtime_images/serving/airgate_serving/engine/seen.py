@@ -14,6 +14,7 @@ class Seen:
     request_id: str
     seconds: float
     body: Callable[[], bytes]
+    model: str = ""  # where `what` does not say it
 
 
 Watch = Callable[[Seen], None]

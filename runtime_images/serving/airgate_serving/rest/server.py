@@ -47,7 +47,9 @@ class DoorRules:
 
     gate_secret: str = ""
     most_bytes: int = 64 * 1024 * 1024
-    name_file: Callable[[], tuple[tuple[str, str], ...]] = tuple  # headers that say which model file answers
+    name_file: Callable[[str], tuple[tuple[str, str], ...]] = (
+        lambda _: ()
+    )  # headers that say which file answers at a path
     id_prefix: str = "local"  # of request ids that are made here
     watch: Watch | None = None  # is told of every answer
     monotonic: Callable[[], float] = float  # asked only where somebody watches
@@ -70,14 +72,14 @@ class Door:
         try:
             self._check_gate(headers)
             body = await self._read_body(scope, protocol)
-            named = self.rules.name_file()  # in the turn of the loop in which the request gets to the model
+            named = self.rules.name_file(scope.path)  # in the turn of the loop in which the request gets to the model
             answer = await self.handler(Request(scope.method, scope.path, headers, body))
         except ServingError as error:
             answer = explain_error(error)
         except Exception:
             log.exception("a request broke the runtime", extra={"fields": {"path": scope.path, "id": request_id}})
             answer = explain_error(ServingError("The runtime failed.", "Its log says more under the request id."))
-        named = self.rules.name_file() if named is None else named
+        named = self.rules.name_file(scope.path) if named is None else named
         self._send(protocol, answer, named, request_id)
         if self.rules.watch:
             seconds = self.rules.monotonic() - begin

@@ -59,7 +59,8 @@ def delete_deployment(route: str, name: str, desk: AtDesk, user: Asking) -> None
 
 def read_wish(body: WishBody) -> DeploymentWish:
     """Return the wish in a body."""
-    return DeploymentWish(**body.model_dump(exclude={"name"}))
+    others = [(one.model, one.version) for one in body.others]
+    return DeploymentWish(**body.model_dump(exclude={"name", "others"}), others=others)
 
 
 def show_deployment(view: DeploymentView) -> DeploymentAnswer:
@@ -70,6 +71,7 @@ def show_deployment(view: DeploymentView) -> DeploymentAnswer:
         name=wish.name,
         path=view.path,
         model=ModelFileAnswer.model_validate(wish.model) if wish.model else None,
+        others=[ModelFileAnswer.model_validate(model) for model in wish.others],
         runtime=wish.runtime,
         arguments=list(wish.server.extra) if wish.server else [],
         cpu=wish.amounts.cpu_millis / MILLIS_A_CORE,

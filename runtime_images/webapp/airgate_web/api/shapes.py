@@ -189,11 +189,19 @@ class RuntimeAnswer(Answer):
     server: ServerAnswer | None
 
 
+class OtherBody(Body):
+    """A further model of a deployment."""
+
+    model: str
+    version: int | str = "latest"
+
+
 class WishBody(Body):
     """What to deploy. cpu: cores, memory: GiB, accelerators: whole cards of `resource`, all for each replica.
 
     timeout: seconds for a whole answer. idle_timeout: seconds of silence after which it is given up; 0: no such limit.
     model: empty for a server that brings its own. arguments: of such a server, as a list or as a line.
+    others: further models for the same cards.
     """
 
     model: str = ""
@@ -207,6 +215,7 @@ class WishBody(Body):
     timeout: Number = 60
     idle_timeout: Number = 0
     arguments: Words = []
+    others: list[OtherBody] = []
 
 
 class DeploymentBody(WishBody):
@@ -244,6 +253,7 @@ class DeploymentAnswer(Answer):
     name: str
     path: str
     model: ModelFileAnswer | None
+    others: list[ModelFileAnswer]
     runtime: str
     arguments: list[str]
     cpu: float = Field(description="cores")

@@ -32,6 +32,7 @@ class Deployment:
     gate_secret: str = field(repr=False)
     timeouts: Timeouts = field(default_factory=Timeouts)
     server: Server | None = None
+    others: tuple[ModelFile, ...] = ()  # further models beside `model`, on the same cards
 
     @property
     def owner(self) -> str:
@@ -41,7 +42,12 @@ class Deployment:
     @property
     def what(self) -> str:
         """What it serves, in a word or two: the model and its version, or the runtime that brings its own."""
-        return f"{self.model.name} v{self.model.version}" if self.model else self.runtime
+        return ", ".join(f"{model.name} v{model.version}" for model in self.models) or self.runtime
+
+    @property
+    def models(self) -> tuple[ModelFile, ...]:
+        """Every model it serves; the first answers where none is named."""
+        return (self.model, *self.others) if self.model else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +94,5 @@ def find_workload(deployment: Deployment) -> Workload:
         gate_secret=deployment.gate_secret,
         model=deployment.model,
         server=deployment.server,
+        others=deployment.others,
     )

@@ -21,7 +21,7 @@ class Kind(StrEnum):
     TESTER = "tester"
 
 
-LATER_FIELDS = ("server", "path")  # who does not use one keeps its digest, and runs on through an upgrade
+LATER_FIELDS = ("server", "path", "others")  # who does not use one keeps its digest, and runs on through an upgrade
 NODE_CLASS = {Kind.SERVICE: "deploy", Kind.TESTER: "compute"}
 
 
@@ -48,6 +48,11 @@ class ModelFile:
     path: str = ""
 
 
+def find_also(model: ModelFile, path: str) -> list[str]:
+    """Return the words that bring a further model, whose file lies at `path`, to the serving runtime."""
+    return ["--also", model.name, str(model.version), model.digest, model.format, path]
+
+
 @dataclass(frozen=True, slots=True)
 class Workload:
     """A wish to the cluster.
@@ -66,6 +71,7 @@ class Workload:
     gate_secret: str = field(repr=False)
     model: ModelFile | None = None
     server: Server | None = None
+    others: tuple[ModelFile, ...] = ()  # further models of the same process, on the same cards
 
     @property
     def node_class(self) -> str:

@@ -22,6 +22,8 @@ from airgate_web.services.models import LATEST, find_version
 from airgate_web.services.projects import find_project
 from airgate_web.services.runtimes import find_server, find_serving_runtime
 
+OTHERS_MAX = 31  # models beside the first
+
 
 @dataclass(frozen=True, slots=True)
 class DeploymentWish:
@@ -29,7 +31,7 @@ class DeploymentWish:
 
     cpu: cores. memory: GiB. accelerators: whole cards of `resource`. runtime: slug or name, one that fits when empty.
     timeout, idle_timeout: seconds, see Timeouts. model: empty for a server that brings its own. arguments: of such a
-    server, a list of words or a line.
+    server, a list of words or a line. others: names of further models for the same cards, or (name, version).
     """
 
     model: str = ""
@@ -43,6 +45,7 @@ class DeploymentWish:
     timeout: object = REQUEST_S
     idle_timeout: object = 0
     arguments: object = ()
+    others: Sequence[str | tuple[str, str | int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class CheckedWish:
     replicas: int
     timeouts: Timeouts
     server: Server | None
+    others: tuple[ModelFile, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,7 @@ def create_deployment(desk: Desk, user: User, route: str, name: str, wish: Deplo
         gate_secret=desk.random(GATE_BYTES).hex(),
         timeouts=checked.timeouts,
         server=checked.server,
+        others=checked.others,
     )
     kept = desk.store.add_deployment(made)
     desk.note(user, "create", f"deployment {kept.owner}", describe(kept))
@@ -133,6 +138,7 @@ def change_deployment(desk: Desk, user: User, route: str, name: str, wish: Deplo
         replicas=checked.replicas,
         timeouts=checked.timeouts,
         server=checked.server,
+        others=checked.others,
     )
     if wanted == now:
         return now
@@ -177,11 +183,29 @@ def read_wish(desk: Desk, route: str, wish: DeploymentWish) -> CheckedWish:
     runtime = find_serving_runtime(desk, version, wish.runtime) if version else find_server(desk, wish.runtime)
     server = read_own_server(runtime, wish.arguments)
     require_model(desk, version, server)
+    others = read_others(desk, route, wish, runtime)
     amounts = read_amounts(wish.cpu, wish.memory, wish.accelerators, wish.resource)
     require_possible(desk, amounts)
     replicas = read_whole("Replicas", wish.replicas, 1, REPLICAS_MAX)
     timeouts = read_timeouts(wish.timeout, wish.idle_timeout)
-    return CheckedWish(find_file(version) if version else None, runtime, amounts, replicas, timeouts, server)
+    return CheckedWish(find_file(version) if version else None, runtime, amounts, replicas, timeouts, server, others)
+
+
+def read_others(desk: Desk, route: str, wish: DeploymentWish, runtime: Runtime) -> tuple[ModelFile, ...]:
+    """Return the further models of a wish; Invalid when the runtime cannot serve one beside the first, or twice."""
+    if wish.others and runtime.server:
+        raise Invalid(f"The server '{runtime.name}' serves one model.", "Make a deployment for each.")
+    found: list[ModelFile] = []
+    for one in wish.others:
+        name, version = (one, LATEST) if isinstance(one, str) else one
+        if name in (wish.model, *(file.name for file in found)):
+            raise Invalid(f"The model '{name}' is named twice.", "Name each once: it is called by its name.")
+        kept = find_version(desk, route, name, version)
+        find_serving_runtime(desk, kept, runtime.slug)
+        found.append(find_file(kept))
+    if len(found) > OTHERS_MAX:
+        raise Invalid(f"Beside the first there are {len(found)} models, {OTHERS_MAX} fit.", "Make two deployments.")
+    return tuple(found)
 
 
 def require_model(desk: Desk, version: ModelVersion | None, server: Server | None) -> None:

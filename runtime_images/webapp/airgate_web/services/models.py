@@ -131,7 +131,7 @@ def remove_model(desk: Desk, user: User, route: str, name: str) -> None:
     """Remove a model with all its versions; Conflict, naming the deployment, while one uses it."""
     find_model(desk, route, name)
     for deployment in desk.store.list_deployments(route):
-        if deployment.model and deployment.model.name == name:
+        if name in {model.name for model in deployment.models}:
             raise Conflict(
                 f"The model '{name}' is used by the deployment '{deployment.name}'.", "Delete that deployment first."
             )

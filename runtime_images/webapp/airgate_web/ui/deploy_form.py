@@ -3,7 +3,7 @@
 import asyncio
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nicegui import background_tasks, ui
 
@@ -22,7 +22,7 @@ from airgate_web.services.deployments import (
     read_wish,
 )
 from airgate_web.services.desk import Desk
-from airgate_web.services.models import list_models, list_versions
+from airgate_web.services.models import LATEST, list_models, list_versions
 from airgate_web.services.overview import Overview, find_overview
 from airgate_web.services.runtimes import list_runtimes
 from airgate_web.ui.fields import Stepper
@@ -59,6 +59,8 @@ class Start:
     resource: str = ""
     replicas: int = 1
     arguments: str = ""
+    others: tuple[str, ...] = ()
+    versions: dict[str, int] = field(default_factory=dict)  # of the others that are deployed
     timeout: int = REQUEST_S
     idle_timeout: int = 0
     fixed: bool = False  # the name stays: an existing deployment is changed
@@ -90,6 +92,8 @@ def find_start(deployment: Deployment) -> Start:
         resource=amounts.resource,
         replicas=deployment.replicas,
         arguments=shlex.join(deployment.server.extra) if deployment.server else "",
+        others=tuple(model.name for model in deployment.others),
+        versions={model.name: model.version for model in deployment.others},
         timeout=deployment.timeouts.request_s,
         idle_timeout=deployment.timeouts.idle_s,
         fixed=True,
@@ -139,6 +143,7 @@ class DeployForm:
             resource=self._resource.value or "",
             replicas=self._replicas.value,
             arguments=(self._arguments.value or "") if self._find_server() else "",
+            others=self._read_others(),
             timeout=self._timeout.value or "",
             idle_timeout=self._idle.value or "",
         )
@@ -157,6 +162,10 @@ class DeployForm:
             self._version = ui.select(
                 self._find_versions(start.model), label="Version", value=start.version, on_change=self._check
             ).props("outlined dense options-dense")
+        more = {name: name for name in self._find_models() if name}
+        self._others = ui.select(more, label="More models on the same cards", multiple=True, value=list(start.others))
+        self._others.props("outlined dense options-dense use-chips").on_value_change(self._check)
+        self._others.set_visibility(len(more) > 1)
         names = {one.slug: one.name for one in self._choices.runtimes}
         first = start.runtime if start.runtime in names else next(iter(names), None)
         self._runtime = ui.select(names, label="Runtime", value=first, on_change=self._pick_runtime)
@@ -190,6 +199,10 @@ class DeployForm:
     def _find_models(self) -> dict[str, str]:
         own = any(one.server and not one.server.takes_model for one in self._choices.runtimes)
         return {model.name: model.name for model in self._choices.models} | ({"": NO_MODEL} if own else {})
+
+    def _read_others(self) -> list[str | tuple[str, str | int]]:
+        """Return the further models: those that are deployed in the version that is, new ones in their newest."""
+        return [(name, self._start.versions.get(name, LATEST)) for name in self._others.value or ()]
 
     def _find_server(self) -> Server | None:
         slug = self._runtime.value

@@ -148,6 +148,10 @@ def show_calls(visit: Visit, sight: DeploymentSight) -> None:
         path = sight.view.path.removesuffix("predict") + f"v2/models/{one.model.name}/infer"
         with ui.expansion("Open Inference Protocol").props("dense").classes("fold"):
             show_code(make_curl(visit.origin + path, make_tensors(sight.signature)))
+        base = visit.origin + sight.view.path.removesuffix("predict")
+        for other in one.others:
+            show_code(f"{base}models/{other.name}/predict", f"Records of {other.name}")
+            show_code(f"{base}v2/models/{other.name}/infer", f"Open Inference of {other.name}")
 
 
 def show_server_calls(address: str, server: Server) -> None:

@@ -100,8 +100,7 @@ def find_content(desk: Desk, route: str, name: str, wanted: str) -> ModelContent
 
 def has_model(view: DeploymentView, name: str) -> bool:
     """Return whether a deployment serves a model of that name."""
-    model = view.deployment.model
-    return model is not None and model.name == name
+    return name in {model.name for model in view.deployment.models}
 
 
 def show_version_switch(sight: ModelContent) -> None:

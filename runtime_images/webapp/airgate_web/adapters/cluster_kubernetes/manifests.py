@@ -7,7 +7,7 @@ from airgate_web.adapters.cluster_kubernetes.servers import make_server_containe
 from airgate_web.adapters.cluster_kubernetes.settings import KubernetesSettings
 from airgate_web.domain.amounts import Amounts
 from airgate_web.domain.secrets import find_blob_secret, find_blobs_secret
-from airgate_web.domain.workload import Kind, ModelFile, Workload, find_replica_digest, find_spec_digest
+from airgate_web.domain.workload import Kind, ModelFile, Workload, find_also, find_replica_digest, find_spec_digest
 
 Manifest = dict[str, Any]
 REVISIONS = 2  # old ReplicaSets that are kept
@@ -66,7 +66,17 @@ def find_fetch_secret(workload: Workload, token: str) -> dict[str, str]:
     """Return what opens the files that a workload fetches; a server of others fetches none."""
     if workload.kind is Kind.TESTER:
         return {KEY_FETCH: find_blobs_secret(token)}
-    return {KEY_FETCH: find_blob_secret(token, workload.model.digest)} if workload.model and not workload.server else {}
+    return {find_fetch_key(number): find_blob_secret(token, model.digest) for number, model in list_fetched(workload)}
+
+
+def list_fetched(workload: Workload) -> list[tuple[int, ModelFile]]:
+    """Return the models whose files a workload fetches, counted from 0; a server of others fetches none."""
+    return [] if workload.server or not workload.model else list(enumerate((workload.model, *workload.others)))
+
+
+def find_fetch_key(number: int) -> str:
+    """Return the key in the Secret of what opens a model's file."""
+    return f"{KEY_FETCH}-{number}" if number else KEY_FETCH
 
 
 def make_service(workload: Workload, settings: KubernetesSettings) -> Manifest:
@@ -133,7 +143,7 @@ def make_template(workload: Workload, settings: KubernetesSettings) -> Manifest:
                 "fsGroup": names.UID,
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
-            "initContainers": [make_fetcher(workload, fetched, settings)] if fetched else [],
+            "initContainers": [make_fetcher(workload, *one, settings) for one in list_fetched(workload)],
             "containers": [make_main(workload, settings)],
             "volumes": make_server_volumes(find_folder(workload)) if workload.server else make_volumes(fetched),
         },
@@ -165,15 +175,15 @@ def make_volumes(model: ModelFile | None) -> list[Manifest]:
     return [{"name": "tmp", "emptyDir": {"sizeLimit": TMP}}, own]
 
 
-def make_fetcher(workload: Workload, model: ModelFile, settings: KubernetesSettings) -> Manifest:
-    """Return the init container that fetches the model by its digest; a restart of the server needs it no more."""
+def make_fetcher(workload: Workload, number: int, model: ModelFile, settings: KubernetesSettings) -> Manifest:
+    """Return the init container that fetches a model by its digest; a restart of the server needs it no more."""
     url = f"{settings.blobs_url}/internal/blobs/{model.digest.removeprefix('sha256:')}"
     return {
-        "name": "fetch",
+        "name": find_fetch_key(number),
         "image": workload.image,
         "imagePullPolicy": "IfNotPresent",
         "args": ["fetch", "--url", url, "--digest", model.digest, "--to", find_model_path(model)],
-        "env": [make_secret_env(ENV_FETCH_TOKEN, workload, KEY_FETCH)],
+        "env": [make_secret_env(ENV_FETCH_TOKEN, workload, find_fetch_key(number))],
         "resources": make_resources(workload.amounts, cards=False),
         "securityContext": LOCKED,
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -182,8 +192,9 @@ def make_fetcher(workload: Workload, model: ModelFile, settings: KubernetesSetti
 
 
 def make_server(workload: Workload, model: ModelFile) -> Manifest:
-    """Return the container that serves one model, which it cannot write to."""
+    """Return the container that serves its models, which it cannot write to."""
     what = ["--name", model.name, "--version", str(model.version), "--digest", model.digest, "--format", model.format]
+    what += [word for other in workload.others for word in find_also(other, find_model_path(other))]
     doors = [word for door, port in PORTS.items() for word in (f"--{door}-port", str(port))]
     return {
         **make_container("serve", workload),

@@ -1,6 +1,6 @@
 """What one replica's process is called with: arguments and environment. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from airgate_kit.names import ENV_NVIDIA_VISIBLE_DEVICES
@@ -8,29 +8,33 @@ from airgate_web.adapters.cluster_local.kubelet.ledger import Grant
 from airgate_web.adapters.cluster_local.shelf import ReplicaRecord
 from airgate_web.domain.amounts import MILLIS_A_CORE
 from airgate_web.domain.server import fill_words
-from airgate_web.domain.workload import Kind
+from airgate_web.domain.workload import Kind, find_also
 
 HOST = "127.0.0.1"
 ENV_GATE_SECRET = "AIRGATE_GATE_SECRET"  # noqa: S105 -- the variable's name
 ENV_CUDA = "CUDA_VISIBLE_DEVICES"  # outside a container this, not NVIDIA's variable, says which GPUs a process sees
 
 
-def find_command(serve: tuple[str, ...], record: ReplicaRecord, file: Path | None, folders: "Folders") -> list[str]:
-    """Return the command line. file: the model's; None for a tester, and for a server that brings its own."""
+def find_command(serve: tuple[str, ...], record: ReplicaRecord, files: Sequence[Path], folders: "Folders") -> list[str]:
+    """Return the command line. files: of its models; none of a tester, or of a server that brings its own."""
     ports, server = record.ports, record.workload.server
     if server:
-        return fill_words((*server.command, *server.arguments, *server.extra), HOST, ports.http, str(file or ""))
+        return fill_words(
+            (*server.command, *server.arguments, *server.extra), HOST, ports.http, str(files[0] if files else "")
+        )
     listen = ["--host", HOST, "--admin-port", str(ports.admin)]
     if record.workload.kind is Kind.TESTER:
         blobs, scratch = folders
         return [*serve, "tester", *listen, "--port", str(ports.http), "--blobs", str(blobs), "--scratch", str(scratch)]
     listen += ["--http-port", str(ports.http), "--grpc-port", str(ports.grpc)]
     model = record.workload.model
-    if model is None or file is None:
+    if model is None or not files:
         raise ValueError(f"{record.name} is a service without a model")
     what = ["--name", model.name, "--version", str(model.version), "--digest", model.digest, "--format", model.format]
     threads = max(1, record.workload.amounts.cpu_millis // MILLIS_A_CORE)
-    return [*serve, str(file), *what, *listen, "--threads", str(threads)]
+    others = zip(record.workload.others, files[1:], strict=True)
+    also = [word for other, file in others for word in find_also(other, str(file))]
+    return [*serve, str(files[0]), *what, *also, *listen, "--threads", str(threads)]
 
 
 Folders = tuple[Path, Path]  # blobs, scratch

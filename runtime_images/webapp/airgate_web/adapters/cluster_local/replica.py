@@ -197,7 +197,7 @@ class RunningReplica:
         self.change(ReplicaState.STARTING)
         self.record = dataclasses.replace(self.record, ports=self.around.find_ports(self.record))
         options, scratch = self.around.options, self.make_scratch()
-        command = find_command(options.serve, self.record, self.find_model(), (options.blobs, scratch))
+        command = find_command(options.serve, self.record, self.find_models(), (options.blobs, scratch))
         environ = find_environ(options.environ, self.record, self.grant, scratch)
         if not command:
             raise Died("this runtime has an image and no command, and this machine runs commands alone")
@@ -207,11 +207,13 @@ class RunningReplica:
         self.record = dataclasses.replace(self.record, pid=self.process.pid, start_ticks=ticks)
         self.around.shelf.write_replica(self.record)
 
-    def find_model(self) -> Path | None:
-        """Return the model's file or folder; None for a tester. Died when it is not here, or not what it was."""
-        model = self.record.workload.model
-        if model is None:
-            return None
+    def find_models(self) -> list[Path]:
+        """Return the models' files or folders; none of a tester."""
+        wish = self.record.workload
+        return [self.find_model(model) for model in (wish.model, *wish.others) if model]
+
+    def find_model(self, model: ModelFile) -> Path:
+        """Return a model's file or folder. Died when it is not here, or not what it was."""
         if model.path:
             return find_folder(model)
         path = self.around.options.find_blob(model.digest)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select, union
@@ -67,7 +68,8 @@ class Models(Door):
         """Return the digests that a version, a data set or a deployment still names."""
         named = union(*(select(table.c.digest) for table in (versions, datasets, deployments)))
         with self._read() as connection:
-            return frozenset(connection.scalars(named)) - {""}
+            others = chain.from_iterable(connection.scalars(select(deployments.c.others)))
+            return (frozenset(connection.scalars(named)) | {model["digest"] for model in others}) - {""}
 
 
 class Runtimes(Door):

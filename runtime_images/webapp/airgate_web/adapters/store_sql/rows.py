@@ -94,6 +94,7 @@ def read_deployment(row: AnyRow) -> Deployment:
         created_by=row.created_by,
         gate_secret=row.gate_secret,
         timeouts=read_plain(Timeouts, row.timeouts),
+        others=read_plain(tuple[ModelFile, ...], row.others),
         server=read_plain(Server | None, row.server),
     )
 
@@ -109,6 +110,7 @@ def write_deployment(deployment: Deployment) -> dict[str, Any]:
         "replicas": deployment.replicas,
         "gate_secret": deployment.gate_secret,
         "timeouts": make_plain(deployment.timeouts),
+        "others": make_plain(deployment.others),
         "server": make_plain(deployment.server),
     }
 

@@ -139,6 +139,7 @@ deployments = Table(
     Column("created_by", String(80), nullable=False),
     Column("gate_secret", String(128), nullable=False),
     Column("timeouts", JSON, nullable=False, server_default="{}"),
+    Column("others", JSON, nullable=False, server_default="[]"),
     Column("server", JSON, nullable=True),
     UniqueConstraint("project_id", "name"),
     sqlite_autoincrement=True,
