@@ -8,13 +8,15 @@ from contextlib import contextmanager
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import JSON, Connection, MetaData, NullPool, create_engine, text
 
-from airgate_web.adapters.store_sql import SqlStore, open_store
+from airgate_web.adapters.store_sql import open_store
 from airgate_web.adapters.store_sql.engine import open_engine
 from airgate_web.adapters.store_sql.schema import upgrade
 from airgate_web.adapters.store_sql.tables import metadata
+from airgate_web.domain.deployment import DeploymentStatus
 from airgate_web.domain.errors import Conflict, Invalid, NotFound, Unavailable
+from airgate_web.domain.plain import make_plain
 from airgate_web.domain.runtime import RuntimeKind
 from airgate_web.domain.server import Server
 from airgate_web.domain.timeouts import Timeouts
@@ -491,15 +493,26 @@ def test_an_upgrade_keeps_ready_what_was_ready(sql_url):
     engine = open_engine(sql_url)
     with engine.begin() as connection:
         upgrade(connection, "0004")
-    store = SqlStore(engine)
-    store.add_project(make_project())
-    ready, waiting = (store.add_deployment(make_deployment(name=name)) for name in ("live", "waits"))
-    store.write_status(ready.id, make_status())
-    store.write_status(waiting.id, make_status(state=ReplicaState.WAITING))
-    store.close()
+        write_deployments(connection, live=make_status(), waits=make_status(state=ReplicaState.WAITING))
+    engine.dispose()
     upgraded = open_store(sql_url)
     assert [report.reached for report in upgraded.list_reports()] == [{"qc/live": ("127.0.0.1:20001",)}]
     upgraded.close()
+
+
+def write_deployments(connection: Connection, **statuses: DeploymentStatus) -> None:
+    """Write a project with deployments and their statuses by name, as the schema of that moment has them."""
+    then = MetaData()
+    then.reflect(connection)
+    table = then.tables["projects"]
+    words = {"name": "Quality", "route": "qc", "description": "", "created": NOON.replace(tzinfo=None)}
+    connection.execute(table.insert().values(id=1, created_by="ada", **words))
+    for number, (name, status) in enumerate(statuses.items(), 1):
+        row = {column.name: {} if isinstance(column.type, JSON) else 1 for column in then.tables["deployments"].c}
+        row |= {"id": number, "project_id": 1, "name": name, "created": NOON.replace(tzinfo=None)}
+        texts = dict.fromkeys(("digest", "runtime", "image", "created_by", "gate_secret"), "")
+        connection.execute(then.tables["deployments"].insert().values(row | texts))
+        connection.execute(then.tables["statuses"].insert().values(deployment_id=number, body=make_plain(status)))
 
 
 @on_sql

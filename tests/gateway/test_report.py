@@ -10,7 +10,17 @@ import httpx
 import pytest
 
 from airgate_gateway.admin import CDS, WARMING, Sight, read_sight
-from airgate_gateway.report import CALM, FAST_S, HEARTBEAT_S, IDLE_S, Expected, Reporter, find_reached, has_taken
+from airgate_gateway.report import (
+    CALM,
+    FAST_S,
+    HEARTBEAT_S,
+    IDLE_S,
+    Expected,
+    Reporter,
+    find_awaited,
+    find_reached,
+    has_taken,
+)
 from airgate_web.gateway.snapshot import find_snapshot
 from tests.fakes.clock_hand import HandClock
 from tests.gateway.rig import Gateway, Web, find_free_port, is_ready, serve_echo, serve_web, wait_until
@@ -19,7 +29,9 @@ from tests.gateway.test_gateway import Keys, call, make_route
 VERSION = "http.https.rds.console.version_text"
 WELL, ILL = frozenset({"10.0.0.1:8080"}), frozenset({"10.0.0.2:8080"})
 NONE: frozenset[str] = frozenset()
-EXPECTED = Expected("digest", {CDS: "c1", VERSION: "r1"}, frozenset({"qc/one"}))
+CLUSTERS = frozenset({"http/qc/one", "grpc/qc/one"})
+TWO = CLUSTERS | {"http/qc/two", "grpc/qc/two"}
+EXPECTED = Expected("digest", {CDS: "c1", VERSION: "r1"}, CLUSTERS)
 
 
 def make_sight(well: frozenset[str] = WELL, ill: frozenset[str] = NONE, name: str = "one", **changes: Any) -> Sight:
@@ -62,9 +74,18 @@ def test_files_are_taken_when_envoy_names_the_version_of_each(sight: Sight, take
 
 def test_a_deployment_is_reached_when_both_its_doors_are() -> None:
     """Who is told Ready may call by HTTP and by gRPC."""
-    assert find_reached(make_sight()) == {"qc/one": ["10.0.0.1:8080"]}
-    assert find_reached(dataclasses.replace(make_sight(), well={"http/qc/one": WELL, "grpc/qc/one": NONE})) == {}
-    assert find_reached(make_sight(well=NONE, ill=ILL)) == {}
+    assert find_reached(make_sight(), EXPECTED) == {"qc/one": ["10.0.0.1:8080"]}
+    for well in ({"http/qc/one": WELL, "grpc/qc/one": NONE}, {"http/qc/one": WELL}, {"grpc/qc/one": WELL}):
+        assert find_reached(dataclasses.replace(make_sight(), well=well), EXPECTED) == {}
+    assert find_reached(make_sight(well=NONE, ill=ILL), EXPECTED) == {}
+
+
+def test_a_server_of_others_is_reached_by_its_only_door() -> None:
+    """It has no gRPC, and is not waited for by it."""
+    only = dataclasses.replace(EXPECTED, clusters=frozenset({"http/qc/one"}))
+    sight = dataclasses.replace(make_sight(), well={"http/qc/one": WELL})
+    assert find_reached(sight, only) == {"qc/one": ["10.0.0.1:8080"]}
+    assert find_awaited(sight, only) == NONE
 
 
 def write_clusters(sight: Sight) -> Iterator[dict[str, Any]]:
@@ -149,7 +170,7 @@ def test_it_looks_often_while_somebody_waits_and_seldom_when_that_takes_long(sce
     assert scene.turn(600.0) == IDLE_S
     scene.sight = make_sight(ill=ILL)
     assert scene.turn() == IDLE_S
-    scene.reporter.expect(Expected("next", EXPECTED.versions, EXPECTED.owners))
+    scene.reporter.expect(Expected("next", EXPECTED.versions, EXPECTED.clusters))
     assert scene.turn() == FAST_S
 
 
@@ -162,7 +183,7 @@ def test_many_deployments_keep_no_core_busy(scene: Scene) -> None:
 def test_what_envoy_has_not_taken_is_not_reported(scene: Scene) -> None:
     """The last true report stands until the files are in force."""
     scene.turn()
-    scene.reporter.expect(Expected("next", {CDS: "c2", VERSION: "r1"}, frozenset({"qc/one", "qc/two"})))
+    scene.reporter.expect(Expected("next", {CDS: "c2", VERSION: "r1"}, TWO))
     scene.sight = make_sight(versions={CDS: "c1", VERSION: "r1"}, name="two")
     assert scene.turn() == FAST_S
     assert len(scene.reports) == 1

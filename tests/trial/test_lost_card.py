@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.gateway.rig import wait_until
 from tests.kit.card_loss import MODEL, SCRIPT, ask, deploy, find_card, measure_loss
 from tests.kit.trial import BINARIES, Trial, run_trial
 
@@ -44,5 +43,5 @@ def test_predictions_go_on_from_a_spare_card_and_without_one_the_page_says_why(t
     assert "Bring the card back" in found["sentence"]
     simulate(trial, "--restore", first)
     trial.appliance.wait_for(PROJECT, "live", lambda found: found["state"] == "Ready", LIMIT_S)
-    wait_until("its route is there", lambda: bool(ask(trial.appliance, PROJECT, "live", token)[0]), LIMIT_S)
+    assert ask(trial.appliance, PROJECT, "live", token)[0]
     assert find_card(trial.appliance, PROJECT, "live") == first

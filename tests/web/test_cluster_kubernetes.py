@@ -154,8 +154,11 @@ def make_pod(name: str = "live-1", *, workload: Workload | None = SERVICE, **sta
     """Return a pod as the API lists it; of somebody else when `workload` is None."""
     template = make(workload)["Deployment"]["spec"]["template"]["metadata"] if workload else {"labels": {}}
     meta = {**template, "name": name, "namespace": "airgate-deploy" if workload else "other", "creationTimestamp": MADE}
-    limits = {"cpu": "1", QAIC: "1"}
-    spec = {"nodeName": "n1", "containers": [{"name": "serve", "resources": {"limits": limits}}]}
+    limits, ports = (
+        {"cpu": "1", QAIC: "1"},
+        [{"name": "grpc", "containerPort": 1}, {"name": "http", "containerPort": 8080}],
+    )
+    spec = {"nodeName": "n1", "containers": [{"name": "serve", "ports": ports, "resources": {"limits": limits}}]}
     return {"metadata": meta, "spec": spec, "status": {"phase": "Running", "startTime": MADE, **status}}
 
 

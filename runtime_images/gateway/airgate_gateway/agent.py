@@ -148,15 +148,15 @@ def find_expected(doors: Sequence[Door], snapshot: Mapping[str, Any], files: Map
         table = listeners.find_table(door)
         text = files[listeners.find_table_file(table)]["version_info"]
         versions[f"http.{door.name}.rds.{table}.version_text"] = text
-    return Expected(snapshot["digest"], versions, frozenset(find_owners(snapshot)))
+    return Expected(snapshot["digest"], versions, frozenset(find_addressed(snapshot)))
 
 
-def find_owners(snapshot: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the deployments that have an address; the cluster of a deployment's HTTP door is "http/OWNER"."""
+def find_addressed(snapshot: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the clusters that have an address."""
     for cluster in snapshot["clusters"]:
         places = cluster.get("load_assignment", {}).get("endpoints", [])
-        if cluster["name"].startswith("http/") and any(place.get("lb_endpoints") for place in places):
-            yield cluster["name"].removeprefix("http/")
+        if any(place.get("lb_endpoints") for place in places):
+            yield cluster["name"]
 
 
 def refresh_certificates(doors: Sequence[Door]) -> tuple[Door, ...]:

@@ -31,7 +31,7 @@ class Expected:
 
     digest: str
     versions: Mapping[str, str]
-    owners: frozenset[str]  # the deployments that have an address
+    clusters: frozenset[str]  # of the deployments that have an address: "http/OWNER", and "grpc/OWNER" where it is one
 
 
 class Reporter:
@@ -74,7 +74,11 @@ class Reporter:
             return self.choose_pause((expected.digest, False, frozenset()), began)
         taken = has_taken(sight, expected)
         if taken:
-            self._report = {"gateway": self._name, "snapshot": expected.digest, "reached": find_reached(sight)}
+            self._report = {
+                "gateway": self._name,
+                "snapshot": expected.digest,
+                "reached": find_reached(sight, expected),
+            }
         return self.choose_pause((expected.digest, taken, find_awaited(sight, expected)), began)
 
     def choose_pause(self, awaited: tuple[str, bool, frozenset[str]], began: float) -> float:
@@ -108,14 +112,14 @@ def has_taken(sight: Sight, expected: Expected) -> bool:
     return not sight.warming and all(sight.versions.get(name) == text for name, text in expected.versions.items())
 
 
-def find_reached(sight: Sight) -> dict[str, list[str]]:
-    """Return by deployment the hosts that requests go to; none when its gRPC door has none."""
-    owners = sorted(name.removeprefix("http/") for name in sight.well if name.startswith("http/"))
-    found = {owner: sorted(sight.well[f"http/{owner}"]) for owner in owners if sight.well.get(f"grpc/{owner}")}
-    return {owner: hosts for owner, hosts in found.items() if hosts}
+def find_reached(sight: Sight, expected: Expected) -> dict[str, list[str]]:
+    """Return by deployment the hosts that requests go to; none when one of its doors has none."""
+    ready = {name for name in expected.clusters if sight.well.get(name)}
+    owners = sorted(name.removeprefix("http/") for name in ready if name.startswith("http/"))
+    shut = {name.partition("/")[2] for name in expected.clusters - ready}
+    return {owner: sorted(sight.well[f"http/{owner}"]) for owner in owners if owner not in shut}
 
 
 def find_awaited(sight: Sight, expected: Expected) -> frozenset[str]:
     """Return the clusters of deployments that have an address and no host that is well, or one that is not yet."""
-    clusters = [f"{door}/{owner}" for owner in expected.owners for door in ("http", "grpc")]
-    return frozenset(name for name in clusters if sight.ill.get(name) or not sight.well.get(name))
+    return frozenset(name for name in expected.clusters if sight.ill.get(name) or not sight.well.get(name))

@@ -33,7 +33,9 @@ def find_replica(pod: Json, device: str = "", cards: tuple[str, ...] = ()) -> Re
 def find_address(pod: Json) -> str:
     """Return where a pod of ours answers HTTP; "" before it has an address."""
     host = pod["status"].get("podIP", "")
-    return f"{host}:{names.PORT_SERVE_HTTP}" if host else ""
+    ports = [port for container in pod["spec"]["containers"] for port in container.get("ports", [])]
+    door = next((port["containerPort"] for port in ports if port.get("name") == "http"), 0)
+    return f"{host}:{door}" if host and door else ""
 
 
 def judge_pod(pod: Json) -> tuple[ReplicaState, str]:
