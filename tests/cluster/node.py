@@ -105,11 +105,11 @@ class Node:
 
     def read_attempts(self) -> Attempts:
         """Return what tried to leave since the node's start or zero_attempts; the node must have egress=False."""
-        return egress.read_attempts(self._read_pid())
+        return egress.read_attempts(self.read_pid())
 
     def zero_attempts(self) -> None:
         """Count from 0 again."""
-        egress.zero_attempts(self._read_pid())
+        egress.zero_attempts(self.read_pid())
 
     def make_cards(self, count: int, group: str = "qaic") -> list[str]:
         """Make device nodes /dev/accel/accel0…, 0660 and of `group`, and return their paths.
@@ -127,13 +127,14 @@ class Node:
     def _close_egress(self) -> None:
         rule = self.read_label(LABEL_EGRESS)
         if rule != OPEN:
-            egress.close_egress(self._read_pid(), json.loads(rule))
+            egress.close_egress(self.read_pid(), json.loads(rule))
 
     def _has_booted(self) -> bool:
         state = self.exec("systemctl", "is-system-running", check=False).stdout.strip()
         return state in ("running", "degraded")
 
-    def _read_pid(self) -> int:
+    def read_pid(self) -> int:
+        """Return the process id of the node's first process, by which its files can be reached while it runs."""
         return int(_inspect(self.name, "{{.State.Pid}}"))
 
 
