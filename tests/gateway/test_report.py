@@ -65,6 +65,7 @@ def test_a_deployment_is_reached_when_both_its_doors_are() -> None:
     assert find_reached(make_sight()) == {"qc/one": ["10.0.0.1:8080"]}
     assert find_reached(dataclasses.replace(make_sight(), well={"http/qc/one": WELL, "grpc/qc/one": NONE})) == {}
     assert find_reached(make_sight(well=NONE, ill=ILL)) == {}
+    assert find_reached(dataclasses.replace(make_sight(), well={"http/qc/one": WELL})) == {"qc/one": ["10.0.0.1:8080"]}
 
 
 def write_clusters(sight: Sight) -> Iterator[dict[str, Any]]:

@@ -109,13 +109,17 @@ def has_taken(sight: Sight, expected: Expected) -> bool:
 
 
 def find_reached(sight: Sight) -> dict[str, list[str]]:
-    """Return by deployment the hosts that requests go to; none when its gRPC door has none."""
+    """Return by deployment the hosts that requests go to; none when it has a gRPC door and that has none."""
     owners = sorted(name.removeprefix("http/") for name in sight.well if name.startswith("http/"))
-    found = {owner: sorted(sight.well[f"http/{owner}"]) for owner in owners if sight.well.get(f"grpc/{owner}")}
+    found = {owner: sorted(sight.well[f"http/{owner}"]) for owner in owners if sight.well.get(f"grpc/{owner}", True)}
     return {owner: hosts for owner, hosts in found.items() if hosts}
 
 
 def find_awaited(sight: Sight, expected: Expected) -> frozenset[str]:
-    """Return the clusters of deployments that have an address and no host that is well, or one that is not yet."""
-    clusters = [f"{door}/{owner}" for owner in expected.owners for door in ("http", "grpc")]
+    """Return the clusters of deployments that have an address and no host that is well, or one that is not yet.
+
+    A server of others has no gRPC door, which is therefore not awaited where Envoy has none.
+    """
+    clusters = [f"http/{owner}" for owner in expected.owners]
+    clusters += [name for owner in expected.owners if (name := f"grpc/{owner}") in sight.well]
     return frozenset(name for name in clusters if sight.ill.get(name) or not sight.well.get(name))
