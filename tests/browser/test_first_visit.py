@@ -264,6 +264,18 @@ def test_a_server_that_brings_its_own_model_is_deployed_from_its_project(page: P
     expect(page.get_by_label("Arguments of the server")).to_have_value("--max-model-len 8192")
 
 
+def test_a_second_model_is_put_onto_the_same_cards_and_shows_its_own_addresses(page: Page) -> None:
+    """Chosen beside the first on the form; the deployment's page names where each is called."""
+    page.goto(f"{PROJECT}/deploy?model=iris")
+    page.get_by_label("Name", exact=True).fill("pair")
+    page.get_by_label("More models on the same cards").click()
+    page.get_by_role("option", name="digits").click()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name=re.compile("^Deploy iris")).click()
+    expect(page.get_by_role("heading", name="pair")).to_be_visible()
+    expect(page.get_by_text("/api/v1/svc/quality-control/pair/models/digits/predict")).to_be_visible()
+
+
 def test_a_folder_that_may_not_be_registered_is_refused_on_the_form(page: Page) -> None:
     """The drawer says where models may lie, and why this one may not."""
     page.goto(PROJECT)
