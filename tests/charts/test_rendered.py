@@ -29,10 +29,12 @@ WHERE_MODELS_RUN = {
     ("", "pods"): ["delete"],
     ("", "pods/log"): ["get"],
 }
+EVENTS_OF_NODES = "default"  # a Node has no namespace; Kubernetes keeps its events here
 RIGHTS = {
     None: {("", "nodes"): ["list"], ("", "pods"): ["list", "watch"]},
     names.NAMESPACE_DEPLOY: WHERE_MODELS_RUN,
     names.NAMESPACE_COMPUTE: WHERE_MODELS_RUN,
+    EVENTS_OF_NODES: {("", "events"): ["create", "patch"]},  # the device plugin's
 }
 
 
@@ -140,7 +142,9 @@ def test_every_object_says_whose_it_is_and_where_it_lies(rendered, chart, path):
     for item in rendered:
         meta = item.object["metadata"]
         assert meta["labels"]["app.kubernetes.io/part-of"] == "airgate"
-        if item.kind not in ("Namespace", "ClusterRole", "ClusterRoleBinding"):
+        if meta["name"] == "airgate-device-plugin-events":
+            assert meta["namespace"] == EVENTS_OF_NODES
+        elif item.kind not in ("Namespace", "ClusterRole", "ClusterRoleBinding"):
             assert meta["namespace"] in (NAMESPACE, names.NAMESPACE_DEPLOY, names.NAMESPACE_COMPUTE)
 
 
@@ -326,6 +330,9 @@ def test_what_a_site_decides_reaches_the_plugin(helm):
     pod = find_one(render_ci(helm, "airgate-device-plugin", "every"), "DaemonSet", "airgate-device-plugin")["spec"]
     (box,) = pod["template"]["spec"]["containers"]
     given = {each["name"]: each.get("value", "a-node") for each in box["env"]}
+    as_expanded = "https://10.152.183.1:443"
+    assert given["AIRGATE_PLUGIN_EVENTS"] == "https://$(KUBERNETES_SERVICE_HOST):$(KUBERNETES_SERVICE_PORT)"
+    given["AIRGATE_PLUGIN_EVENTS"] = as_expanded
     by_variable = {setting.variable: setting for setting in SETTINGS}
     assert set(given) <= set(by_variable)
     assert all(by_variable[name].read(value) is not NotImplemented for name, value in given.items())

@@ -46,6 +46,7 @@ def test_a_database_of_a_newer_airgate_is_refused(url: str) -> None:
     engine.dispose()
 
 
+@pytest.mark.process
 def test_a_second_start_does_not_load_alembic(url: str) -> None:
     """Where no migration is missing, a start is a second faster."""
     loaded = [
