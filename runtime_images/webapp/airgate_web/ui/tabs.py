@@ -16,6 +16,7 @@ class Tabs:
         self._query = visit.query
         wanted = visit.query.get("tab", "")
         first = next((name for name in names if name.lower() == wanted), names[0])
+        self._open = first
         with ui.tabs(on_change=lambda event: self._note(event.value)) as self._tabs:
             self._tabs.props("align=left no-caps indicator-color=primary mobile-arrows")
             self._by_name = {name: ui.tab(name) for name in names}
@@ -37,5 +38,9 @@ class Tabs:
         self._tabs.value = name
 
     def _note(self, name: str) -> None:
+        """Write the open tab into the address; the first one stands there already, or need not."""
+        if name == self._open:
+            return
+        self._open = name
         query = urlencode({**self._query, "tab": name.lower()})
         ui.run_javascript(f"history.replaceState(history.state, '', '?{query}')")
