@@ -51,18 +51,18 @@ def test_a_program_that_is_not_ours_to_see_is_named_by_its_user(monkeypatch: pyt
         assert find_holder(taken.getsockname()[1]) == f"a program of the user {pwd.getpwuid(os.getuid()).pw_name}"
 
 
-def test_a_trial_that_runs_otherwise_is_left_alone(tmp_path: Path) -> None:
+def test_a_trial_that_runs_otherwise_is_left_alone() -> None:
     """Another port cannot be had of what runs already; the sentence says which it has, and how to end it."""
-    wanted = read_settings(str(tmp_path), "9090", "2")
+    wanted = read_settings("/tmp/h", "9090", "2")
     judge_running(wanted, {"port": 9090, "cards": 2})
     with pytest.raises(TrialError, match="runs already, on port 8080 with 2 simulated cards") as caught:
         judge_running(wanted, {"port": 8080, "cards": 2})
     assert "make trial-stop" in caught.value.hint
 
 
-def test_a_command_that_only_looks_takes_what_runs_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_only_looks_takes_what_runs_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """`make trial-status` prints the address that answers, whatever AIRGATE_PORT says by now."""
-    monkeypatch.setenv("AIRGATE_HOME", str(tmp_path))
+    monkeypatch.setenv("AIRGATE_HOME", "/tmp/h")
     monkeypatch.setenv("AIRGATE_PORT", "9090")
     monkeypatch.setattr(control, "find_started", lambda home: {"port": 8080, "cards": 2})
     looks, starts = find_settings(starts=False), find_settings(starts=True)
