@@ -1,28 +1,15 @@
-"""One suite for every Store: the memory fake, SQLite and a real PostgreSQL."""
+"""One suite for every Store, the memory fake, SQLite and a real PostgreSQL: what is kept is found again."""
 
 import datetime
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import JSON, Connection, MetaData, NullPool, create_engine, text
 
-from airgate_web.adapters.store_sql import open_store
-from airgate_web.adapters.store_sql.engine import open_engine
-from airgate_web.adapters.store_sql.schema import upgrade
-from airgate_web.adapters.store_sql.tables import metadata
-from airgate_web.domain.deployment import DeploymentStatus
-from airgate_web.domain.errors import Conflict, Invalid, NotFound, Unavailable
-from airgate_web.domain.plain import make_plain
+from airgate_web.domain.errors import Conflict, NotFound
 from airgate_web.domain.runtime import RuntimeKind
 from airgate_web.domain.server import Server
 from airgate_web.domain.timeouts import Timeouts
 from airgate_web.domain.workload import ModelFile, ReplicaState
-from airgate_web.ports import AuditEntry, Store
-from tests.fakes import postgres
+from airgate_web.ports import AuditEntry
 from tests.fakes.samples import (
     DIGEST,
     NOON,
@@ -37,55 +24,8 @@ from tests.fakes.samples import (
     make_user,
     make_version,
 )
-from tests.fakes.store_memory import MemoryStore
 
 LATER = NOON + datetime.timedelta(hours=1)
-
-
-@pytest.fixture(scope="module")
-def postgres_url() -> Iterator[str]:
-    """The URL of a throwaway PostgreSQL server."""
-    assert postgres.is_installed(), "PostgreSQL is not here: apt-get install postgresql-15"
-    with postgres.run_postgres() as url:
-        yield url
-
-
-@contextmanager
-def make_database(request: pytest.FixtureRequest, kind: str) -> Iterator[str]:
-    """Yield the URL of an empty database and leave nothing of it."""
-    if kind == "sqlite":
-        yield f"sqlite:///{request.getfixturevalue('tmp_path')}/store.db"
-        return
-    url = request.getfixturevalue("postgres_url")
-    admin = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with admin.connect() as connection:
-        connection.execute(text("CREATE DATABASE suite"))
-    yield url.replace("/postgres?", "/suite?")
-    with admin.connect() as connection:
-        connection.execute(text("DROP DATABASE suite WITH (FORCE)"))
-
-
-SQL_KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
-on_sql = pytest.mark.parametrize("sql_url", SQL_KINDS, indirect=True)
-
-
-@pytest.fixture
-def sql_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of an empty database of the kind the test is parametrized with."""
-    with make_database(request, request.param) as url:
-        yield url
-
-
-@pytest.fixture(params=["memory", *SQL_KINDS])
-def store(request: pytest.FixtureRequest) -> Iterator[Store]:
-    """Each kind of Store, empty."""
-    if request.param == "memory":
-        yield MemoryStore()
-        return
-    with make_database(request, request.param) as url:
-        opened = open_store(url)
-        yield opened
-        opened.close()
 
 
 def test_a_server_and_its_deployment_without_a_model_are_kept(store):
@@ -381,188 +321,3 @@ def test_the_audit_is_listed_newest_first(store):
         store.add_audit(entry)
     assert list(store.list_audit()) == entries[::-1]
     assert list(store.list_audit(limit=1)) == entries[-1:]
-
-
-WISHES = {
-    "add_project": lambda store, kept: store.add_project(make_project("new")),
-    "add_version": lambda store, kept: store.add_version(make_version()),
-    "remove_model": lambda store, kept: store.remove_model("qc", "digits"),
-    "put_runtime": lambda store, kept: store.put_runtime(make_runtime("new")),
-    "add_deployment": lambda store, kept: store.add_deployment(make_deployment(name="new")),
-    "change_deployment": lambda store, kept: store.change_deployment(kept),
-    "add_token": lambda store, kept: store.add_token(make_token(kept.id, "t2")),
-    "revoke_token": lambda store, kept: store.revoke_token("t1", NOON),
-    "add_dataset": lambda store, kept: store.add_dataset(make_dataset(name="new")),
-    "remove_dataset": lambda store, kept: store.remove_dataset("qc", "iris"),
-    "remove_deployment": lambda store, kept: store.remove_deployment("qc", "live", NOON),
-    "remove_project": lambda store, kept: store.remove_project("qc", NOON),
-}
-
-
-@pytest.mark.parametrize("wish", WISHES)
-def test_every_changed_wish_is_noticed(store, wish):
-    """The reconciler wakes up for every change."""
-    store.add_project(make_project())
-    store.add_version(make_version())
-    kept = store.add_deployment(make_deployment())
-    store.add_token(make_token(kept.id))
-    store.add_dataset(make_dataset())
-    before = store.find_wish_number()
-    WISHES[wish](store, kept)
-    assert store.find_wish_number() > before
-
-
-def test_what_changes_nothing_is_not_noticed(store):
-    """Nobody is woken up for nothing."""
-    store.put_runtime(make_runtime())
-    store.add_project(make_project())
-    before = store.find_wish_number(), store.find_fact_number()
-    store.put_runtime(make_runtime())
-    store.remove_model("qc", "none")
-    store.remove_dataset("qc", "none")
-    store.remove_deployment("qc", "none", NOON)
-    store.remove_project("none", NOON)
-    store.revoke_token("none", NOON)
-    with pytest.raises(Conflict):
-        store.add_project(make_project())
-    assert (store.find_wish_number(), store.find_fact_number()) == before
-
-
-def test_only_a_changed_status_is_noticed(store):
-    """Looking again and finding the same moves no route."""
-    store.add_project(make_project())
-    kept = store.add_deployment(make_deployment())
-    wishes = store.find_wish_number()
-    store.write_status(kept.id, make_status())
-    assert store.find_fact_number() == 1
-    store.write_status(kept.id, make_status(updated=LATER))
-    assert store.find_fact_number() == 1
-    store.write_status(kept.id, make_status(ready=0))
-    assert store.find_fact_number() == 2
-    assert store.find_wish_number() == wishes
-
-
-def test_versions_published_at_the_same_time_get_different_numbers(store):
-    """Two people who upload under one name at once get two versions."""
-    store.add_project(make_project())
-    run_together(*[lambda: store.add_version(make_version())] * 8)
-    assert [version.version for version in store.list_versions("qc", "digits")] == [8, 7, 6, 5, 4, 3, 2, 1]
-
-
-def test_a_runtime_put_by_several_at_once_is_there_once(store):
-    """Replicas of the web process that start together do not stop each other."""
-    run_together(*[lambda: store.put_runtime(make_runtime())] * 6)
-    assert list(store.list_runtimes()) == [make_runtime()]
-
-
-def test_readers_and_writers_do_not_refuse_each_other(store):
-    """Pages, API and reconciler use one store at the same time."""
-    store.add_project(make_project())
-    kept = store.add_deployment(make_deployment())
-    run_together(
-        *[lambda: [store.write_status(kept.id, make_status(ready=n)) for n in range(10)]] * 3,
-        *[lambda: [store.find_status(kept.id) for _ in range(10)]] * 3,
-        lambda: [store.change_deployment(kept) for _ in range(10)],
-    )
-    assert store.find_deployment("qc", "live").generation == 11
-
-
-@on_sql
-def test_several_processes_may_start_at_once(sql_url):
-    """Web and reconciler start together on an empty database, and both find it ready."""
-    opened = []
-    run_together(*[lambda: opened.append(open_store(sql_url))] * 4)
-    opened[0].add_project(make_project())
-    assert [store.find_project("qc").route for store in opened] == ["qc"] * 4
-    for store in opened:
-        store.close()
-
-
-@on_sql
-def test_the_migrations_lead_to_the_tables(sql_url):
-    """A new database and one that was upgraded step by step are alike."""
-    open_store(sql_url).close()
-    engine = create_engine(sql_url, poolclass=NullPool)
-    with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-
-
-@on_sql
-def test_an_upgrade_keeps_ready_what_was_ready(sql_url):
-    """The gateways of before report nothing yet; until the first does, what answered is held to go on answering."""
-    engine = open_engine(sql_url)
-    with engine.begin() as connection:
-        upgrade(connection, "0004")
-        write_deployments(connection, live=make_status(), waits=make_status(state=ReplicaState.WAITING))
-    engine.dispose()
-    upgraded = open_store(sql_url)
-    assert [report.reached for report in upgraded.list_reports()] == [{"qc/live": ("127.0.0.1:20001",)}]
-    upgraded.close()
-
-
-def write_deployments(connection: Connection, **statuses: DeploymentStatus) -> None:
-    """Write a project with deployments and their statuses by name, as the schema of that moment has them."""
-    then = MetaData()
-    then.reflect(connection)
-    table = then.tables["projects"]
-    words = {"name": "Quality", "route": "qc", "description": "", "created": NOON.replace(tzinfo=None)}
-    connection.execute(table.insert().values(id=1, created_by="ada", **words))
-    for number, (name, status) in enumerate(statuses.items(), 1):
-        row = {column.name: {} if isinstance(column.type, JSON) else 1 for column in then.tables["deployments"].c}
-        row |= {"id": number, "project_id": 1, "name": name, "created": NOON.replace(tzinfo=None)}
-        texts = dict.fromkeys(("digest", "runtime", "image", "created_by", "gate_secret"), "")
-        connection.execute(then.tables["deployments"].insert().values(row | texts))
-        connection.execute(then.tables["statuses"].insert().values(deployment_id=number, body=make_plain(status)))
-
-
-@on_sql
-def test_a_store_finds_everything_again(sql_url):
-    """A restart loses nothing."""
-    first = open_store(sql_url)
-    first.add_project(make_project())
-    kept = first.add_deployment(make_deployment())
-    first.close()
-    second = open_store(sql_url)
-    assert list(second.list_deployments()) == [kept]
-    second.close()
-
-
-@pytest.mark.postgres
-def test_a_restarted_database_costs_no_request(request):
-    """Connections that the server has closed are opened again by themselves."""
-    with make_database(request, "postgres") as url:
-        store = open_store(url)
-        store.add_project(make_project())
-        server = create_engine(url, poolclass=NullPool)
-        with server.connect() as connection:
-            others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-            connection.execute(text(f"{others} AND pid <> pg_backend_pid()"))
-        assert [project.route for project in store.list_projects()] == ["qc"]
-        store.close()
-
-
-def test_a_database_that_is_none_is_refused_in_a_sentence(tmp_path):
-    """A wrong setting says what to write."""
-    for url in ("mysql://x/y", "store.db", ""):
-        with pytest.raises(Invalid, match="database"):
-            open_store(url)
-    with pytest.raises(Unavailable, match="database"):
-        open_store(f"postgresql+psycopg://ada@/none?host={tmp_path}")
-
-
-def run_together(*deeds) -> None:
-    """Run every deed in a thread of its own; raise what one of them raised."""
-    failures = []
-
-    def run(deed):
-        try:
-            deed()
-        except Exception as error:  # noqa: BLE001
-            failures.append(error)
-
-    threads = [threading.Thread(target=run, args=(deed,)) for deed in deeds]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures, failures
