@@ -1,8 +1,7 @@
 """The Cluster suite on a real Kubernetes: real kubelet, real containerd, the real device plugin on simulated cards."""
 
-import http.server
 import json
-import threading
+from contextlib import ExitStack
 from http import HTTPStatus
 from typing import Any
 
@@ -18,6 +17,7 @@ from tests.cluster import Cluster
 from tests.cluster.wait import wait_until
 from tests.contracts.cluster_rig import DEADLINE, FILES, RESOURCE
 from tests.images.built import OUT, find_built_images
+from tests.kit.small_server import Handler, serve
 
 NAME = "airgate-contract"
 TOKEN = "internal-token"
@@ -25,21 +25,14 @@ SIMULATED = "/var/lib/airgate-simulated"
 SIMULATE = "from airgate_simulator.cli import main; import sys; sys.exit(main(sys.argv[1:]))"
 
 
-class BlobHandler(http.server.BaseHTTPRequestHandler):
+class BlobHandler(Handler):
     """Stands in for the web process: gives a file to who has its token, or the testers'."""
 
     def do_GET(self) -> None:
         digest = f"sha256:{self.path.rpartition('/')[2]}"
         known = {f"Bearer {find_blob_secret(TOKEN, digest)}", f"Bearer {find_blobs_secret(TOKEN)}"}
         good = digest in FILES and self.headers.get("authorization") in known
-        body = FILES[digest] if good else b"no"
-        self.send_response(HTTPStatus.OK if good else HTTPStatus.FORBIDDEN)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None:
-        pass
+        self.answer(HTTPStatus.OK if good else HTTPStatus.FORBIDDEN, FILES[digest] if good else b"no")
 
 
 class KubernetesRig:
@@ -50,12 +43,11 @@ class KubernetesRig:
     def __init__(self) -> None:
         self.test_cluster = Cluster.start(NAME)
         self.image = self.load_images()
-        self.blobs = http.server.ThreadingHTTPServer(("0.0.0.0", 0), BlobHandler)
-        self.thread = threading.Thread(target=self.blobs.serve_forever)
-        self.thread.start()
+        self.blobs = ExitStack()
+        port = self.blobs.enter_context(serve(BlobHandler, "0.0.0.0"))
         self.client: KubeClient = open_client(self.test_cluster.kubeconfig)
         host = self.test_cluster.control.exec("ip", "route").stdout.split("default via ")[1].split()[0]
-        settings = KubernetesSettings(f"http://{host}:{self.blobs.server_port}", TOKEN)
+        settings = KubernetesSettings(f"http://{host}:{port}", TOKEN)
         self.cluster = KubernetesCluster(self.client, settings)
         self.prepare()
 
@@ -120,9 +112,7 @@ class KubernetesRig:
         return pod
 
     def close(self) -> None:
-        self.blobs.shutdown()
-        self.blobs.server_close()
-        self.thread.join()
+        self.blobs.close()
         self.client.api.close()
         self.test_cluster.remove()
 

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlparse
@@ -22,6 +21,7 @@ from urllib.parse import parse_qs, urlparse
 import httpx
 
 from airgate_web.gateway.snapshot import HEALTH_PATH
+from tests.kit.small_server import Handler, serve
 
 INTERNAL_TOKEN = "internal"
 
@@ -41,37 +41,10 @@ def wait_until(what: str, ready: Callable[[], bool], seconds: float = 20.0) -> N
         time.sleep(0.02)
 
 
-class Handler(BaseHTTPRequestHandler):
-    """Quiet, HTTP/1.1, JSON."""
+class KeepAlive(Handler):
+    """Speaks HTTP/1.1, as Envoy keeps its connections."""
 
     protocol_version = "HTTP/1.1"
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Say nothing."""
-
-    def answer(self, status: int, body: object, **headers: str) -> None:
-        """Send JSON, or nothing with 204."""
-        text = b"" if status == 204 else json.dumps(body).encode()
-        self.send_response(status)
-        for name, value in {"content-type": "application/json", "content-length": str(len(text)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        with suppress(BrokenPipeError):  # whoever asked may have been killed meanwhile
-            self.wfile.write(text)
-
-
-@contextmanager
-def serve(handler: type[Handler]) -> Iterator[int]:
-    """Serve on a free port of loopback and yield it."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @contextmanager
@@ -81,7 +54,7 @@ def serve_echo(name: str, loaded: threading.Event | None = None) -> Iterator[int
     loaded: until it is set the runtime says that it is not ready, and answers all the same; None: ready at once.
     """
 
-    class Echo(Handler):
+    class Echo(KeepAlive):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
             headers = {key.lower(): value for key, value in self.headers.items()}
@@ -106,7 +79,7 @@ def serve_stream(go_on: threading.Event) -> Iterator[int]:
     `/late` sends nothing at all until then.
     """
 
-    class Stream(Handler):
+    class Stream(KeepAlive):
         def do_POST(self) -> None:
             if self.path == "/late":
                 go_on.wait(60)
@@ -147,7 +120,7 @@ class Web:
 def serve_web(web: Web) -> Iterator[Web]:
     """Serve the webapp's end on a free port; the long question is answered at once when there is news."""
 
-    class WebHandler(Handler):
+    class WebHandler(KeepAlive):
         def do_GET(self) -> None:
             url = urlparse(self.path)
             if url.path != "/internal/gateway":

@@ -1,13 +1,12 @@
 """Events on the Node: what is worth one, and how it reaches an API server, whose part a real TLS server plays here."""
 
-import http.server
 import json
 import logging
 import ssl
 import subprocess
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from airgate_plugin.model import Device, DeviceId, Health, Reason
 from airgate_plugin.policy.news import find_news
 from airgate_plugin.telemetry.api_server import ApiServer
 from airgate_plugin.telemetry.events import NodeEvents
+from tests.kit.small_server import Handler, run_server
 from tests.plugin.conftest import wait_until
 from tests.plugin.test_policy import make_device
 
@@ -72,7 +72,7 @@ def test_an_event_stays_below_the_api_s_limit() -> None:
     assert " and 24 more (" in news.sentence
 
 
-class ScriptedApi(http.server.ThreadingHTTPServer):
+class ScriptedApi(ThreadingHTTPServer):
     """Takes events as the API server does, or answers `refusal`; remembers what came."""
 
     def __init__(self) -> None:
@@ -83,28 +83,21 @@ class ScriptedApi(http.server.ThreadingHTTPServer):
         self.forgets = False
 
 
-class ScriptedHandler(http.server.BaseHTTPRequestHandler):
+class ScriptedHandler(Handler):
     server: ScriptedApi
 
-    def answer(self) -> None:
+    def play(self) -> None:
         """Answer one request."""
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        body = json.loads(self.read_body())
         self.server.tokens.add(self.headers["authorization"])
         forgotten = 404 if self.server.forgets and self.command == "PATCH" else 0
         status = self.server.refusal or forgotten or (201 if self.command == "POST" else 200)
         if status < 300:
             self.server.came.append((self.command, self.path, body))
         name = f"{body['metadata']['generateName']}x{len(self.server.came)}" if self.command == "POST" else "same"
-        said = json.dumps({"metadata": {"name": name}, "message": "events is forbidden"}).encode()
-        self.send_response(status)
-        self.send_header("content-length", str(len(said)))
-        self.end_headers()
-        self.wfile.write(said)
+        self.answer(status, {"metadata": {"name": name}, "message": "events is forbidden"})
 
-    do_POST = do_PATCH = answer
-
-    def log_message(self, *args: object) -> None:
-        pass
+    do_POST = do_PATCH = play
 
 
 @pytest.fixture
@@ -125,12 +118,8 @@ def api(account: Path) -> Iterator[ScriptedApi]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(account / "ca.crt", account / "tls.key")
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with run_server(server):
+        yield server
 
 
 @pytest.fixture

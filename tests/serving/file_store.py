@@ -1,13 +1,12 @@
 """A webapp's file door, as far as a fetching client sees it."""
 
-import http.server
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+
+from tests.kit.small_server import Handler, serve
 
 
-class Store(http.server.BaseHTTPRequestHandler):
+class Store(Handler):
     """A webapp's file door: one file, for whoever has the token; it can break off once."""
 
     content = b"a model file" * 1000
@@ -26,17 +25,10 @@ class Store(http.server.BaseHTTPRequestHandler):
         self.wfile.write(self.content[:100] if type(self).break_off else self.content)
         type(self).break_off = False
 
-    def log_message(self, *_: Any) -> None:
-        """Be quiet."""
-
 
 @contextmanager
 def run_store() -> Iterator[str]:
     """Serve the file until the block ends; the address is given."""
     Store.asked = []
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Store) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/blobs/x"
-        server.shutdown()
-        thread.join()
+    with serve(Store) as port:
+        yield f"http://127.0.0.1:{port}/blobs/x"

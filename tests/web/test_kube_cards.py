@@ -1,9 +1,8 @@
 """What the device plugins say of their cards, asked over real HTTP: whom the reconciler believes, and about whom."""
 
-import http.server
 import json
-import threading
 from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from airgate_plugin.telemetry.devices import write_devices
 from airgate_web.adapters.cluster_kubernetes.cards import PLUGIN, CardReader, Cards, read_answers
 from airgate_web.adapters.cluster_kubernetes.observe import Listing, find_observation
 from airgate_web.domain.workload import DeviceFacts
+from tests.kit.small_server import Handler, run_server
 
 QAIC = "qualcomm.com/qaic"
 SYSTEM = "airgate-system"
@@ -31,7 +31,7 @@ def write_page(lost: str = "", holder: str = "d-x-1") -> bytes:
     return write_devices(Snapshot(1, tuple(devices)), Holdings(held=held))
 
 
-class PageServer(http.server.ThreadingHTTPServer):
+class PageServer(ThreadingHTTPServer):
     """Answers `/devices` with `page`."""
 
     def __init__(self) -> None:
@@ -39,29 +39,19 @@ class PageServer(http.server.ThreadingHTTPServer):
         self.page = write_page()
 
 
-class PageHandler(http.server.BaseHTTPRequestHandler):
+class PageHandler(Handler):
     server: PageServer
 
     def do_GET(self) -> None:
         good = self.path == "/devices"
-        self.send_response(200 if good else 404)
-        self.end_headers()
-        self.wfile.write(self.server.page if good else b"try /devices\n")
-
-    def log_message(self, *args: object) -> None:
-        pass
+        self.answer(200 if good else 404, self.server.page if good else b"try /devices\n")
 
 
 @pytest.fixture
 def server() -> Iterator[PageServer]:
     """A plugin's HTTP door."""
-    server = PageServer()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with run_server(PageServer()) as server:
+        yield server
 
 
 def make_pod(**changes: Any) -> dict[str, Any]:

@@ -1,9 +1,8 @@
 """How the API server's answers, and its silence, reach the reconciler. A real socket with a scripted server behind."""
 
-import http.server
 import json
-import threading
 from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
 
 import pytest
 from kubernetes import client
@@ -15,9 +14,10 @@ from airgate_web.domain.deployment import find_workload
 from airgate_web.domain.errors import Conflict, Forbidden, Invalid, Refusal, Unavailable
 from airgate_web.domain.plan import ApplyWorkload, RemoveReplica, RemoveWorkload, ReplaceReplica
 from tests.fakes.samples import make_deployment
+from tests.kit.small_server import Handler, run_server
 
 
-class ScriptedServer(http.server.ThreadingHTTPServer):
+class ScriptedServer(ThreadingHTTPServer):
     """Answers every request with `status` and `body`, and remembers what it was asked."""
 
     def __init__(self) -> None:
@@ -26,34 +26,23 @@ class ScriptedServer(http.server.ThreadingHTTPServer):
         self.asked: list[tuple[str, str, str]] = []  # method, path, content type
 
 
-class ScriptedHandler(http.server.BaseHTTPRequestHandler):
+class ScriptedHandler(Handler):
     server: ScriptedServer
 
-    def answer(self) -> None:
+    def play(self) -> None:
         """Answer as scripted."""
-        self.rfile.read(int(self.headers.get("content-length") or 0))
+        self.read_body()
         self.server.asked.append((self.command, self.path, self.headers.get("content-type", "")))
-        self.send_response(self.server.status)
-        self.send_header("content-length", str(len(self.server.body)))
-        self.end_headers()
-        self.wfile.write(self.server.body)
+        self.answer(self.server.status, self.server.body)
 
-    do_GET = do_PATCH = do_DELETE = answer
-
-    def log_message(self, *args: object) -> None:
-        pass
+    do_GET = do_PATCH = do_DELETE = play
 
 
 @pytest.fixture
 def server() -> Iterator[ScriptedServer]:
     """A server on a port of its own."""
-    server = ScriptedServer()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with run_server(ScriptedServer()) as server:
+        yield server
 
 
 @pytest.fixture

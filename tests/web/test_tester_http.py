@@ -1,8 +1,6 @@
 """The door to the test runtime, against a real HTTP server that plays it."""
 
-import http.server
 import json
-import threading
 from functools import reduce
 
 import pytest
@@ -17,6 +15,7 @@ from airgate_web.domain.workload import Address, Kind, Replica, ReplicaState, Wo
 from tests.fakes.clock_hand import HandClock
 from tests.fakes.samples import DIGEST, NOON, make_observation, make_version
 from tests.fakes.store_memory import MemoryStore
+from tests.kit.small_server import Handler, serve
 
 SIGNATURE = {
     "inputs": [{"name": "X", "datatype": "FP32", "shape": [-1, 2], "sample": [[0.0, 0.0]]}],
@@ -37,34 +36,20 @@ class Played:
         self.answers, self.calls = [], []
         played = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Player(Handler):
             def do_POST(self):
-                body = self.rfile.read(int(self.headers["content-length"]))
-                played.calls.append((self.path, self.headers[HEADER_GATE], json.loads(body)))
-                status, answer = played.answers.pop(0)
-                content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-                self.send_response(status)
-                self.send_header("content-length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
+                played.calls.append((self.path, self.headers[HEADER_GATE], json.loads(self.read_body())))
+                self.answer(*played.answers.pop(0))
 
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
+        self.player = Player
 
 
 @pytest.fixture
 def played():
     """A tester that listens."""
     played = Played()
-    thread = threading.Thread(target=played.server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield played
-    played.server.shutdown()
-    thread.join()
-    played.server.server_close()
+    with serve(played.player) as played.port:
+        yield played
 
 
 @pytest.fixture
