@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,22 @@ def test_a_second_start_finds_everything_as_it_was(start, tmp_path):
     first.log.unlink()
     url = start(home).wait_url()
     assert json.loads(call(url + "/api/v2/projects", authorization=token)[1])[0]["route"] == "qc"
+
+
+def test_an_agent_that_waits_is_answered_when_the_process_ends(start, tmp_path):
+    """A stop is not held up by the agent's long call, and the agent gets an answer it knows."""
+    home = tmp_path / "home"
+    web = start(home)
+    url = web.wait_url() + "/internal/gateway"
+    guard = {"authorization": "Bearer " + (home / "keys" / "internal-token").read_text()}
+    have = json.loads(call(url, **guard)[1])["digest"]
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(call, f"{url}?have={have}&wait=30", **guard)
+        while not waiting.running():
+            time.sleep(0.01)
+        assert call(f"{url}?have={have}", **guard)[0] == 204  # by now the waiting call has been read too
+        assert web.end() == 0
+        assert waiting.result() == (204, b"")
 
 
 def test_settings_come_from_variables_and_files(start, tmp_path):

@@ -33,7 +33,7 @@ def start_trial(settings: Settings, binaries: Path, clock: Clock, nvidia: bool, 
         say("Starting …")
         start_processes(settings, binaries, nvidia)
     try:
-        wait_until_ready(door, clock, READY_S)
+        wait_until_ready(door, control.find_start(settings.home), clock, READY_S)
         if not settings.home.samples_done.exists():
             say("Making the sample project …")
             make_samples(settings, door)

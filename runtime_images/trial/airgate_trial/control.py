@@ -1,5 +1,6 @@
 """Starts, asks and ends supervisord, and with it the appliance's processes."""
 
+import datetime
 import json
 import subprocess
 import xmlrpc.client
@@ -25,6 +26,11 @@ def is_running(home: Home) -> bool:
 def find_started(home: Home) -> dict[str, int]:
     """Return the port and the count of cards of what runs now; nothing when nothing runs."""
     return dict(json.loads(home.started.read_text())) if is_running(home) and home.started.exists() else {}
+
+
+def find_start(home: Home) -> datetime.datetime:
+    """Return when what runs now was started."""
+    return datetime.datetime.fromtimestamp(home.started.stat().st_mtime, datetime.UTC)
 
 
 def find_processes(home: Home) -> list[Mapping[str, Any]] | None:

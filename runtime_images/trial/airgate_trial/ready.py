@@ -1,5 +1,7 @@
 """Asks the appliance whether it is ready: the webapp on its socket, and the gateway at its door."""
 
+import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,19 +41,22 @@ class Door:
         )
 
 
-def wait_until_ready(door: Door, clock: Clock, seconds: float) -> None:
-    """Return when gateway, webapp, tester and every wanted deployment answer; TrialError naming what does not."""
+def wait_until_ready(door: Door, since: datetime.datetime, clock: Clock, seconds: float) -> None:
+    """Return when gateway, webapp, tester and every wanted deployment answer; TrialError naming what does not.
+
+    since: when the processes were started; what was known before counts for nothing.
+    """
     deadline = clock.monotonic() + seconds
     with door.open() as gateway, door.open_back() as web:
-        while waiting := find_waiting(gateway, web):
+        while waiting := find_waiting(gateway, web, since):
             if clock.monotonic() > deadline:
                 raise TrialError("not_ready", f"Not ready after {seconds:g} s: {waiting}.", "Look: make trial-logs")
             clock.sleep(LOOK_EVERY_S)
 
 
-def find_waiting(gateway: httpx.Client, web: httpx.Client) -> str:
+def find_waiting(gateway: httpx.Client, web: httpx.Client, since: datetime.datetime) -> str:
     """Return what is not ready yet, or ""."""
-    back = ask(web, "/internal/ready")
+    back = ask(web, "/internal/ready", {"since": since.isoformat()})
     if back is None or back.status_code != httpx.codes.OK:
         return "the webapp does not answer"
     # Nobody is signed in: the API's own refusal is the cheapest proof that it is reached through the gateway.
@@ -60,9 +65,9 @@ def find_waiting(gateway: httpx.Client, web: httpx.Client) -> str:
     return ", ".join(back.json()["waiting"]) or ("" if reached else "the gateway does not answer")
 
 
-def ask(client: httpx.Client, path: str) -> httpx.Response | None:
+def ask(client: httpx.Client, path: str, query: Mapping[str, str] | None = None) -> httpx.Response | None:
     """Return the answer at `path`, or None when nobody gives one."""
     try:
-        return client.get(path)
+        return client.get(path, params=query)
     except httpx.HTTPError:
         return None

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -128,7 +129,7 @@ def build_app(desk: Desk, internal_token: str) -> FastAPI:
     )
     app.state.desk = desk
     app.state.internal_token = internal_token
-    app.state.started = desk.clock.now()
+    app.state.ending = threading.Event()  # set when the process was told to end: who waits is answered
     app.add_middleware(BodyLimit)
     app.include_router(make_api_router())
     app.include_router(internal.router)

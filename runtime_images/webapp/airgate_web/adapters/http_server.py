@@ -2,7 +2,9 @@
 
 import signal
 import socket
+import threading
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -13,13 +15,27 @@ GRACE = 10  # seconds for answers under way when the process is asked to end
 BACKLOG = 2048
 
 
+class EndingServer(uvicorn.Server):
+    """Tells the app when it was told to end: uvicorn itself waits for every answer under way, long calls included."""
+
+    def __init__(self, config: uvicorn.Config, ending: threading.Event) -> None:
+        super().__init__(config)
+        self.ending = ending
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take the signal."""
+        self.ending.set()
+        super().handle_exit(sig, frame)
+
+
 def serve_until_signal(app: FastAPI, listener: socket.socket) -> int:
-    """Serve until SIGTERM or SIGINT; return the exit code."""
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE)
+    """Serve until SIGTERM or SIGINT, and set `app.state.ending` then; return the exit code."""
+    server = EndingServer(
+        uvicorn.Config(app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE),
+        app.state.ending,
     )
-    for ending in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(ending, server.handle_exit)  # the server raises it once more when it is done
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, server.handle_exit)  # the server raises it once more when it is done
     server.run(sockets=[listener])
     return 0 if server.started else 1
 

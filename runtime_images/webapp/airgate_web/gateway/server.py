@@ -9,7 +9,7 @@ Guarded by the appliance's internal token, which the app adds as a dependency.
 import asyncio
 from collections import defaultdict
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
@@ -36,8 +36,8 @@ def make_router(store: Store, tokens: Tokens, clock: Clock) -> APIRouter:
     router = APIRouter()
 
     @router.get("/internal/gateway", include_in_schema=False)
-    async def read_snapshot(have: str = "", wait: float = 0.0) -> Response:
-        """Return the snapshot as soon as it differs from the one the agent has."""
+    async def read_snapshot(request: Request, have: str = "", wait: float = 0.0) -> Response:
+        """Return the snapshot as soon as it differs from the one the agent has; nothing once this process ends."""
         deadline = clock.monotonic() + min(wait, WAIT_MAX_S)
         seen: tuple[int, int] | None = None
         while True:
@@ -47,7 +47,7 @@ def make_router(store: Store, tokens: Tokens, clock: Clock) -> APIRouter:
                 snapshot = await run_in_threadpool(build_snapshot, store, tokens)
                 if snapshot["digest"] != have:
                     return JSONResponse(snapshot)
-            if clock.monotonic() >= deadline:
+            if clock.monotonic() >= deadline or request.app.state.ending.is_set():
                 return Response(status_code=204)
             await asyncio.sleep(LOOK_EVERY_S)
 
