@@ -1,5 +1,6 @@
 """Model files that are cut, bent or swollen, of every format: each gets a sentence, and the tester lives on."""
 
+import copy
 import io
 import random
 import zipfile
@@ -37,13 +38,15 @@ def test_a_bent_file_is_opened_or_refused_with_a_sentence(tester, shelf, model_f
 
 
 def test_a_zip_that_swells_is_refused_before_it_is_unpacked(tester, shelf) -> None:  # noqa: F811
-    """A few kilobytes that would become gigabytes are no model."""
+    """A few kilobytes that would become gigabytes are no model, be it by many names for the same bytes."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("schema.json", "{}")
-        for place in range(5):
-            with archive.open(f"{place}.npy", "w", force_zip64=True) as member:
-                for _ in range(1024):
-                    member.write(bytes(1024 * 1024))
+        with archive.open("0.npy", "w", force_zip64=True) as member:
+            member.write(bytes(64 * 2**20))
+        for place in range(1, 80):
+            alias = copy.copy(archive.getinfo("0.npy"))
+            alias.filename = f"{place}.npy"
+            archive.filelist.append(alias)
     answer = call(tester, "/inspect", {"digest": shelf.put(file.getvalue()), "filename": "m.skops"})
     assert answer.status_code == 422 and "would unpack to" in answer.json()["error"]
