@@ -6,18 +6,17 @@ from html import escape
 
 from nicegui import ui
 
-from airgate_web.domain.deployment import Token
+from airgate_web.domain.deployment import Deployment, Token
 from airgate_web.domain.model import Signature
 from airgate_web.domain.project import Project
 from airgate_web.domain.runtime import Runtime
-from airgate_web.domain.scaffold import make_curl, make_get, make_sample, make_tensors
-from airgate_web.domain.server import Server
 from airgate_web.domain.timeouts import Timeouts
 from airgate_web.domain.workload import Holder, Observation, Replica, ReplicaState
 from airgate_web.services.deployments import DeploymentView, find_deployment, remove_deployment
 from airgate_web.services.desk import Desk
 from airgate_web.services.projects import find_project
 from airgate_web.services.tokens import list_tokens
+from airgate_web.ui.calls import show_calls
 from airgate_web.ui.frame import frame
 from airgate_web.ui.head import Deed, show_head
 from airgate_web.ui.live import LivePlace
@@ -103,7 +102,7 @@ def show_deployment(visit: Visit, sight: DeploymentSight) -> None:
         show_note(view.status.notice)
     with box("wide-narrow"):
         with box("stack"):
-            show_calls(visit, sight)
+            show_calls(visit.origin + view.path, one, sight.signature, sight.sample)
             show_tokens(visit, one.route, one.name, sight.tokens)
         show_wish(sight)
     show_replicas(view)
@@ -132,49 +131,15 @@ def find_page(owner: str) -> str:
     return f"/projects/{route}/deployments/{name}"
 
 
-def show_calls(visit: Visit, sight: DeploymentSight) -> None:
-    """Draw the address and how to call it."""
-    one = sight.view.deployment
-    with card("Call it"):
-        if one.server:
-            show_server_calls(visit.origin + sight.view.path, one.server)
-            return
-        show_code(visit.origin + sight.view.path)
-        if sight.signature is None or one.model is None:
-            return
-        show_code(make_curl(visit.origin + sight.view.path, make_sample(sight.signature, sight.sample)), "Records")
-        if not sight.signature.inputs:
-            return  # a script takes no tensors
-        path = sight.view.path.removesuffix("predict") + f"v2/models/{one.model.name}/infer"
-        with ui.expansion("Open Inference Protocol").props("dense").classes("fold"):
-            show_code(make_curl(visit.origin + path, make_tensors(sight.signature)))
-        base = visit.origin + sight.view.path.removesuffix("predict")
-        for other in one.others:
-            show_code(f"{base}models/{other.name}/predict", f"Records of {other.name}")
-            show_code(f"{base}v2/models/{other.name}/infer", f"Open Inference of {other.name}")
-
-
-def show_server_calls(address: str, server: Server) -> None:
-    """Draw where somebody else's server answers: its own paths follow the deployment's address."""
-    show_code(address)
-    show_code(make_get(address + server.health), "Its health")
-    if server.metrics:
-        show_code(make_get(address + server.metrics), "Its metrics, for Prometheus")
-    show_note(
-        "Every path of the server follows this address. Streams pass as they come, for as long as the timeout says."
-    )
-
-
 def show_wish(sight: DeploymentSight) -> None:
     """Draw what was asked for."""
     one, amounts = sight.view.deployment, sight.view.deployment.amounts
     cards = f"{amounts.accelerators} × {amounts.resource}" if amounts.accelerators else "none"
-    page = f"/projects/{one.route}/models/{one.model.name}" if one.model else "/runtimes"
     with card("Asked for"):
         show_facts(
             [
-                ("Model", make_link(one.what, page)),
-                ("Runtime", escape(sight.runtime.name if sight.runtime else one.runtime)),
+                *list_model_facts(one),
+                ("Runtime", make_link(sight.runtime.name if sight.runtime else one.runtime, "/runtimes")),
                 *([("Arguments", escape(shlex.join(one.server.extra)))] if one.server and one.server.extra else []),
                 ("Replicas", str(one.replicas)),
                 ("CPU", f"{write_cores(amounts.cpu_millis)} each"),
@@ -185,6 +150,13 @@ def show_wish(sight: DeploymentSight) -> None:
                 ("Changes", str(one.generation - 1)),
             ]
         )
+
+
+def list_model_facts(one: Deployment) -> list[tuple[str, str]]:
+    """Return the fact that names its models, each a link; none for a server that brings its own."""
+    page = f"/projects/{one.route}/models"
+    links = [make_link(f"{file.name} v{file.version}", f"{page}/{file.name}") for file in one.models]
+    return [("Models" if one.others else "Model", ", ".join(links))] if links else []
 
 
 def write_timeouts(timeouts: Timeouts) -> str:

@@ -132,18 +132,19 @@ def show_overview(version: ModelVersion) -> None:
             show_table(SAMPLES, [make_tensor_row(spec) for spec in version.signature.inputs])
         with card("Outputs"):
             show_table(TENSORS, [make_tensor_row(spec) for spec in version.signature.outputs])
-    with card("Folder" if version.path else "File"):
+    title, name, came = ("Folder", "Path", "Registered") if version.path else ("File", "Name", "Uploaded")
+    with card(title):
         libraries = ", ".join(f"{name} {number}" for name, number in sorted(version.libraries.items()))
         show_facts(
             [
-                ("Name", f'<span class="mono">{escape(version.path or version.filename)}</span>'),
+                (name, f'<span class="mono">{escape(version.path or version.filename)}</span>'),
                 ("Size", write_size(version.size)),
                 (
                     "SHA-256 of its manifest" if version.path else "SHA-256",
                     f'<span class="mono">{escape(version.digest.removeprefix("sha256:"))}</span>',
                 ),
                 ("Libraries", escape(libraries) or "–"),
-                ("Uploaded", f"{make_age(version.created)} · {escape(version.created_by)}"),
+                (came, f"{make_age(version.created)} · {escape(version.created_by)}"),
                 ("What is new", escape(version.description) or "–"),
             ]
         )
