@@ -259,6 +259,7 @@ def test_a_server_that_brings_its_own_model_is_deployed_from_its_project(page: P
     expect(page.get_by_role("heading", name="llm")).to_be_visible()
     expect(page.get_by_text("--max-model-len 8192")).to_be_visible()
     expect(page.get_by_text("900 s")).to_be_visible()
+    expect(page.locator(".facts")).not_to_contain_text("Model")
     expect(page.get_by_text(f"curl {address}/api/v1/svc/quality-control/llm/metrics")).to_be_visible()
     page.goto(f"{PROJECT}/deployments/llm/edit")
     expect(page.get_by_label("Arguments of the server")).to_have_value("--max-model-len 8192")
@@ -274,6 +275,8 @@ def test_a_second_model_is_put_onto_the_same_cards_and_shows_its_own_addresses(p
     page.get_by_role("button", name=re.compile("^Deploy iris")).click()
     expect(page.get_by_role("heading", name="pair")).to_be_visible()
     expect(page.get_by_text("/api/v1/svc/quality-control/pair/models/digits/predict")).to_be_visible()
+    page.locator(".facts").get_by_role("link", name="digits").click()
+    expect(page.get_by_role("heading", name="digits")).to_be_visible()
 
 
 def test_a_folder_that_may_not_be_registered_is_refused_on_the_form(page: Page) -> None:
