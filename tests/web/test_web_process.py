@@ -1,5 +1,6 @@
-"""The command `airgate-web web` as a real process."""
+"""The commands `airgate-web web` and `airgate-web files` as real processes."""
 
+import hashlib
 import json
 import os
 import signal
@@ -15,19 +16,24 @@ from pathlib import Path
 
 import pytest
 
+from airgate_kit.clock import SystemClock
+from airgate_web.adapters.blobs_folder import FolderBlobs
+
 pytestmark = pytest.mark.process
 
+PROBES = {"web": "/readyz", "files": "/livez"}
 DEADLINE = 60  # seconds for a start on a busy machine
 
 
 class WebProcess:
     """One process on a free port, ended at the end of the test."""
 
-    def __init__(self, home: Path, *arguments: str, **environment: str) -> None:
+    def __init__(self, home: Path, *arguments: str, command: str = "web", **environment: str) -> None:
+        self.command = command
         self.log = home.with_suffix(".log")
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "airgate_web", "web", "--home", str(home), "--port", "0", *arguments],
+                [sys.executable, "-m", "airgate_web", command, "--home", str(home), "--port", "0", *arguments],
                 stderr=log,
                 env={**os.environ, **environment},
             )
@@ -38,9 +44,9 @@ class WebProcess:
         while time.monotonic() < end and self.process.poll() is None:
             for line in self.log.read_text().splitlines()[::-1]:
                 said = json.loads(line)
-                if said["message"] == "web process listens":
+                if said["message"] == f"{self.command} process listens":
                     url = "http://{}:{}".format(*said["address"])
-                    if call(url + "/readyz")[0] == 200:
+                    if call(url + PROBES[self.command])[0] == 200:
                         return url
             time.sleep(0.05)
         raise AssertionError(self.log.read_text())
@@ -127,6 +133,19 @@ def test_an_agent_that_waits_is_answered_when_the_process_ends(start, tmp_path):
         assert call(f"{url}?have={have}", **guard)[0] == 204  # by now the waiting call has been read too
         assert web.end() == 0
         assert waiting.result() == (204, b"")
+
+
+def test_the_process_that_hands_out_model_files_starts_serves_and_ends(start, tmp_path):
+    """As the cluster runs it: beside the web process, over the same folder, with the token that lies there."""
+    home = tmp_path / "home"
+    FolderBlobs(home / "blobs", SystemClock()).put(iter([b"model"]), 100)
+    (home / "keys").mkdir()
+    (home / "keys" / "internal-token").write_text("the internal token")
+    files = start(home, command="files")
+    address = f"{files.wait_url()}/internal/blobs/{hashlib.sha256(b'model').hexdigest()}"
+    assert call(address, authorization="Bearer the internal token") == (200, b"model")
+    assert call(address)[0] in (401, 403)
+    assert files.end() == 0
 
 
 def test_settings_come_from_variables_and_files(start, tmp_path):

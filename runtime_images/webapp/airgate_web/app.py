@@ -58,7 +58,7 @@ def run_web(config: WebConfig) -> int:
         app = build_app(desk, token)
         add_pages(app, desk, About(VERSION, lambda: explain_first_password(desk, config)))
         log.info("web process listens", extra={"fields": {"address": listener.getsockname()}})
-        return serve_until_signal(app, listener)
+        return serve_until_signal(app, listener, app.state.ending)
     finally:
         store.close()
         listener.close()

@@ -28,11 +28,11 @@ class EndingServer(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def serve_until_signal(app: FastAPI, listener: socket.socket) -> int:
-    """Serve until SIGTERM or SIGINT, and set `app.state.ending` then; return the exit code."""
+def serve_until_signal(app: FastAPI, listener: socket.socket, ending: threading.Event | None = None) -> int:
+    """Serve until SIGTERM or SIGINT, and set `ending` then; return the exit code."""
     server = EndingServer(
         uvicorn.Config(app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE),
-        app.state.ending,
+        ending or threading.Event(),
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)  # the server raises it once more when it is done
