@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airgate_kit.clock import Clock
-from airgate_kit.names import RESOURCE_GPU
 from airgate_plugin.config import Settings
 from airgate_plugin.errors import HostUnreadable
 from airgate_plugin.inventory import Inventory
 from airgate_plugin.kubelet.cdi import CdiFile
 from airgate_plugin.kubelet.holders import Holders
 from airgate_plugin.kubelet.registrar import Registrar
-from airgate_plugin.model import Observation, Registration, Snapshot
+from airgate_plugin.model import Observation, Registration, Snapshot, Vendor
 from airgate_plugin.policy.merge import Rules, merge_observations
 from airgate_plugin.sources.exclusions import Exclusions
 from airgate_plugin.sources.hostfs import HostFiles
 from airgate_plugin.sources.interface import Bell
-from airgate_plugin.sources.nvidia_nvml import NvidiaNvml, NvmlBell
+from airgate_plugin.sources.nvidia_events import NvmlBell
+from airgate_plugin.sources.nvidia_nvml import NvidiaNvml
 from airgate_plugin.sources.qaic_ioctl import QaicIoctl
 from airgate_plugin.sources.qaic_sysfs import QaicSysfs
 from airgate_plugin.sources.qaic_util import QaicUtil
@@ -158,20 +158,26 @@ class App:
         return [registrar.read_state() for registrar in list(self._registrars.values())]
 
     def _follow_resources(self) -> None:
-        """Start a registrar for each resource as soon as it has a device; late ones included."""
+        """Start a registrar for each resource as soon as it has a device; stop it once it has none, for good.
+
+        A GPU that MIG splits otherwise leaves such a resource; the kubelet forgets it five minutes later.
+        """
         snapshot = self.find_snapshot()
         while not self._over.is_set():
             self._cdi.apply(snapshot)
             self._features.apply(snapshot)
             for resource in snapshot.find_resources():
                 if resource not in self._registrars:
-                    self._start_registrar(resource)
+                    self._start_registrar(resource, snapshot)
+            for resource in set(self._registrars) - set(snapshot.find_resources()):
+                self._registrars.pop(resource).stop()
+                log.info("a resource has no device any more", extra={"fields": {"resource": resource}})
             snapshot = self._parts.inventory.wait_newer(snapshot.number, FOLLOW_SECONDS, self._over.is_set)
 
-    def _start_registrar(self, resource: str) -> None:
+    def _start_registrar(self, resource: str, snapshot: Snapshot) -> None:
         settings = self._settings
-        gpus = settings.resources.get(RESOURCE_GPU, RESOURCE_GPU)
-        prefix = "" if resource == gpus else settings.host_prefix
+        is_nvidia = snapshot.find_devices(resource)[0].vendor is Vendor.NVIDIA
+        prefix = "" if is_nvidia else settings.host_prefix
         inventory, folder = self._parts.inventory, settings.kubelet_dir
         registrar = Registrar(resource, folder, inventory, prefix, self._cdi, self._clock, settings.packing)
         registrar.start()

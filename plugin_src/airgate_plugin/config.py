@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from airgate_kit.logs import LEVELS
-from airgate_kit.names import PORT_PLUGIN_HTTP, RESOURCE_GPU, RESOURCE_QAIC, RESOURCE_QAIC_BY_SKU
+from airgate_kit.names import (
+    PORT_PLUGIN_HTTP,
+    RESOURCE_GPU,
+    RESOURCE_MIG_PREFIX,
+    RESOURCE_QAIC,
+    RESOURCE_QAIC_BY_SKU,
+)
 from airgate_plugin.errors import BadSettings
 from airgate_plugin.model import Packing, PciAddress, Qid
 
@@ -28,7 +34,8 @@ LONGEST_ENDPOINT = "/airgate-qualcomm.com_qaic-ultra.sock"
 QIDS = re.compile(r"^\s*([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])\s*=\s*(\d{1,4})\s*$", re.IGNORECASE)
 
 RESOURCE = re.compile(r"^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")
-USUAL_NAMES = frozenset({RESOURCE_QAIC, RESOURCE_GPU, *RESOURCE_QAIC_BY_SKU.values()})
+QUALCOMM_NAMES = frozenset({RESOURCE_QAIC, *RESOURCE_QAIC_BY_SKU.values()})
+MIG_NAME = re.compile(rf"^{re.escape(RESOURCE_MIG_PREFIX)}\d+g\.\d+gb[-.a-z]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +131,18 @@ def read_names(text: str) -> dict[str, str]:
     """Return other names by usual ones from `qualcomm.com/qaic=site.example/ai`."""
     pairs = [part.strip().partition("=") for part in text.split(",") if part.strip()]
     names = {usual.strip(): other.strip() for usual, _, other in pairs}
-    if not set(names) <= USUAL_NAMES or not all(map(RESOURCE.match, names.values())) or len(names) < len(pairs):
-        raise ValueError(f"must be USUAL=OTHER pairs; usual are {', '.join(sorted(USUAL_NAMES))}; other a DOMAIN/NAME")
-    gpus = names.get(RESOURCE_GPU, RESOURCE_GPU)
-    if any(names.get(usual, usual) == gpus for usual in USUAL_NAMES - {RESOURCE_GPU}):
-        raise ValueError(f"must not offer GPUs and Qualcomm cards under one name, {gpus}")
+    if not all(map(_is_usual, names)) or not all(map(RESOURCE.match, names.values())) or len(names) < len(pairs):
+        usual = ", ".join([*sorted(QUALCOMM_NAMES), RESOURCE_GPU, f"{RESOURCE_MIG_PREFIX}PROFILE"])
+        raise ValueError(f"must be USUAL=OTHER pairs; usual are {usual}; other a DOMAIN/NAME")
+    gpus = {RESOURCE_GPU: RESOURCE_GPU, **names}
+    of_nvidia = {other for usual, other in gpus.items() if usual not in QUALCOMM_NAMES}
+    if shared := of_nvidia & {names.get(usual, usual) for usual in QUALCOMM_NAMES}:
+        raise ValueError(f"must not offer GPUs and Qualcomm cards under one name, {', '.join(shared)}")
     return names
+
+
+def _is_usual(name: str) -> bool:
+    return name in QUALCOMM_NAMES or name == RESOURCE_GPU or bool(MIG_NAME.match(name))
 
 
 def read_packing(text: str) -> Packing:

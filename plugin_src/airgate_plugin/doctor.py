@@ -33,6 +33,11 @@ def find_advice(snapshot: Snapshot) -> list[str]:
         )
     if any(device.qid_computed for device in qualcomm):
         advice.append("QIDs were worked out from PCI addresses, because qaic-util told none; set --qids to be sure.")
+    if any(device.profile and device.resource is None for device in snapshot.devices):
+        advice.append(
+            "MIG devices that share a GPU instance (1c.2g.10gb) are not offered, as by NVIDIA's own plugin; "
+            "make one compute instance for each GPU instance: `nvidia-smi mig -cgi PROFILE -C`."
+        )
     if qualcomm and snapshot.qaic_gid is None:
         advice.append("The host has no group `qaic` in /etc/group, so containers get no QAIC_GID.")
     return advice
@@ -64,6 +69,9 @@ def _describe_device(device: Device) -> dict[str, Any]:
         "nodes": list(device.nodes),
         "numa": device.numa,
         "card": device.card,
+        "mig_profile": device.profile or None,
+        "part_of": device.parent,
+        "split": device.is_split,
         "sku": device.sku,
         "board_serial": device.serial,
         "facts": dict(device.facts),
@@ -88,9 +96,11 @@ def _write_device(device: dict[str, Any]) -> list[str]:
     sku = device["sku"] or "SKU unknown"
     facts = ", ".join(f"{name} {value}" for name, value in device["facts"].items())
     numbers = [] if device["vendor"] == Vendor.NVIDIA else numbers
+    offered = device["resource"] or ("nothing" if device["split"] or device["mig_profile"] else "nothing yet")
+    part = f"; MIG {device['mig_profile']} of {device['part_of']}" if device["mig_profile"] else ""
     return [
         f"{device['id']}  {HEALTH_WORDS[device['healthy']]}: {device['why']} [{device['reason']}]",
-        f"    offered as {device['resource'] or 'nothing yet'}; card {device['card']}, {sku}",
+        f"    offered as {offered}; card {device['card']}, {sku}{part}",
         "    " + ", ".join([*numbers, numa, *device["nodes"]]),
         f"    {facts}",
     ]

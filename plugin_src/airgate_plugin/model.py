@@ -40,7 +40,9 @@ class Reason(enum.StrEnum):
     FLAPPING = "flapping"  # fell ill too often lately; the signs must stay good for a minute
     EXCLUDED = "excluded"  # the operator took it out of service
     GPU_LOST = "gpu-lost"  # NVML says that it fell off the bus or needs a reset
-    MIG_ENABLED = "mig-enabled"  # split into MIG devices, so it cannot be granted whole
+    MIG_ENABLED = "mig-enabled"  # MIG is on, and nobody made an instance: nothing of the GPU can be granted
+    MIG_REMOVED = "mig-removed"  # its MIG instance was destroyed while its GPU is there
+    NO_CAPABILITY = "no-capability"  # the nodes that open a MIG device are not known, or not there
 
 
 class Packing(enum.StrEnum):
@@ -67,11 +69,14 @@ class Sighting:
     `nodes` are device nodes as the host names them (/dev/accel/accel0); `status` is the source's own word;
     `facts` are extra lines for a human (temperature, link), never used for a decision. `degraded` is a sentence about
     a poor link, "" where it is as it should be; `faults` counts errors that never heal by themselves, by reason.
+    `profile` names the size of a MIG device (1g.5gb), "" for a whole SoC or GPU; `parent` is the GPU that it is of.
     """
 
     vendor: Vendor
     address: PciAddress
     id: DeviceId | None = None
+    profile: str = ""
+    parent: DeviceId | None = None
     qid: Qid | None = None
     accel: AccelMinor | None = None
     mhi: MhiId | None = None
@@ -118,10 +123,11 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One SoC or one GPU: the unit that is granted. `card` is shared by the SoCs of one board.
+    """One SoC, one GPU, or one MIG device: the unit that is granted. `card` is shared by the SoCs of one board.
 
     `health` is what the kubelet hears; `judged` is what the signs alone say, where the operator took the device out
-    of service (else None: the same).
+    of service (else None: the same). `profile` and `parent` are a MIG device's, as in a Sighting; `is_split` is true
+    of a GPU whose MIG is on: it is not offered whole.
     """
 
     id: DeviceId
@@ -131,6 +137,9 @@ class Device:
     card_size: int
     health: Health
     resource: str | None
+    profile: str = ""
+    parent: DeviceId | None = None
+    is_split: bool = False
     qid: Qid | None = None
     qid_computed: bool = False  # nobody told it: worked out from the order of PCI addresses
     accel: AccelMinor | None = None

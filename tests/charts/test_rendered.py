@@ -337,7 +337,9 @@ def test_what_a_site_decides_reaches_the_plugin(helm):
     assert set(given) <= set(by_variable)
     assert all(by_variable[name].read(value) is not NotImplemented for name, value in given.items())
     assert given["AIRGATE_PLUGIN_PACKING"] == "spread"
-    assert given["AIRGATE_PLUGIN_RESOURCES"] == "qualcomm.com/qaic=site.example/inference-card"
+    assert given["AIRGATE_PLUGIN_RESOURCES"] == (
+        "nvidia.com/mig-1g.5gb=nvidia.com/gpu,qualcomm.com/qaic=site.example/inference-card"
+    )
     words = find_one(render_ci(helm, "airgate-device-plugin", "every"), "ConfigMap", "airgate-device-plugin-exclude")
     assert read_exclusions(words["data"]["exclude"], "worker-1") == {"0000:12:00.0", "sim-00-343016"}
     assert read_exclusions(words["data"]["exclude"], "worker-2") == {"0000:01:00.0"}

@@ -46,7 +46,7 @@ def _refuse_twice(each: str, asked: Sequence[str]) -> None:
 
 def _refuse_parts(group: Sequence[Device]) -> None:
     """Refuse a container that would get a part of a card."""
-    for card, count in Counter(device.card for device in group).items():
+    for card, count in Counter(device.card for device in group if device.vendor is Vendor.QUALCOMM).items():
         size = next(device.card_size for device in group if device.card == card)
         if count != size:
             hint = f"ask for a multiple of {size}, or set `packing` to packed"
