@@ -10,7 +10,7 @@ from airgate_kit.clock import Clock
 from airgate_plugin.config import Settings
 from airgate_plugin.errors import HostUnreadable
 from airgate_plugin.inventory import Inventory
-from airgate_plugin.kubelet.cdi import CdiFile
+from airgate_plugin.kubelet.cdi import CdiFiles
 from airgate_plugin.kubelet.holders import Holders
 from airgate_plugin.kubelet.registrar import Registrar
 from airgate_plugin.model import Observation, Registration, Snapshot, Vendor
@@ -19,6 +19,7 @@ from airgate_plugin.sources.exclusions import Exclusions
 from airgate_plugin.sources.hostfs import HostFiles
 from airgate_plugin.sources.interface import Bell
 from airgate_plugin.sources.nvidia_events import NvmlBell
+from airgate_plugin.sources.nvidia_libraries import GpuLibraries
 from airgate_plugin.sources.nvidia_nvml import NvidiaNvml
 from airgate_plugin.sources.qaic_ioctl import QaicIoctl
 from airgate_plugin.sources.qaic_sysfs import QaicSysfs
@@ -61,9 +62,13 @@ def build_rounds(settings: Settings, clock: Clock) -> tuple[Round, ...]:
         exclusions = Exclusions(settings.exclude, settings.exclude_file, settings.node_name)
         rounds.append(Round(exclusions, EXCLUSIONS_SECONDS))
     if settings.nvidia:
-        machine = HostFiles(Path("/")) if settings.host_prefix else host  # NVML knows nothing of simulated trees
-        rounds.append(Round(NvidiaNvml(machine), settings.period))
+        rounds.append(Round(NvidiaNvml(find_machine(settings)), settings.period))
     return tuple(rounds)
+
+
+def find_machine(settings: Settings) -> HostFiles:
+    """Return the files of the machine that NVML speaks of, which knows nothing of simulated trees."""
+    return HostFiles(Path("/") if settings.host_prefix else settings.host_root)
 
 
 def find_bells(settings: Settings, rounds: Sequence[Round]) -> list[Bell]:
@@ -99,7 +104,8 @@ class App:
         self._clock = clock
         self._registrars: dict[str, Registrar] = {}
         self._over = threading.Event()
-        self._cdi = CdiFile(settings.cdi_dir)
+        libraries = GpuLibraries(find_machine(settings), settings.nvidia_libraries or None)
+        self._cdi = CdiFiles(settings.cdi_dir, libraries.find)
         rounds = build_rounds(settings, clock)
         inventory = Inventory()
         rules = Rules(settings.sku_resources, settings.resources, settings.qids)

@@ -62,6 +62,7 @@ class Settings:
     node_name: str = ""
     qids: Mapping[PciAddress, Qid] = field(default_factory=dict)
     nvidia: bool = False
+    nvidia_libraries: str = ""
     events: str = ""
     http: tuple[str, int] = ("0.0.0.0", PORT_PLUGIN_HTTP)  # noqa: S104 - the kubelet probes from outside
     log_level: str = "info"
@@ -89,6 +90,11 @@ def read_kubelet_dir(text: str) -> Path:
 def read_prefix(text: str) -> str:
     """Return an absolute path without a slash at its end; "" for the root."""
     return "" if text in ("", "/") else str(read_folder(text))
+
+
+def read_optional_path(text: str) -> str:
+    """Return an absolute path, as the host names it, without a slash at its end; "" for nothing."""
+    return str(read_folder(text)) if text else ""
 
 
 def read_program(text: str) -> str:
@@ -216,6 +222,7 @@ SETTINGS = (
     Setting("node_name", str, "This node's name, as Kubernetes has it", ""),
     Setting("qids", read_qids, "QIDs by PCI address, where qaic-util is absent or wrong: ADDRESS=QID,…", ""),
     Setting("nvidia", read_switch, "Offer NVIDIA GPUs too; only where no other plugin does", "false"),
+    Setting("nvidia_libraries", read_optional_path, "The host's folder of NVIDIA's driver libraries, for CDI", ""),
     Setting("events", read_api_server, "Write health changes as events on the Node, at this API server", ""),
     Setting("http", read_address, "HOST:PORT of /livez, /readyz, /devices and /metrics", f"0.0.0.0:{PORT_PLUGIN_HTTP}"),
     Setting("log_level", read_level, "debug, info, warning or error", "info"),
