@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from airgate_kit.clock import Clock
@@ -11,9 +12,10 @@ from airgate_plugin.config import Settings
 from airgate_plugin.errors import HostUnreadable
 from airgate_plugin.inventory import Inventory
 from airgate_plugin.kubelet.cdi import CdiFiles
-from airgate_plugin.kubelet.holders import Holders
+from airgate_plugin.kubelet.holders import Holders, ask_once
 from airgate_plugin.kubelet.registrar import Registrar
-from airgate_plugin.model import Observation, Registration, Snapshot, Vendor
+from airgate_plugin.model import Device, Observation, Registration, Snapshot, Vendor
+from airgate_plugin.policy.holdings import find_leftover
 from airgate_plugin.policy.merge import Rules, merge_observations
 from airgate_plugin.sources.exclusions import Exclusions
 from airgate_plugin.sources.hostfs import HostFiles
@@ -21,6 +23,7 @@ from airgate_plugin.sources.interface import Bell
 from airgate_plugin.sources.nvidia_events import NvmlBell
 from airgate_plugin.sources.nvidia_libraries import GpuLibraries
 from airgate_plugin.sources.nvidia_nvml import NvidiaNvml
+from airgate_plugin.sources.qaic_channels import read_channels
 from airgate_plugin.sources.qaic_ioctl import QaicIoctl
 from airgate_plugin.sources.qaic_sysfs import QaicSysfs
 from airgate_plugin.sources.qaic_util import QaicUtil
@@ -85,7 +88,16 @@ def look_once(settings: Settings, clock: Clock) -> tuple[Snapshot, list[Observat
     devices = merge_observations(looks, (), rules, clock.monotonic())
     gid = next((look.qaic_gid for look in looks if look.qaic_gid is not None), None)
     troubles = {look.source: look.trouble for look in looks if look.trouble}
-    return Snapshot(1, devices, troubles, gid, looked=True), looks
+    leftover = find_leftover_now(settings, devices)
+    return Snapshot(1, devices, troubles, gid, looked=True, leftover=leftover), looks
+
+
+def find_leftover_now(settings: Settings, devices: Sequence[Device]) -> frozenset[str]:
+    """Return the devices with a workload that no pod holds; none where the kubelet cannot be asked who holds what."""
+    held, host = ask_once(settings.pod_resources), HostFiles(settings.host_root)
+    if held is None:
+        return frozenset()
+    return find_leftover(held, devices, {device.id: read_channels(host, device) for device in devices})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +123,8 @@ class App:
         rules = Rules(settings.sku_resources, settings.resources, settings.qids)
         watch = Watch(rounds, inventory, rules, clock, find_bells(settings, rounds))
         self._features = FeatureFile(settings.features_file)
-        self._holders = Holders(settings.pod_resources, settings.pod_resources_period, inventory, clock)
+        channels = partial(read_channels, HostFiles(settings.host_root))
+        self._holders = Holders(settings.pod_resources, settings.pod_resources_period, inventory, clock, channels)
         api = ApiServer(settings.events, SERVICE_ACCOUNT) if settings.events else None
         self._events = NodeEvents(api, settings.node_name, inventory, clock)
         names = [each.source.name for each in rounds]

@@ -166,6 +166,7 @@ class Snapshot:
     troubles: Mapping[str, str] = field(default_factory=dict)  # source -> why it saw less
     qaic_gid: int | None = None
     looked: bool = False  # every source has looked at least once
+    leftover: frozenset[str] = frozenset()  # ids of devices with a workload whose pod is gone
 
     def find_resources(self) -> tuple[str, ...]:
         """Return the names of the resources that have a device, sorted."""
@@ -207,10 +208,12 @@ class Holdings:
     """Who holds what, by device id, and what became of that which vanished pods held, since the start.
 
     `unchecked` are devices that were let go and not yet looked at; `idle`, `busy` and `unknown` count those that were.
+    `leftover` are those that were found busy and have not been idle, nor another pod's, since.
     """
 
     held: Mapping[str, Holder] = field(default_factory=dict)
     unchecked: frozenset[str] = frozenset()
+    leftover: frozenset[str] = frozenset()
     idle: int = 0
     busy: int = 0
     unknown: int = 0

@@ -3,7 +3,8 @@
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from airgate_kit.clock import SystemClock
@@ -15,10 +16,12 @@ from airgate_simulator.tree import DEVICE_FILES, pci_folder, write_tree
 EXIT_OK = 0
 EXIT_USAGE = 2
 
-FAULTS_OF_ONE = {  # flag -> what happens to the SoC at its address
+FAULTS_OF_ONE: dict[str, Callable[..., None]] = {  # flag -> what happens to the SoC at its address
     "lose": faults.apply_lost_soc,
     "restore": faults.apply_returned_soc,
     "error": faults.apply_uncorrected_error,
+    "busy": faults.apply_workload,
+    "idle": partial(faults.apply_workload, is_there=False),
 }
 FAULTS_WITH_A_VALUE = {"status": faults.apply_status, "serial": faults.apply_serial, "link": faults.apply_link}
 
@@ -58,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--serial", metavar="ADDRESS=SERIAL", help="let the SoC report another board serial")
     add("--link", metavar="ADDRESS=SPEED", help="let the SoC's PCIe link run at this many GT/s (16.0 is right)")
     add("--error", metavar="ADDRESS", help="let the SoC's counter of uncorrected errors grow by one")
+    add("--busy", metavar="ADDRESS", help="let a workload sit on the SoC at this address")
+    add("--idle", metavar="ADDRESS", help="end it")
     add("--util", choices=faults.UTIL_MODES, help="how qaic-util itself behaves")
     add("--util-seconds", type=float, default=3.0, metavar="S", help='delay of "--util slow" (default: 3)')
     return parser

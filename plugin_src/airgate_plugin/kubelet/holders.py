@@ -5,6 +5,7 @@ The plugin works without it: where the socket is not there, no holder is known, 
 
 import logging
 import threading
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import grpc
@@ -12,8 +13,8 @@ import grpc
 from airgate_kit.clock import Clock
 from airgate_plugin.inventory import Inventory
 from airgate_plugin.kubelet import convert
-from airgate_plugin.model import DeviceId, Holdings, Snapshot
-from airgate_plugin.policy.holdings import follow_holdings
+from airgate_plugin.model import Device, DeviceId, Holder, Holdings, Snapshot
+from airgate_plugin.policy.holdings import find_due, follow_holdings
 from airgate_protocols import podresources_pb2 as pb
 from airgate_protocols import podresources_pb2_grpc as rpc
 
@@ -27,12 +28,23 @@ STOP_SECONDS = 6.0
 class Holders:
     """Keeps the holdings true. `socket` None: nobody is asked."""
 
-    def __init__(self, socket: Path | None, period: float, inventory: Inventory, clock: Clock) -> None:
-        """Prepare; nothing is asked before `start`. `period` is in seconds."""
+    def __init__(
+        self,
+        socket: Path | None,
+        period: float,
+        inventory: Inventory,
+        clock: Clock,
+        read_channels: Callable[[Device], Sequence[int]] = lambda _: (),
+    ) -> None:
+        """Prepare; nothing is asked before `start`. `period` is in seconds.
+
+        `read_channels` returns the states of a SoC's channels, () where nobody tells.
+        """
         self._socket = socket
         self._period = period
         self._inventory = inventory
         self._clock = clock
+        self._read_channels = read_channels
         self._holdings = Holdings()
         self._complaint = ""
         self._over = threading.Event()
@@ -82,19 +94,38 @@ class Holders:
             self._complain(convert.explain_failure(why))
             return False
         self._complain("")
-        before = self._holdings
-        self._holdings = follow_holdings(before, held, self._inventory.find_latest().devices)
-        if self._holdings.busy > before.busy:
-            log.warning(
-                "a device is busy though its pod is gone", extra={"fields": {"devices": sorted(before.unchecked)}}
-            )
+        self._follow(held)
         return True
+
+    def _follow(self, held: Mapping[str, Holder]) -> None:
+        """Work out what became of the devices that were let go, and let everybody know which are still busy."""
+        before, devices = self._holdings, self._inventory.find_latest().devices
+        due = find_due(before, held, devices)
+        states: dict[str, Sequence[int]] = {device.id: self._read_channels(device) for device in due}
+        self._holdings = follow_holdings(before, held, devices, states)
+        self._inventory.note_leftover(self._holdings.leftover)
+        if found := sorted(self._holdings.leftover - before.leftover):
+            log.warning("a device is busy though its pod is gone", extra={"fields": {"devices": found}})
+        if over := sorted(before.leftover - self._holdings.leftover):
+            log.info("a device is idle again, or another pod's", extra={"fields": {"devices": over}})
 
     def _complain(self, why: str) -> None:
         """Log a complaint once, not at every round."""
         if why and why != self._complaint:
             log.warning("who holds what is not known", extra={"fields": {"why": why}})
         self._complaint = why
+
+
+def ask_once(socket: Path | None) -> dict[str, Holder] | None:
+    """Return who holds which device, of any plugin; None where nobody can be asked."""
+    try:
+        if socket is None or not socket.exists():
+            return None
+        with grpc.insecure_channel(f"unix:{socket}", options=convert.CHANNEL_OPTIONS) as channel:
+            stub = rpc.PodResourcesListerStub(channel)
+            return convert.read_holders(stub.List(pb.ListPodResourcesRequest(), timeout=CALL_SECONDS))
+    except (OSError, grpc.RpcError):
+        return None
 
 
 def _find_health(snapshot: Snapshot) -> dict[DeviceId, bool]:

@@ -91,11 +91,16 @@ class Servicer(rpc.DevicePluginServicer):
         self, request: pb.PreferredAllocationRequest, context: grpc.ServicerContext
     ) -> pb.PreferredAllocationResponse:
         """Return the best choice for each container."""
-        found = self._inventory.find_latest().find_devices(self._resource)
-        devices: dict[str, Device] = {device.id: device for device in found}
+        snapshot = self._inventory.find_latest()
+        devices: dict[str, Device] = {device.id: device for device in snapshot.find_devices(self._resource)}
         return convert.write_preferred(
             choose_preferred(
-                each.available_deviceIDs, each.must_include_deviceIDs, each.allocation_size, devices, self._packing
+                each.available_deviceIDs,
+                each.must_include_deviceIDs,
+                each.allocation_size,
+                devices,
+                self._packing,
+                snapshot.leftover,
             )
             for each in request.container_requests
         )

@@ -106,7 +106,14 @@ def _collect_holdings(holdings: Holdings, devices: Sequence[Device]) -> Iterator
     released = CounterMetricFamily("airgate_plugin_released_devices", "Let go by a pod that is gone", labels=["found"])
     for word in ("idle", "busy", "unknown"):
         released.add_metric([word], getattr(holdings, word))
-    yield from (held, released)
+    leftover = GaugeMetricFamily(
+        "airgate_plugin_device_leftover",
+        "1 while a workload sits on the device whose pod is gone",
+        labels=["resource", "device", "card"],
+    )
+    for device in devices:
+        leftover.add_metric([device.resource or "", device.id, device.card], float(device.id in holdings.leftover))
+    yield from (held, released, leftover)
 
 
 def _collect_registrations(registrations: Sequence[Registration], now: float) -> Iterator[Metric]:
