@@ -14,6 +14,7 @@ from airgate_plugin.inventory import Inventory
 from airgate_plugin.kubelet.cdi import CdiFiles
 from airgate_plugin.kubelet.holders import Holders, ask_once
 from airgate_plugin.kubelet.registrar import Registrar
+from airgate_plugin.kubelet.resetter import Resetter
 from airgate_plugin.model import Device, Observation, Registration, Snapshot, Vendor
 from airgate_plugin.policy.holdings import find_leftover
 from airgate_plugin.policy.merge import Rules, merge_observations
@@ -25,6 +26,7 @@ from airgate_plugin.sources.nvidia_libraries import GpuLibraries
 from airgate_plugin.sources.nvidia_nvml import NvidiaNvml
 from airgate_plugin.sources.qaic_channels import read_channels
 from airgate_plugin.sources.qaic_ioctl import QaicIoctl
+from airgate_plugin.sources.qaic_reset import reset_soc
 from airgate_plugin.sources.qaic_sysfs import QaicSysfs
 from airgate_plugin.sources.qaic_util import QaicUtil
 from airgate_plugin.sources.uevents import listen
@@ -123,12 +125,16 @@ class App:
         rules = Rules(settings.sku_resources, settings.resources, settings.qids)
         watch = Watch(rounds, inventory, rules, clock, find_bells(settings, rounds))
         self._features = FeatureFile(settings.features_file)
-        channels = partial(read_channels, HostFiles(settings.host_root))
-        self._holders = Holders(settings.pod_resources, settings.pod_resources_period, inventory, clock, channels)
+        host = HostFiles(settings.host_root)
+        channels = partial(read_channels, host)
+        resetter = Resetter(inventory, clock, channels, partial(reset_soc, host)) if settings.reset else None
+        period = settings.pod_resources_period
+        self._holders = Holders(settings.pod_resources, period, inventory, clock, channels, resetter)
         api = ApiServer(settings.events, SERVICE_ACCOUNT) if settings.events else None
         self._events = NodeEvents(api, settings.node_name, inventory, clock)
         names = [each.source.name for each in rounds]
-        facts = metrics.Facts(inventory.find_latest, self.find_registrations, self._holders.find)
+        holders = self._holders
+        facts = metrics.Facts(inventory.find_latest, self.find_registrations, holders.find, holders.find_resets)
         collector = metrics.PluginCollector(facts, names, clock)
         pages = {
             "/livez": self._make_livez,

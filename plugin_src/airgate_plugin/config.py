@@ -48,6 +48,7 @@ class Settings:
     cdi_dir: Path | None = None
     pod_resources: Path | None = Path("/var/lib/kubelet/pod-resources/kubelet.sock")
     pod_resources_period: float = 10.0
+    reset: bool = False
     features_file: Path | None = None
     qaic_util: str = f"{TOOLS}/qaic-util"
     qaic_util_timeout: float = 5.0
@@ -208,6 +209,7 @@ SETTINGS = (
     Setting("cdi_dir", read_optional_folder, "The runtime's folder of CDI files, e.g. /var/run/cdi; none: no CDI", ""),
     Setting("pod_resources", read_optional_folder, "The kubelet's socket that tells who holds what", PODS),
     Setting("pod_resources_period", read_seconds, "Seconds between two questions to it", "10"),
+    Setting("reset", read_switch, "Reset a Qualcomm SoC after its pod is gone and before the next one", "false"),
     Setting("features_file", read_optional_folder, "A feature file for Node Feature Discovery to keep", ""),
     Setting("qaic_util", read_program, "Qualcomm's query program, or a file with its output", f"{TOOLS}/qaic-util"),
     Setting("qaic_util_timeout", read_seconds, "Seconds after which a query is ended", "5"),
@@ -242,7 +244,10 @@ def build_settings(layers: Sequence[tuple[str, Mapping[str, str]]]) -> Settings:
             if key not in by_key:
                 raise BadSettings(f"{origin}: {key!r} is no setting", suggest(key, KEYS))
             values[key] = _read(by_key[key], text, origin)
-    return Settings(**values)
+    settings = Settings(**values)
+    if settings.reset and settings.pod_resources is None:
+        raise BadSettings("reset needs to know who holds what", "set pod_resources, or switch reset off")
+    return settings
 
 
 def suggest(word: str, known: Sequence[str]) -> str:

@@ -33,6 +33,11 @@ class Inventory:
         with self._changed:
             return self._renew(replace(self._snapshot, leftover=ids))
 
+    def note_barred(self, ids: frozenset[str]) -> Snapshot:
+        """Keep which devices nobody is granted; from this moment on Allocate refuses them."""
+        with self._changed:
+            return self._renew(replace(self._snapshot, barred=ids))
+
     def _renew(self, snapshot: Snapshot) -> Snapshot:
         """Give the snapshot the next number where it says anything new; under the lock."""
         if snapshot != self._snapshot:

@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NewType
 
 # A card's SoC has four numbers that do not agree. Each is its own type, so that none is used for another.
@@ -12,6 +12,9 @@ AccelMinor = NewType("AccelMinor", int)  # N of /dev/accel/accelN
 MhiId = NewType("MhiId", int)  # N of /sys/bus/mhi/devices/mhiN
 
 DeviceId = NewType("DeviceId", str)  # what the kubelet calls it: PCI address (Qualcomm) or UUID (NVIDIA), 63 at most
+
+
+RESETTING_SENTENCE = "its card is being reset between two pods; it is offered again in some seconds"
 
 
 class Vendor(enum.StrEnum):
@@ -39,6 +42,7 @@ class Reason(enum.StrEnum):
     SETTLING = "settling"  # the signs are good again, and must stay so for a moment
     FLAPPING = "flapping"  # fell ill too often lately; the signs must stay good for a minute
     EXCLUDED = "excluded"  # the operator took it out of service
+    RESETTING = "resetting"  # its card is being reset between two pods, as the operator asked for
     GPU_LOST = "gpu-lost"  # NVML says that it fell off the bus or needs a reset
     MIG_ENABLED = "mig-enabled"  # MIG is on, and nobody made an instance: nothing of the GPU can be granted
     MIG_REMOVED = "mig-removed"  # its MIG instance was destroyed while its GPU is there
@@ -167,6 +171,7 @@ class Snapshot:
     qaic_gid: int | None = None
     looked: bool = False  # every source has looked at least once
     leftover: frozenset[str] = frozenset()  # ids of devices with a workload whose pod is gone
+    barred: frozenset[str] = frozenset()  # ids of devices that nobody is granted because of a reset
 
     def find_resources(self) -> tuple[str, ...]:
         """Return the names of the resources that have a device, sorted."""
@@ -174,7 +179,16 @@ class Snapshot:
 
     def find_devices(self, resource: str) -> tuple[Device, ...]:
         """Return the devices that are offered as `resource`."""
-        return tuple(d for d in self.devices if d.resource == resource)
+        return tuple(d for d in self.find_told() if d.resource == resource)
+
+    def find_told(self) -> tuple[Device, ...]:
+        """Return the devices as the outside hears of them: those that are barred are ill, whatever their signs say."""
+        return tuple(_bar(d) if d.id in self.barred else d for d in self.devices) if self.barred else self.devices
+
+
+def _bar(device: Device) -> Device:
+    health = replace(device.health, healthy=False, reason=Reason.RESETTING, detail=RESETTING_SENTENCE)
+    return replace(device, health=health, judged=device.find_judged())
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,9 @@ def test_folders_of_the_node_are_seen_by_the_plugin_read_only(rendered, chart, p
         of_host = {volume["name"] for volume in pod.get("volumes", ()) if "hostPath" in volume}
         if item.name == "airgate-device-plugin":
             writable = {mount["name"] for mount in box["volumeMounts"] if not mount.get("readOnly")}
-            assert of_host & writable == of_host & {"kubelet", "cdi", "features"}
+            assert of_host & writable == of_host & {"kubelet", "cdi", "features", "resets"}
+            asked = any(each["name"] == "AIRGATE_PLUGIN_RESET" for each in box["env"])
+            assert ("resets" in of_host) == asked, "/sys/devices is writable where resets are asked for, and only there"
         else:
             assert of_host <= {"routes"}, f"{item.name} mounts {of_host} of the node"
 

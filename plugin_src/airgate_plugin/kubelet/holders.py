@@ -13,8 +13,10 @@ import grpc
 from airgate_kit.clock import Clock
 from airgate_plugin.inventory import Inventory
 from airgate_plugin.kubelet import convert
+from airgate_plugin.kubelet.resetter import Resetter
 from airgate_plugin.model import Device, DeviceId, Holder, Holdings, Snapshot
 from airgate_plugin.policy.holdings import find_due, follow_holdings
+from airgate_plugin.policy.resets import Resets
 from airgate_protocols import podresources_pb2 as pb
 from airgate_protocols import podresources_pb2_grpc as rpc
 
@@ -22,6 +24,7 @@ log = logging.getLogger("airgate_plugin.holders")
 
 CALL_SECONDS = 5.0
 RETRY_SECONDS = 2.0  # after an answer that did not come
+RESETS_SECONDS = 2.0  # between two questions, at most, where devices are reset between pods
 STOP_SECONDS = 6.0
 
 
@@ -35,13 +38,16 @@ class Holders:
         inventory: Inventory,
         clock: Clock,
         read_channels: Callable[[Device], Sequence[int]] = lambda _: (),
+        resetter: Resetter | None = None,
     ) -> None:
         """Prepare; nothing is asked before `start`. `period` is in seconds.
 
-        `read_channels` returns the states of a SoC's channels, () where nobody tells.
+        `read_channels` returns the states of a SoC's channels, () where nobody tells; `resetter` resets between pods,
+        for which it must hear often who holds what.
         """
         self._socket = socket
-        self._period = period
+        self._period = min(period, RESETS_SECONDS) if resetter else period
+        self._resetter = resetter
         self._inventory = inventory
         self._clock = clock
         self._read_channels = read_channels
@@ -62,6 +68,10 @@ class Holders:
         if self._thread.is_alive():
             self._thread.join(STOP_SECONDS)
 
+    def find_resets(self) -> Resets:
+        """Return what is and was reset."""
+        return self._resetter.find() if self._resetter else Resets()
+
     def find(self) -> Holdings:
         """Return who holds what, as of the last answer."""
         return self._holdings
@@ -72,6 +82,8 @@ class Holders:
             while not self._over.is_set():
                 before = self._inventory.find_latest()
                 answered = self._ask(stub)
+                if self._resetter and not answered:
+                    self._resetter.pause()
                 self._wait(before, self._period if answered else min(self._period, RETRY_SECONDS))
 
     def _wait(self, latest: Snapshot, seconds: float) -> None:
@@ -104,6 +116,8 @@ class Holders:
         states: dict[str, Sequence[int]] = {device.id: self._read_channels(device) for device in due}
         self._holdings = follow_holdings(before, held, devices, states)
         self._inventory.note_leftover(self._holdings.leftover)
+        if self._resetter:
+            self._resetter.follow(before.held, self._holdings.held)
         if found := sorted(self._holdings.leftover - before.leftover):
             log.warning("a device is busy though its pod is gone", extra={"fields": {"devices": found}})
         if over := sorted(before.leftover - self._holdings.leftover):
