@@ -4,23 +4,29 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from airgate_kit.clock import Clock
-from airgate_kit.names import RESOURCE_GPU
 from airgate_plugin.config import Settings
 from airgate_plugin.errors import HostUnreadable
 from airgate_plugin.inventory import Inventory
-from airgate_plugin.kubelet.cdi import CdiFile
-from airgate_plugin.kubelet.holders import Holders
+from airgate_plugin.kubelet.cdi import CdiFiles
+from airgate_plugin.kubelet.holders import Holders, ask_once
 from airgate_plugin.kubelet.registrar import Registrar
-from airgate_plugin.model import Observation, Registration, Snapshot
+from airgate_plugin.kubelet.resetter import Resetter
+from airgate_plugin.model import Device, Observation, Registration, Snapshot, Vendor
+from airgate_plugin.policy.holdings import find_leftover
 from airgate_plugin.policy.merge import Rules, merge_observations
 from airgate_plugin.sources.exclusions import Exclusions
 from airgate_plugin.sources.hostfs import HostFiles
 from airgate_plugin.sources.interface import Bell
-from airgate_plugin.sources.nvidia_nvml import NvidiaNvml, NvmlBell
+from airgate_plugin.sources.nvidia_events import NvmlBell
+from airgate_plugin.sources.nvidia_libraries import GpuLibraries
+from airgate_plugin.sources.nvidia_nvml import NvidiaNvml
+from airgate_plugin.sources.qaic_channels import read_channels
 from airgate_plugin.sources.qaic_ioctl import QaicIoctl
+from airgate_plugin.sources.qaic_reset import reset_soc
 from airgate_plugin.sources.qaic_sysfs import QaicSysfs
 from airgate_plugin.sources.qaic_util import QaicUtil
 from airgate_plugin.sources.uevents import listen
@@ -61,9 +67,13 @@ def build_rounds(settings: Settings, clock: Clock) -> tuple[Round, ...]:
         exclusions = Exclusions(settings.exclude, settings.exclude_file, settings.node_name)
         rounds.append(Round(exclusions, EXCLUSIONS_SECONDS))
     if settings.nvidia:
-        machine = HostFiles(Path("/")) if settings.host_prefix else host  # NVML knows nothing of simulated trees
-        rounds.append(Round(NvidiaNvml(machine), settings.period))
+        rounds.append(Round(NvidiaNvml(find_machine(settings)), settings.period))
     return tuple(rounds)
+
+
+def find_machine(settings: Settings) -> HostFiles:
+    """Return the files of the machine that NVML speaks of, which knows nothing of simulated trees."""
+    return HostFiles(Path("/") if settings.host_prefix else settings.host_root)
 
 
 def find_bells(settings: Settings, rounds: Sequence[Round]) -> list[Bell]:
@@ -80,7 +90,16 @@ def look_once(settings: Settings, clock: Clock) -> tuple[Snapshot, list[Observat
     devices = merge_observations(looks, (), rules, clock.monotonic())
     gid = next((look.qaic_gid for look in looks if look.qaic_gid is not None), None)
     troubles = {look.source: look.trouble for look in looks if look.trouble}
-    return Snapshot(1, devices, troubles, gid, looked=True), looks
+    leftover = find_leftover_now(settings, devices)
+    return Snapshot(1, devices, troubles, gid, looked=True, leftover=leftover), looks
+
+
+def find_leftover_now(settings: Settings, devices: Sequence[Device]) -> frozenset[str]:
+    """Return the devices with a workload that no pod holds; none where the kubelet cannot be asked who holds what."""
+    held, host = ask_once(settings.pod_resources), HostFiles(settings.host_root)
+    if held is None:
+        return frozenset()
+    return find_leftover(held, devices, {device.id: read_channels(host, device) for device in devices})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +118,23 @@ class App:
         self._clock = clock
         self._registrars: dict[str, Registrar] = {}
         self._over = threading.Event()
-        self._cdi = CdiFile(settings.cdi_dir)
+        libraries = GpuLibraries(find_machine(settings), settings.nvidia_libraries or None)
+        self._cdi = CdiFiles(settings.cdi_dir, libraries.find)
         rounds = build_rounds(settings, clock)
         inventory = Inventory()
         rules = Rules(settings.sku_resources, settings.resources, settings.qids)
         watch = Watch(rounds, inventory, rules, clock, find_bells(settings, rounds))
         self._features = FeatureFile(settings.features_file)
-        self._holders = Holders(settings.pod_resources, settings.pod_resources_period, inventory, clock)
+        host = HostFiles(settings.host_root)
+        channels = partial(read_channels, host)
+        resetter = Resetter(inventory, clock, channels, partial(reset_soc, host)) if settings.reset else None
+        period = settings.pod_resources_period
+        self._holders = Holders(settings.pod_resources, period, inventory, clock, channels, resetter)
         api = ApiServer(settings.events, SERVICE_ACCOUNT) if settings.events else None
         self._events = NodeEvents(api, settings.node_name, inventory, clock)
         names = [each.source.name for each in rounds]
-        facts = metrics.Facts(inventory.find_latest, self.find_registrations, self._holders.find)
+        holders = self._holders
+        facts = metrics.Facts(inventory.find_latest, self.find_registrations, holders.find, holders.find_resets)
         collector = metrics.PluginCollector(facts, names, clock)
         pages = {
             "/livez": self._make_livez,
@@ -158,20 +183,26 @@ class App:
         return [registrar.read_state() for registrar in list(self._registrars.values())]
 
     def _follow_resources(self) -> None:
-        """Start a registrar for each resource as soon as it has a device; late ones included."""
+        """Start a registrar for each resource as soon as it has a device; stop it once it has none, for good.
+
+        A GPU that MIG splits otherwise leaves such a resource; the kubelet forgets it five minutes later.
+        """
         snapshot = self.find_snapshot()
         while not self._over.is_set():
             self._cdi.apply(snapshot)
             self._features.apply(snapshot)
             for resource in snapshot.find_resources():
                 if resource not in self._registrars:
-                    self._start_registrar(resource)
+                    self._start_registrar(resource, snapshot)
+            for resource in set(self._registrars) - set(snapshot.find_resources()):
+                self._registrars.pop(resource).stop()
+                log.info("a resource has no device any more", extra={"fields": {"resource": resource}})
             snapshot = self._parts.inventory.wait_newer(snapshot.number, FOLLOW_SECONDS, self._over.is_set)
 
-    def _start_registrar(self, resource: str) -> None:
+    def _start_registrar(self, resource: str, snapshot: Snapshot) -> None:
         settings = self._settings
-        gpus = settings.resources.get(RESOURCE_GPU, RESOURCE_GPU)
-        prefix = "" if resource == gpus else settings.host_prefix
+        is_nvidia = snapshot.find_devices(resource)[0].vendor is Vendor.NVIDIA
+        prefix = "" if is_nvidia else settings.host_prefix
         inventory, folder = self._parts.inventory, settings.kubelet_dir
         registrar = Registrar(resource, folder, inventory, prefix, self._cdi, self._clock, settings.packing)
         registrar.start()

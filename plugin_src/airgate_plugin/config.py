@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from airgate_kit.logs import LEVELS
-from airgate_kit.names import PORT_PLUGIN_HTTP, RESOURCE_GPU, RESOURCE_QAIC, RESOURCE_QAIC_BY_SKU
+from airgate_kit.names import (
+    PORT_PLUGIN_HTTP,
+    RESOURCE_GPU,
+    RESOURCE_MIG_PREFIX,
+    RESOURCE_QAIC,
+    RESOURCE_QAIC_BY_SKU,
+)
 from airgate_plugin.errors import BadSettings
 from airgate_plugin.model import Packing, PciAddress, Qid
 
@@ -28,7 +34,8 @@ LONGEST_ENDPOINT = "/airgate-qualcomm.com_qaic-ultra.sock"
 QIDS = re.compile(r"^\s*([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])\s*=\s*(\d{1,4})\s*$", re.IGNORECASE)
 
 RESOURCE = re.compile(r"^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")
-USUAL_NAMES = frozenset({RESOURCE_QAIC, RESOURCE_GPU, *RESOURCE_QAIC_BY_SKU.values()})
+QUALCOMM_NAMES = frozenset({RESOURCE_QAIC, *RESOURCE_QAIC_BY_SKU.values()})
+MIG_NAME = re.compile(rf"^{re.escape(RESOURCE_MIG_PREFIX)}\d+g\.\d+gb[-.a-z]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,7 @@ class Settings:
     cdi_dir: Path | None = None
     pod_resources: Path | None = Path("/var/lib/kubelet/pod-resources/kubelet.sock")
     pod_resources_period: float = 10.0
+    reset: bool = False
     features_file: Path | None = None
     qaic_util: str = f"{TOOLS}/qaic-util"
     qaic_util_timeout: float = 5.0
@@ -55,6 +63,7 @@ class Settings:
     node_name: str = ""
     qids: Mapping[PciAddress, Qid] = field(default_factory=dict)
     nvidia: bool = False
+    nvidia_libraries: str = ""
     events: str = ""
     http: tuple[str, int] = ("0.0.0.0", PORT_PLUGIN_HTTP)  # noqa: S104 - the kubelet probes from outside
     log_level: str = "info"
@@ -82,6 +91,11 @@ def read_kubelet_dir(text: str) -> Path:
 def read_prefix(text: str) -> str:
     """Return an absolute path without a slash at its end; "" for the root."""
     return "" if text in ("", "/") else str(read_folder(text))
+
+
+def read_optional_path(text: str) -> str:
+    """Return an absolute path, as the host names it, without a slash at its end; "" for nothing."""
+    return str(read_folder(text)) if text else ""
 
 
 def read_program(text: str) -> str:
@@ -124,12 +138,18 @@ def read_names(text: str) -> dict[str, str]:
     """Return other names by usual ones from `qualcomm.com/qaic=site.example/ai`."""
     pairs = [part.strip().partition("=") for part in text.split(",") if part.strip()]
     names = {usual.strip(): other.strip() for usual, _, other in pairs}
-    if not set(names) <= USUAL_NAMES or not all(map(RESOURCE.match, names.values())) or len(names) < len(pairs):
-        raise ValueError(f"must be USUAL=OTHER pairs; usual are {', '.join(sorted(USUAL_NAMES))}; other a DOMAIN/NAME")
-    gpus = names.get(RESOURCE_GPU, RESOURCE_GPU)
-    if any(names.get(usual, usual) == gpus for usual in USUAL_NAMES - {RESOURCE_GPU}):
-        raise ValueError(f"must not offer GPUs and Qualcomm cards under one name, {gpus}")
+    if not all(map(_is_usual, names)) or not all(map(RESOURCE.match, names.values())) or len(names) < len(pairs):
+        usual = ", ".join([*sorted(QUALCOMM_NAMES), RESOURCE_GPU, f"{RESOURCE_MIG_PREFIX}PROFILE"])
+        raise ValueError(f"must be USUAL=OTHER pairs; usual are {usual}; other a DOMAIN/NAME")
+    gpus = {RESOURCE_GPU: RESOURCE_GPU, **names}
+    of_nvidia = {other for usual, other in gpus.items() if usual not in QUALCOMM_NAMES}
+    if shared := of_nvidia & {names.get(usual, usual) for usual in QUALCOMM_NAMES}:
+        raise ValueError(f"must not offer GPUs and Qualcomm cards under one name, {', '.join(shared)}")
     return names
+
+
+def _is_usual(name: str) -> bool:
+    return name in QUALCOMM_NAMES or name == RESOURCE_GPU or bool(MIG_NAME.match(name))
 
 
 def read_packing(text: str) -> Packing:
@@ -189,6 +209,7 @@ SETTINGS = (
     Setting("cdi_dir", read_optional_folder, "The runtime's folder of CDI files, e.g. /var/run/cdi; none: no CDI", ""),
     Setting("pod_resources", read_optional_folder, "The kubelet's socket that tells who holds what", PODS),
     Setting("pod_resources_period", read_seconds, "Seconds between two questions to it", "10"),
+    Setting("reset", read_switch, "Reset a Qualcomm SoC after its pod is gone and before the next one", "false"),
     Setting("features_file", read_optional_folder, "A feature file for Node Feature Discovery to keep", ""),
     Setting("qaic_util", read_program, "Qualcomm's query program, or a file with its output", f"{TOOLS}/qaic-util"),
     Setting("qaic_util_timeout", read_seconds, "Seconds after which a query is ended", "5"),
@@ -203,6 +224,7 @@ SETTINGS = (
     Setting("node_name", str, "This node's name, as Kubernetes has it", ""),
     Setting("qids", read_qids, "QIDs by PCI address, where qaic-util is absent or wrong: ADDRESS=QID,…", ""),
     Setting("nvidia", read_switch, "Offer NVIDIA GPUs too; only where no other plugin does", "false"),
+    Setting("nvidia_libraries", read_optional_path, "The host's folder of NVIDIA's driver libraries, for CDI", ""),
     Setting("events", read_api_server, "Write health changes as events on the Node, at this API server", ""),
     Setting("http", read_address, "HOST:PORT of /livez, /readyz, /devices and /metrics", f"0.0.0.0:{PORT_PLUGIN_HTTP}"),
     Setting("log_level", read_level, "debug, info, warning or error", "info"),
@@ -222,7 +244,10 @@ def build_settings(layers: Sequence[tuple[str, Mapping[str, str]]]) -> Settings:
             if key not in by_key:
                 raise BadSettings(f"{origin}: {key!r} is no setting", suggest(key, KEYS))
             values[key] = _read(by_key[key], text, origin)
-    return Settings(**values)
+    settings = Settings(**values)
+    if settings.reset and settings.pod_resources is None:
+        raise BadSettings("reset needs to know who holds what", "set pod_resources, or switch reset off")
+    return settings
 
 
 def suggest(word: str, known: Sequence[str]) -> str:

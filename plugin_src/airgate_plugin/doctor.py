@@ -15,7 +15,7 @@ def describe_host(snapshot: Snapshot, looks: Sequence[Observation]) -> dict[str,
         "resources": {name: len(snapshot.find_devices(name)) for name in snapshot.find_resources()},
         "qaic_gid": snapshot.qaic_gid,
         "sources": [{"source": look.source, "sees": len(look.sightings), "trouble": look.trouble} for look in looks],
-        "devices": [_describe_device(device) for device in snapshot.devices],
+        "devices": [_describe_device(device, device.id in snapshot.leftover) for device in snapshot.devices],
         "advice": find_advice(snapshot),
     }
 
@@ -33,6 +33,16 @@ def find_advice(snapshot: Snapshot) -> list[str]:
         )
     if any(device.qid_computed for device in qualcomm):
         advice.append("QIDs were worked out from PCI addresses, because qaic-util told none; set --qids to be sure.")
+    if any(device.profile and device.resource is None for device in snapshot.devices):
+        advice.append(
+            "MIG devices that share a GPU instance (1c.2g.10gb) are not offered, as by NVIDIA's own plugin; "
+            "make one compute instance for each GPU instance: `nvidia-smi mig -cgi PROFILE -C`."
+        )
+    if snapshot.leftover:
+        advice.append(
+            f"A workload sits on {', '.join(sorted(snapshot.leftover))} though no pod holds it: look for a process "
+            "that outlived its pod (`fuser -v /dev/accel/accelN`); such a card is granted last until it is idle."
+        )
     if qualcomm and snapshot.qaic_gid is None:
         advice.append("The host has no group `qaic` in /etc/group, so containers get no QAIC_GID.")
     return advice
@@ -48,7 +58,7 @@ def write_report(described: dict[str, Any]) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _describe_device(device: Device) -> dict[str, Any]:
+def _describe_device(device: Device, is_leftover: bool) -> dict[str, Any]:
     return {
         "id": device.id,
         "vendor": str(device.vendor),
@@ -64,6 +74,10 @@ def _describe_device(device: Device) -> dict[str, Any]:
         "nodes": list(device.nodes),
         "numa": device.numa,
         "card": device.card,
+        "mig_profile": device.profile or None,
+        "part_of": device.parent,
+        "split": device.is_split,
+        "workload_without_pod": is_leftover,
         "sku": device.sku,
         "board_serial": device.serial,
         "facts": dict(device.facts),
@@ -88,9 +102,13 @@ def _write_device(device: dict[str, Any]) -> list[str]:
     sku = device["sku"] or "SKU unknown"
     facts = ", ".join(f"{name} {value}" for name, value in device["facts"].items())
     numbers = [] if device["vendor"] == Vendor.NVIDIA else numbers
+    offered = device["resource"] or ("nothing" if device["split"] or device["mig_profile"] else "nothing yet")
+    part = f"; MIG {device['mig_profile']} of {device['part_of']}" if device["mig_profile"] else ""
+    leftover = ["    a workload sits on it, and no pod holds it"] if device["workload_without_pod"] else []
     return [
         f"{device['id']}  {HEALTH_WORDS[device['healthy']]}: {device['why']} [{device['reason']}]",
-        f"    offered as {device['resource'] or 'nothing yet'}; card {device['card']}, {sku}",
+        f"    offered as {offered}; card {device['card']}, {sku}{part}",
         "    " + ", ".join([*numbers, numa, *device["nodes"]]),
+        *leftover,
         f"    {facts}",
     ]

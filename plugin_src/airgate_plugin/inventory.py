@@ -26,10 +26,24 @@ class Inventory:
         """Make this the latest snapshot and wake all who wait; nothing happens where nothing changed."""
         with self._changed:
             same = replace(self._snapshot, devices=devices, troubles=dict(troubles), qaic_gid=qaic_gid, looked=looked)
-            if same != self._snapshot:
-                self._snapshot = replace(same, number=self._snapshot.number + 1)
-                self._changed.notify_all()
-            return self._snapshot
+            return self._renew(same)
+
+    def note_leftover(self, ids: frozenset[str]) -> Snapshot:
+        """Keep on which devices a workload sits whose pod is gone."""
+        with self._changed:
+            return self._renew(replace(self._snapshot, leftover=ids))
+
+    def note_barred(self, ids: frozenset[str]) -> Snapshot:
+        """Keep which devices nobody is granted; from this moment on Allocate refuses them."""
+        with self._changed:
+            return self._renew(replace(self._snapshot, barred=ids))
+
+    def _renew(self, snapshot: Snapshot) -> Snapshot:
+        """Give the snapshot the next number where it says anything new; under the lock."""
+        if snapshot != self._snapshot:
+            self._snapshot = replace(snapshot, number=self._snapshot.number + 1)
+            self._changed.notify_all()
+        return self._snapshot
 
     def wait_newer(self, number: int, timeout: float, is_over: Callable[[], bool] = lambda: False) -> Snapshot:
         """Wait for a snapshot newer than `number`, at most `timeout` seconds; return the latest either way.

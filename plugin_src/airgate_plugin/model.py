@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NewType
 
 # A card's SoC has four numbers that do not agree. Each is its own type, so that none is used for another.
@@ -12,6 +12,9 @@ AccelMinor = NewType("AccelMinor", int)  # N of /dev/accel/accelN
 MhiId = NewType("MhiId", int)  # N of /sys/bus/mhi/devices/mhiN
 
 DeviceId = NewType("DeviceId", str)  # what the kubelet calls it: PCI address (Qualcomm) or UUID (NVIDIA), 63 at most
+
+
+RESETTING_SENTENCE = "its card is being reset between two pods; it is offered again in some seconds"
 
 
 class Vendor(enum.StrEnum):
@@ -39,8 +42,11 @@ class Reason(enum.StrEnum):
     SETTLING = "settling"  # the signs are good again, and must stay so for a moment
     FLAPPING = "flapping"  # fell ill too often lately; the signs must stay good for a minute
     EXCLUDED = "excluded"  # the operator took it out of service
+    RESETTING = "resetting"  # its card is being reset between two pods, as the operator asked for
     GPU_LOST = "gpu-lost"  # NVML says that it fell off the bus or needs a reset
-    MIG_ENABLED = "mig-enabled"  # split into MIG devices, so it cannot be granted whole
+    MIG_ENABLED = "mig-enabled"  # MIG is on, and nobody made an instance: nothing of the GPU can be granted
+    MIG_REMOVED = "mig-removed"  # its MIG instance was destroyed while its GPU is there
+    NO_CAPABILITY = "no-capability"  # the nodes that open a MIG device are not known, or not there
 
 
 class Packing(enum.StrEnum):
@@ -67,11 +73,14 @@ class Sighting:
     `nodes` are device nodes as the host names them (/dev/accel/accel0); `status` is the source's own word;
     `facts` are extra lines for a human (temperature, link), never used for a decision. `degraded` is a sentence about
     a poor link, "" where it is as it should be; `faults` counts errors that never heal by themselves, by reason.
+    `profile` names the size of a MIG device (1g.5gb), "" for a whole SoC or GPU; `parent` is the GPU that it is of.
     """
 
     vendor: Vendor
     address: PciAddress
     id: DeviceId | None = None
+    profile: str = ""
+    parent: DeviceId | None = None
     qid: Qid | None = None
     accel: AccelMinor | None = None
     mhi: MhiId | None = None
@@ -118,10 +127,11 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One SoC or one GPU: the unit that is granted. `card` is shared by the SoCs of one board.
+    """One SoC, one GPU, or one MIG device: the unit that is granted. `card` is shared by the SoCs of one board.
 
     `health` is what the kubelet hears; `judged` is what the signs alone say, where the operator took the device out
-    of service (else None: the same).
+    of service (else None: the same). `profile` and `parent` are a MIG device's, as in a Sighting; `is_split` is true
+    of a GPU whose MIG is on: it is not offered whole.
     """
 
     id: DeviceId
@@ -131,6 +141,9 @@ class Device:
     card_size: int
     health: Health
     resource: str | None
+    profile: str = ""
+    parent: DeviceId | None = None
+    is_split: bool = False
     qid: Qid | None = None
     qid_computed: bool = False  # nobody told it: worked out from the order of PCI addresses
     accel: AccelMinor | None = None
@@ -157,6 +170,8 @@ class Snapshot:
     troubles: Mapping[str, str] = field(default_factory=dict)  # source -> why it saw less
     qaic_gid: int | None = None
     looked: bool = False  # every source has looked at least once
+    leftover: frozenset[str] = frozenset()  # ids of devices with a workload whose pod is gone
+    barred: frozenset[str] = frozenset()  # ids of devices that nobody is granted because of a reset
 
     def find_resources(self) -> tuple[str, ...]:
         """Return the names of the resources that have a device, sorted."""
@@ -164,7 +179,16 @@ class Snapshot:
 
     def find_devices(self, resource: str) -> tuple[Device, ...]:
         """Return the devices that are offered as `resource`."""
-        return tuple(d for d in self.devices if d.resource == resource)
+        return tuple(d for d in self.find_told() if d.resource == resource)
+
+    def find_told(self) -> tuple[Device, ...]:
+        """Return the devices as the outside hears of them: those that are barred are ill, whatever their signs say."""
+        return tuple(_bar(d) if d.id in self.barred else d for d in self.devices) if self.barred else self.devices
+
+
+def _bar(device: Device) -> Device:
+    health = replace(device.health, healthy=False, reason=Reason.RESETTING, detail=RESETTING_SENTENCE)
+    return replace(device, health=health, judged=device.find_judged())
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +222,12 @@ class Holdings:
     """Who holds what, by device id, and what became of that which vanished pods held, since the start.
 
     `unchecked` are devices that were let go and not yet looked at; `idle`, `busy` and `unknown` count those that were.
+    `leftover` are those that were found busy and have not been idle, nor another pod's, since.
     """
 
     held: Mapping[str, Holder] = field(default_factory=dict)
     unchecked: frozenset[str] = frozenset()
+    leftover: frozenset[str] = frozenset()
     idle: int = 0
     busy: int = 0
     unknown: int = 0

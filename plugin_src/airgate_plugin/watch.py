@@ -14,6 +14,7 @@ from airgate_plugin.inventory import Inventory
 from airgate_plugin.model import Device, Observation
 from airgate_plugin.policy.health import is_pending
 from airgate_plugin.policy.merge import Rules, merge_observations
+from airgate_plugin.policy.resets import forgive_falls
 from airgate_plugin.sources.interface import Bell, Source
 
 log = logging.getLogger("airgate_plugin.watch")
@@ -137,6 +138,7 @@ class Watch:
             looks = [self._find_look(each, now) for each in self._rounds]
             before = self._inventory.find_latest()
             devices = merge_observations(looks, before.devices, self._rules, now)
+            devices = forgive_falls(devices, before.devices, before.barred)
             gid = next((look.qaic_gid for look in looks if look.qaic_gid is not None), before.qaic_gid)
             troubles = {look.source: look.trouble for look in looks if look.trouble}
             self._inventory.publish(devices, troubles, gid, looked=True)

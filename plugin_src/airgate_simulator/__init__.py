@@ -13,6 +13,7 @@ from airgate_simulator.faults import (
     apply_status,
     apply_uncorrected_error,
     apply_util_mode,
+    apply_workload,
     find_socs,
 )
 from airgate_simulator.plan import SKUS, Soc, plan_mixed, plan_socs
@@ -28,6 +29,7 @@ __all__ = [
     "apply_status",
     "apply_uncorrected_error",
     "apply_util_mode",
+    "apply_workload",
     "find_socs",
     "plan_mixed",
     "plan_socs",

@@ -1,24 +1,29 @@
 """`airgate-simulate-qaic`: make a tree with simulated cards, or break and mend one that is there."""
 
 import argparse
+import contextlib
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from airgate_kit.clock import SystemClock
 from airgate_simulator import faults
 from airgate_simulator.plan import SKUS, Soc, plan_mixed, plan_socs
+from airgate_simulator.resets import answer_resets
 from airgate_simulator.script import play_script, read_script
 from airgate_simulator.tree import DEVICE_FILES, pci_folder, write_tree
 
 EXIT_OK = 0
 EXIT_USAGE = 2
 
-FAULTS_OF_ONE = {  # flag -> what happens to the SoC at its address
+FAULTS_OF_ONE: dict[str, Callable[..., None]] = {  # flag -> what happens to the SoC at its address
     "lose": faults.apply_lost_soc,
     "restore": faults.apply_returned_soc,
     "error": faults.apply_uncorrected_error,
+    "busy": faults.apply_workload,
+    "idle": partial(faults.apply_workload, is_there=False),
 }
 FAULTS_WITH_A_VALUE = {"status": faults.apply_status, "serial": faults.apply_serial, "link": faults.apply_link}
 
@@ -35,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"airgate-simulate-qaic: {why}", file=sys.stderr)
         return EXIT_USAGE
     _print_tree(wishes.root)
+    if wishes.answer_resets is not None:
+        with contextlib.suppress(KeyboardInterrupt):
+            answer_resets(wishes.root, wishes.answer_resets, SystemClock())
     return EXIT_OK
 
 
@@ -58,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--serial", metavar="ADDRESS=SERIAL", help="let the SoC report another board serial")
     add("--link", metavar="ADDRESS=SPEED", help="let the SoC's PCIe link run at this many GT/s (16.0 is right)")
     add("--error", metavar="ADDRESS", help="let the SoC's counter of uncorrected errors grow by one")
+    add("--busy", metavar="ADDRESS", help="let a workload sit on the SoC at this address")
+    add("--idle", metavar="ADDRESS", help="end it")
+    add("--answer-resets", type=float, metavar="S", help="let SoCs that are reset be away for S seconds; until ended")
     add("--util", choices=faults.UTIL_MODES, help="how qaic-util itself behaves")
     add("--util-seconds", type=float, default=3.0, metavar="S", help='delay of "--util slow" (default: 3)')
     return parser

@@ -6,6 +6,7 @@ from pathlib import Path
 from airgate_simulator.plan import Soc
 from airgate_simulator.tree import pci_folder, read_facts, remove_soc, write_facts, write_soc
 
+RUNNING = 5  # the state of a channel with a workload whose cores are up; 0 is idle
 UTIL_MODES = ("ok", "slow", "hang", "garbage", "fail", "missing-serial")
 
 
@@ -28,6 +29,14 @@ def apply_lost_soc(root: Path, address: str) -> None:
 def apply_returned_soc(root: Path, address: str) -> None:
     """Bring a lost or failed SoC back as it was when it was new: present and Ready."""
     write_soc(root, dataclasses.replace(_find_soc(root, address), status="Ready"))
+    _write_channel(root, _find_soc(root, address), 0, only_where_told=True)
+
+
+def apply_workload(root: Path, address: str, is_there: bool = True, kernel_tells: bool = True) -> None:
+    """Let a workload sit on one SoC, or end it: qaic-util counts it, and a kernel from 6.19 on (`kernel_tells`) too."""
+    _change_row(root, address, busy=is_there)
+    if kernel_tells:
+        _write_channel(root, _find_soc(root, address), RUNNING if is_there else 0)
 
 
 def apply_status(root: Path, address: str, status: str) -> None:
@@ -60,6 +69,12 @@ def apply_util_mode(root: Path, mode: str, seconds: float = 0.0) -> None:
     facts = read_facts(root)
     facts["util"] = {"mode": mode, "seconds": seconds}
     write_facts(root, facts)
+
+
+def _write_channel(root: Path, soc: Soc, state: int, only_where_told: bool = False) -> None:
+    path = pci_folder(root, soc.address) / "accel" / f"accel{soc.accel}" / "dbc0_state"
+    if path.exists() or (not only_where_told and path.parent.exists()):
+        path.write_text(f"{state}\n")
 
 
 def _find_soc(root: Path, address: str) -> Soc:

@@ -9,6 +9,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from airgate_kit.clock import Clock
@@ -19,6 +20,8 @@ OF_ONE: dict[str, Callable[..., None]] = {
     "lose": faults.apply_lost_soc,
     "restore": faults.apply_returned_soc,
     "error": faults.apply_uncorrected_error,
+    "busy": faults.apply_workload,
+    "idle": partial(faults.apply_workload, is_there=False),
     "status": faults.apply_status,
     "serial": faults.apply_serial,
     "link": faults.apply_link,

@@ -23,9 +23,9 @@ ROW_READY = """\tHW Version:0.2.0.0
 \tDram Total:{dram_mb} MB
 \tDram Free:{dram_mb} MB
 \tNsp Total:{nsps}
-\tNsp Free:{nsps}
+\tNsp Free:{nsps_free}
 \tMCID Total:3072
-\tNetworks Loaded:0
+\tNetworks Loaded:{loaded}
 \tNetworks Active:0
 \tNSP Frequency(Mhz):825
 \tNSP Defective PG Mask: 0x0
@@ -69,7 +69,8 @@ def write_rows(socs: list[dict[str, object]], qid: int | None = None, no_serial:
             continue
         text += ROW.format(**soc)
         if soc["status"] == "Ready":
-            text += ROW_READY.format(**{**soc, "serial": "" if no_serial else soc["serial"]})
+            taken = {"nsps_free": 0, "loaded": 1} if soc.get("busy") else {"nsps_free": soc["nsps"], "loaded": 0}
+            text += ROW_READY.format(**{**soc, **taken, "serial": "" if no_serial else soc["serial"]})
     return text
 
 

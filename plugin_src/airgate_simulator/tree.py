@@ -13,6 +13,7 @@ from airgate_simulator.plan import Soc
 # What the stand-in for qaic-util reads, and where faults are written. Below /opt, because a container that is given
 # the tree's /sys, /dev and /opt must find it.
 FACTS_FILE = "opt/qti-aic/simulated.json"
+MHI = "sys/bus/mhi/devices"
 GROUP_QAIC = 995  # the simulated host's group id of `qaic`
 NODE_MODE = 0o660  # as the SDK's udev rule has it: root and the group `qaic`
 DEVICE_FILES = ("plain", "mknod")
@@ -59,9 +60,8 @@ def write_facts(root: Path, facts: dict[str, object]) -> None:
 
 def write_soc(root: Path, soc: Soc) -> None:
     """Make one SoC present: PCI device, accel class entry, device node and facts."""
-    pci = pci_folder(root, soc.address)
     _write_pci(root, soc.address, vendor="0x17cb", device="0xa100", numa=soc.numa)
-    (pci / f"mhi{soc.mhi}").mkdir(exist_ok=True)
+    _write_mhi(root, soc)
     _write_accel(root, soc.address, soc.accel, str(read_facts(root)["device_files"]))
     facts = read_facts(root)
     others = [s for s in _soc_rows(facts) if s["address"] != soc.address]
@@ -75,6 +75,7 @@ def remove_soc(root: Path, soc: Soc) -> None:
         link.unlink(missing_ok=True)
     shutil.rmtree(pci_folder(root, soc.address), ignore_errors=True)
     (root / "dev/accel" / f"accel{soc.accel}").unlink(missing_ok=True)
+    (root / MHI / f"mhi{soc.mhi}").unlink(missing_ok=True)
 
 
 def pci_folder(root: Path, address: str) -> Path:
@@ -106,6 +107,15 @@ def _write_pci(root: Path, address: str, vendor: str, device: str, numa: int) ->
     for name, value in values.items():
         (pci / name).write_text(value + "\n")
     _link(root / "sys/bus/pci/devices" / address, f"../../../devices/pci0000:00/{address}")
+
+
+def _write_mhi(root: Path, soc: Soc) -> None:
+    """Make the SoC's MHI device, with the file that resets it where a 1 is written."""
+    entry = pci_folder(root, soc.address) / f"mhi{soc.mhi}"
+    entry.mkdir(exist_ok=True)
+    (entry / "soc_reset").write_text("")
+    (root / MHI).mkdir(parents=True, exist_ok=True)
+    _link(root / MHI / entry.name, f"../../../devices/pci0000:00/{soc.address}/{entry.name}")
 
 
 def _write_accel(root: Path, address: str, accel: int, device_files: str) -> None:

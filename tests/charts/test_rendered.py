@@ -93,7 +93,9 @@ def test_folders_of_the_node_are_seen_by_the_plugin_read_only(rendered, chart, p
         of_host = {volume["name"] for volume in pod.get("volumes", ()) if "hostPath" in volume}
         if item.name == "airgate-device-plugin":
             writable = {mount["name"] for mount in box["volumeMounts"] if not mount.get("readOnly")}
-            assert of_host & writable == of_host & {"kubelet", "cdi", "features"}
+            assert of_host & writable == of_host & {"kubelet", "cdi", "features", "resets"}
+            asked = any(each["name"] == "AIRGATE_PLUGIN_RESET" for each in box["env"])
+            assert ("resets" in of_host) == asked, "/sys/devices is writable where resets are asked for, and only there"
         else:
             assert of_host <= {"routes"}, f"{item.name} mounts {of_host} of the node"
 
@@ -337,7 +339,9 @@ def test_what_a_site_decides_reaches_the_plugin(helm):
     assert set(given) <= set(by_variable)
     assert all(by_variable[name].read(value) is not NotImplemented for name, value in given.items())
     assert given["AIRGATE_PLUGIN_PACKING"] == "spread"
-    assert given["AIRGATE_PLUGIN_RESOURCES"] == "qualcomm.com/qaic=site.example/inference-card"
+    assert given["AIRGATE_PLUGIN_RESOURCES"] == (
+        "nvidia.com/mig-1g.5gb=nvidia.com/gpu,qualcomm.com/qaic=site.example/inference-card"
+    )
     words = find_one(render_ci(helm, "airgate-device-plugin", "every"), "ConfigMap", "airgate-device-plugin-exclude")
     assert read_exclusions(words["data"]["exclude"], "worker-1") == {"0000:12:00.0", "sim-00-343016"}
     assert read_exclusions(words["data"]["exclude"], "worker-2") == {"0000:01:00.0"}

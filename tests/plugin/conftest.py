@@ -1,7 +1,10 @@
 """A simulated host, a folder for sockets, a replayed kubelet, and the plugin itself running in this process."""
 
 import logging
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
@@ -18,6 +21,7 @@ from airgate_simulator import plan_socs, write_tree
 from tests.plugin.replayed_kubelet import ReplayedKubelet
 
 StartPlugin = Callable[..., App]
+NVML = Path(__file__).with_name("simulated_nvml.c")
 QUICK = {"period": "0.1", "qaic_util_period": "0.2", "http": "127.0.0.1:0", "log_level": "debug"}
 
 
@@ -70,6 +74,50 @@ def start_plugin(host: Path, folder: Path) -> Iterator[StartPlugin]:
     yield start
     for app in apps:
         app.stop()
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a freshly compiled libnvidia-ml.so.1."""
+    if not shutil.which("cc"):
+        pytest.skip("needs a C compiler (cc) to make the simulated NVML")
+    folder = tmp_path_factory.mktemp("nvml")
+    subprocess.run(["cc", "-shared", "-fPIC", "-Wall", "-o", folder / "libnvidia-ml.so.1", NVML], check=True)
+    return folder
+
+
+@pytest.fixture
+def environment(library: Path, tmp_path: Path) -> dict[str, str]:
+    """An environment in which NVML finds four simulated GPUs, each with its own state."""
+    (tmp_path / "gpus").write_text("ok\nlost\nfallen\nmig\n")
+    return {**os.environ, "LD_LIBRARY_PATH": str(library), "SIMULATED_NVML": str(tmp_path / "gpus")}
+
+
+def write_gpus(environment: dict[str, str], text: str) -> None:
+    """Let the simulated NVML see these GPUs from now on, in one step: half a file would be GPUs that are gone."""
+    path = Path(environment["SIMULATED_NVML"])
+    beside = path.with_suffix(".new")
+    beside.write_text(text)
+    beside.replace(path)
+
+
+@pytest.fixture
+def gpu_host(host: Path) -> Path:
+    """The simulated Qualcomm host, with NVIDIA's device nodes beside."""
+    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
+        (host / "dev" / name).touch()
+    return host
+
+
+@pytest.fixture
+def running(gpu_host: Path, folder: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """The plugin as a process of its own: nvidia-ml-py loads one library for the life of a process."""
+    flags = ["--host-root", str(gpu_host), "--kubelet-dir", str(folder), "--nvidia", "--http", "127.0.0.1:0"]
+    command = [sys.executable, "-m", "airgate_plugin", "run", *flags, "--period", "0.1"]
+    process = subprocess.Popen(command, env=environment)
+    yield process
+    process.terminate()
+    assert process.wait(20) == 0
 
 
 def fetch(app: App, path: str) -> tuple[int, str]:

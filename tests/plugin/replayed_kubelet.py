@@ -99,6 +99,11 @@ class ReplayedKubelet(rpc.RegistrationServicer):
             assert self._changed.wait_for(is_there, seconds), self._explain(resource)
             return self.endpoints[resource].lists[-1]
 
+    def wait_end(self, endpoint: Endpoint, seconds: float = 20.0) -> None:
+        """Wait until the plugin itself has ended the stream of an endpoint."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: not endpoint.is_open, seconds), "the stream is still open"
+
     def cut_stream(self, resource: str) -> None:
         """Lose the stream of one resource while the kubelet lives on."""
         self.endpoints.pop(resource).channel.close()

@@ -122,7 +122,7 @@ def test_who_holds_a_device_that_dies_is_known_at_once(
     wait_until(lambda: lister.asked)
     lister.pods = {SOC: "digits-0"}
     apply_lost_soc(host, SOC)
-    wait_until(lambda: find_device(app, SOC)["held_by"])
+    wait_until(lambda: find_device(app, SOC)["held_by"] and find_device(app, SOC)["lost"])
     found = find_device(app, SOC)
     assert found["held_by"] == {"namespace": "airgate-deploy", "pod": "digits-0", "container": "server"}
     assert (found["healthy"], found["lost"], found["reason"]) == (False, True, "gone")

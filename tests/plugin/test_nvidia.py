@@ -2,10 +2,8 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,35 +12,10 @@ from airgate_kit.names import RESOURCE_GPU, RESOURCE_QAIC
 from airgate_plugin.sources.hostfs import HostFiles
 from airgate_plugin.sources.nvidia_nvml import NvidiaNvml
 from airgate_protocols import deviceplugin_pb2 as pb
+from tests.plugin.conftest import write_gpus
 from tests.plugin.replayed_kubelet import ReplayedKubelet
 
-SOURCE = Path(__file__).with_name("simulated_nvml.c")
 UUID = "GPU-00000000-0000-0000-0000-00000000000"
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a freshly compiled libnvidia-ml.so.1."""
-    if not shutil.which("cc"):
-        pytest.skip("needs a C compiler (cc) to make the simulated NVML")
-    folder = tmp_path_factory.mktemp("nvml")
-    subprocess.run(["cc", "-shared", "-fPIC", "-Wall", "-o", folder / "libnvidia-ml.so.1", SOURCE], check=True)
-    return folder
-
-
-@pytest.fixture
-def environment(library: Path, tmp_path: Path) -> dict[str, str]:
-    """An environment in which NVML finds four simulated GPUs, each with its own state."""
-    (tmp_path / "gpus").write_text("ok\nlost\nfallen\nmig\n")
-    return {**os.environ, "LD_LIBRARY_PATH": str(library), "SIMULATED_NVML": str(tmp_path / "gpus")}
-
-
-@pytest.fixture
-def gpu_host(host: Path) -> Path:
-    """The simulated Qualcomm host, with NVIDIA's device nodes beside."""
-    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
-        (host / "dev" / name).touch()
-    return host
 
 
 def run_doctor(host: Path, environment: dict[str, str], *flags: str) -> dict[str, object]:
@@ -63,7 +36,7 @@ def test_each_gpu_has_its_reason(gpu_host: Path, environment: dict[str, str]) ->
         (f"{UUID}3", "mig-enabled"),
     ]
     assert gpus[0]["nodes"] == ["/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm"]
-    assert {each["resource"] for each in gpus} == {RESOURCE_GPU}
+    assert [each["resource"] for each in gpus] == [RESOURCE_GPU, RESOURCE_GPU, None]
 
 
 def test_gpus_are_offered_only_where_asked(gpu_host: Path, environment: dict[str, str]) -> None:
@@ -79,30 +52,18 @@ def test_without_nvidias_library_the_reason_is_named(gpu_host: Path) -> None:
     assert described["resources"] == {RESOURCE_QAIC: 8}
 
 
-@pytest.fixture
-def running(gpu_host: Path, folder: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """The plugin as a process of its own: nvidia-ml-py loads one library for the life of a process."""
-    flags = ["--host-root", str(gpu_host), "--kubelet-dir", str(folder), "--nvidia", "--http", "127.0.0.1:0"]
-    command = [sys.executable, "-m", "airgate_plugin", "run", *flags, "--period", "0.1"]
-    process = subprocess.Popen(command, env=environment)
-    yield process
-    process.terminate()
-    assert process.wait(20) == 0
-
-
 def test_a_gpu_is_granted_dies_and_heals(
     kubelet: ReplayedKubelet, running: subprocess.Popen[bytes], environment: dict[str, str]
 ) -> None:
     """Over the real protocol: grant by UUID and nodes, Unhealthy when it falls off the bus, Healthy after."""
-    states = Path(environment["SIMULATED_NVML"])
-    devices = kubelet.wait_list(RESOURCE_GPU, lambda found: len(found) == 3)
+    devices = kubelet.wait_list(RESOURCE_GPU, lambda found: len(found) == 2)
     assert devices[f"{UUID}0"].health == "Healthy"
     (answer,) = kubelet.allocate(RESOURCE_GPU, [f"{UUID}0"]).container_responses
     assert dict(answer.envs) == {"NVIDIA_VISIBLE_DEVICES": f"{UUID}0"}
     assert [each.host_path for each in answer.devices] == ["/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm"]
-    states.write_text("fallen\nok\nok\nok\n")
+    write_gpus(environment, "fallen\nok\nok\nok\n")
     kubelet.wait_list(RESOURCE_GPU, lambda found: found[f"{UUID}0"].health == "Unhealthy" and len(found) == 4)
-    states.write_text("ok\nok\nok\nok\n")
+    write_gpus(environment, "ok\nok\nok\nok\n")
     kubelet.wait_list(RESOURCE_GPU, lambda found: all(each.health == "Healthy" for each in found.values()))
     assert running.poll() is None
 
@@ -117,10 +78,9 @@ def test_an_error_of_the_gpu_turns_it_unhealthy(
     kubelet: ReplayedKubelet, running: subprocess.Popen[bytes], environment: dict[str, str], word: str
 ) -> None:
     """An uncorrected memory error, or an Xid of the GPU itself, takes it off the offer; its neighbour stays."""
-    states = Path(environment["SIMULATED_NVML"])
-    states.write_text("ok\nok\n")
+    write_gpus(environment, "ok\nok\n")
     kubelet.wait_list(RESOURCE_GPU, are_both_well)
-    states.write_text(f"{word}\nok\n")
+    write_gpus(environment, f"{word}\nok\n")
     found = kubelet.wait_list(RESOURCE_GPU, lambda found: found[f"{UUID}0"].health == "Unhealthy")
     assert found[f"{UUID}1"].health == "Healthy"
     assert running.poll() is None
@@ -130,10 +90,9 @@ def test_an_error_of_an_application_counts_for_nothing(
     kubelet: ReplayedKubelet, running: subprocess.Popen[bytes], environment: dict[str, str]
 ) -> None:
     """Xid 13 is a bug in somebody's kernel. The error of the other GPU, told after it, shows that both were heard."""
-    states = Path(environment["SIMULATED_NVML"])
-    states.write_text("ok\nok\n")
+    write_gpus(environment, "ok\nok\n")
     kubelet.wait_list(RESOURCE_GPU, are_both_well)
-    states.write_text("xid13\nxid79\n")
+    write_gpus(environment, "xid13\nxid79\n")
     found = kubelet.wait_list(RESOURCE_GPU, lambda found: found[f"{UUID}1"].health == "Unhealthy")
     assert found[f"{UUID}0"].health == "Healthy"
 
@@ -152,7 +111,7 @@ def test_real_gpus_stand_beside_a_simulated_host(
     command = [sys.executable, "-m", "airgate_plugin", "run", *flags, "--http", "127.0.0.1:0"]
     process = subprocess.Popen(command, env=environment)
     try:
-        kubelet.wait_list(RESOURCE_GPU, lambda found: len(found) == 3)
+        kubelet.wait_list(RESOURCE_GPU, lambda found: len(found) == 2)
         kubelet.wait_list(RESOURCE_QAIC, lambda found: len(found) == 8)
         (gpu,) = kubelet.allocate(RESOURCE_GPU, [f"{UUID}0"]).container_responses
         (soc,) = kubelet.allocate(RESOURCE_QAIC, ["0000:10:00.0"]).container_responses

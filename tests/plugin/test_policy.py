@@ -21,8 +21,9 @@ from airgate_plugin.model import (
 )
 from airgate_plugin.policy.grants import plan_grant, plan_grants
 from airgate_plugin.policy.health import GRACE_SECONDS, Signs, judge_health
-from airgate_plugin.policy.merge import Rules, merge_observations, order_as_the_runtime
+from airgate_plugin.policy.merge import Rules, merge_observations
 from airgate_plugin.policy.naming import choose_card, choose_resource
+from airgate_plugin.policy.qids import order_as_the_runtime
 
 ADDRESS = PciAddress("0000:01:00.0")
 WELL = Health(True, Reason.OK, "", since=0.0)

@@ -20,7 +20,7 @@ from airgate_kit.clock import Clock
 from airgate_plugin.errors import CannotServe
 from airgate_plugin.inventory import Inventory
 from airgate_plugin.kubelet import convert
-from airgate_plugin.kubelet.cdi import CdiFile
+from airgate_plugin.kubelet.cdi import CdiFiles
 from airgate_plugin.kubelet.servicer import Counters, Servicer
 from airgate_plugin.model import Packing, Registration
 from airgate_protocols import deviceplugin_pb2 as pb
@@ -87,7 +87,7 @@ class Registrar:
         folder: Path,
         inventory: Inventory,
         host_prefix: str,
-        cdi: CdiFile,
+        cdi: CdiFiles,
         clock: Clock,
         packing: Packing = Packing.PACKED,
     ) -> None:

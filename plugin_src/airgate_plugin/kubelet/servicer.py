@@ -11,7 +11,7 @@ from airgate_kit.clock import Clock
 from airgate_plugin.errors import GrantRefused
 from airgate_plugin.inventory import Inventory
 from airgate_plugin.kubelet import convert
-from airgate_plugin.kubelet.cdi import CdiFile
+from airgate_plugin.kubelet.cdi import CdiFiles
 from airgate_plugin.model import Device, Packing, Registration
 from airgate_plugin.policy.grants import plan_grants
 from airgate_plugin.policy.packing import choose_preferred
@@ -58,7 +58,7 @@ class Servicer(rpc.DevicePluginServicer):
         resource: str,
         inventory: Inventory,
         host_prefix: str,
-        cdi: CdiFile,
+        cdi: CdiFiles,
         counters: Counters,
         clock: Clock,
         on_stream_end: Callable[[], None],
@@ -91,11 +91,16 @@ class Servicer(rpc.DevicePluginServicer):
         self, request: pb.PreferredAllocationRequest, context: grpc.ServicerContext
     ) -> pb.PreferredAllocationResponse:
         """Return the best choice for each container."""
-        found = self._inventory.find_latest().find_devices(self._resource)
-        devices: dict[str, Device] = {device.id: device for device in found}
+        snapshot = self._inventory.find_latest()
+        devices: dict[str, Device] = {device.id: device for device in snapshot.find_devices(self._resource)}
         return convert.write_preferred(
             choose_preferred(
-                each.available_deviceIDs, each.must_include_deviceIDs, each.allocation_size, devices, self._packing
+                each.available_deviceIDs,
+                each.must_include_deviceIDs,
+                each.allocation_size,
+                devices,
+                self._packing,
+                snapshot.leftover,
             )
             for each in request.container_requests
         )
@@ -106,8 +111,8 @@ class Servicer(rpc.DevicePluginServicer):
         fields = {"resource": self._resource, "devices": wanted}
         snapshot = self._inventory.find_latest()
         try:
-            with_cdi, whole = self._cdi.apply(snapshot), self._packing is Packing.WHOLE
-            grants = plan_grants(wanted, self._resource, snapshot, with_cdi, whole)
+            cdi, whole = self._cdi.apply(snapshot), self._packing is Packing.WHOLE
+            grants = plan_grants(wanted, self._resource, snapshot, cdi, whole)
         except GrantRefused as why:
             self._counters.add("refused")
             log.warning("refused a grant", extra={"fields": {**fields, "why": str(why)}})

@@ -1,6 +1,7 @@
 """Which devices the operator took out of service, and what the kubelet hears of them.
 
-The operator names a device by its id, a SoC by its PCI address, or a whole card by its board serial. A name with a
+The operator names a device by its id, a SoC by its PCI address, or a whole card by its board serial; a GPU's id names
+its MIG devices too. A name with a
 node before a slash counts on that node alone. What is out of service is Unhealthy: no new pod gets it, and a pod that
 holds it keeps it. Back in service it is as well as its signs, at once.
 """
@@ -23,7 +24,8 @@ def read_exclusions(text: str, node: str) -> frozenset[str]:
 
 def apply_exclusion(device: Device, words: AbstractSet[str], before: Health | None) -> Device:
     """Return the device as the kubelet hears of it; `before` is what the kubelet heard last."""
-    if words.isdisjoint({device.id.lower(), device.address.lower(), device.card.lower()}):
+    names = {device.id, device.parent or device.id, device.address, device.card}
+    if words.isdisjoint(name.lower() for name in names):
         return device
     was_excluded = before is not None and before.reason is Reason.EXCLUDED
     since = before.since if before and was_excluded else device.health.since

@@ -23,6 +23,7 @@ LOST = frozenset(  # what ran on a device with one of these verdicts cannot go o
         Reason.XID,
         Reason.GPU_LOST,
         Reason.MIG_ENABLED,
+        Reason.MIG_REMOVED,
     }
 )
 SETTLE_SECONDS = 2.0  # signs that are good for less are not believed
@@ -50,7 +51,17 @@ STATUS_WORDS = {
 NVML_WORDS = {
     "ok": (Reason.OK, "NVML answers for it"),
     "lost": (Reason.GPU_LOST, "NVML says that the GPU is lost: it needs a reset or a reboot"),
-    "mig": (Reason.MIG_ENABLED, "the GPU is split by MIG; `nvidia-smi -mig 0` makes it whole again"),
+    "split": (Reason.OK, "it is split by MIG, and its MIG devices are offered in its place"),
+    "mig": (
+        Reason.MIG_ENABLED,
+        "MIG is on and no instance was made, so nothing of it can be granted: make some with "
+        "`nvidia-smi mig -cgi PROFILE -C`, or make it whole again with `nvidia-smi -mig 0`",
+    ),
+    "no-capability": (
+        Reason.NO_CAPABILITY,
+        "the nodes below /dev/nvidia-caps that open this MIG device are not known or not there: /proc/driver must be "
+        "readable below the host's root, and `nvidia-modprobe` makes the nodes",
+    ),
 }
 FAULT_WORDS = {
     Reason.UNCORRECTED_ERRORS: "its counter of uncorrected errors grew less than a minute ago; see dmesg",
@@ -64,7 +75,8 @@ class Signs:
 
     `sighting` is all that the sources say of it together, None where no source sees it; `blind` is why its source
     could not look, "" where it could; `listed` is False when qaic-util answered without it; `numbered` is False when
-    no QID is known for it; `new_faults` are the counters that grew since the last look.
+    no QID is known for it; `new_faults` are the counters that grew since the last look; `removed` is True for a MIG
+    device that is no more while its GPU is there.
     """
 
     sighting: Sighting | None
@@ -72,6 +84,7 @@ class Signs:
     listed: bool = True
     numbered: bool = True
     new_faults: tuple[Reason, ...] = ()
+    removed: bool = False
 
 
 def judge_health(signs: Signs, before: Health | None, now: float) -> Health:
@@ -140,6 +153,8 @@ def explain_signs(signs: Signs) -> tuple[Reason, str]:
     sighting = signs.sighting
     if sighting is None and signs.blind:
         return Reason.UNSEEN, f"nobody can tell: {signs.blind}"
+    if sighting is None and signs.removed:
+        return Reason.MIG_REMOVED, "its MIG instance was destroyed; it is forgotten ten minutes later"
     if sighting is None:
         return Reason.GONE, "it left the PCI bus; reseat the card or reboot the node"
     if sighting.vendor is Vendor.NVIDIA:

@@ -1,6 +1,7 @@
 """From what each source saw, and what was known before, to the devices of now.
 
-The PCI address is the key. A device that was ever known stays known: when no source sees it, it is ill, not absent.
+The PCI address is the key, and for the MIG devices of one GPU their UUID besides. A device that was ever known stays
+known: when no source sees it, it is ill, not absent. Only a MIG device that was destroyed is forgotten after a while.
 QID, SKU and board serial are kept from the last good answer, because a SoC that is not Ready prints none.
 """
 
@@ -22,11 +23,16 @@ from airgate_plugin.model import (
 from airgate_plugin.policy.exclusion import apply_exclusion
 from airgate_plugin.policy.health import Signs, judge_health
 from airgate_plugin.policy.naming import choose_card, choose_resource
+from airgate_plugin.policy.qids import compute_qids, find_told_qids
 
 SYSFS = "sysfs"
 QAIC_UTIL = "qaic-util"
 SEEN_BY = {Vendor.QUALCOMM: SYSFS, Vendor.NVIDIA: "nvml"}  # without this source there is no device to grant
 MAKERS = frozenset(SEEN_BY.values())
+SPLIT_WORDS = ("split", "mig")  # NVML's source says so of a GPU whose MIG is on
+FORGET_SECONDS = 600.0  # so long a destroyed MIG device stays on the list, for whoever has to act on its pod
+
+Key = tuple[PciAddress, str]  # where it is, and the UUID of a MIG device: "" for whatever is whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +47,50 @@ class Rules:
 def merge_observations(
     looks: Sequence[Observation], before: Sequence[Device], rules: Rules, now: float
 ) -> tuple[Device, ...]:
-    """Return every device that is or was seen, each with its verdict, ordered by PCI address.
+    """Return every device that is or was seen, each with its verdict, ordered by PCI address, then by UUID.
 
     `looks` is the latest look of each source, `before` the devices of the last snapshot, `now` in seconds of the
     monotonic clock.
     """
     seen = _join_sightings(looks)
-    known = {device.address: device for device in before}
-    told = find_told_qids(list(seen.values()), before, rules)
+    known = {_find_key(device): device for device in before}
+    told = find_told_qids(list(seen.values()), before, rules.qids)
     computed = {} if told else compute_qids(list(seen.values()))
     qids = {**computed, **told}
     listed = _find_listed(looks)
     excluded = frozenset(word for look in looks for word in look.excluded)
     devices = []
-    for address in sorted({*seen, *known}):
-        sighting, old = seen.get(address), known.get(address)
-        is_listed = listed is None or address in listed
-        faults = find_new_faults(sighting, old)
-        signs = Signs(sighting, _find_blindness(sighting or old, looks), is_listed, address in qids, faults)
+    for key in sorted({*seen, *known}):
+        old, address = known.get(key), key[0]
+        signs = replace(
+            find_signs(key, seen, old),
+            blind=_find_blindness(seen.get(key) or old, looks),
+            listed=listed is None or address in listed,
+            numbered=address in qids,
+        )
         health = judge_health(signs, old.find_judged() if old else None, now)
-        device = _describe(sighting or _remember(known[address]), old, health, rules)
+        device = _describe(seen.get(key) or _remember(known[key]), old, health, rules)
         device = replace(device, qid=qids.get(address), qid_computed=address in computed)
         devices.append(apply_exclusion(device, excluded, old.health if old else None))
-    return tuple(devices)
+    return tuple(device for device in devices if not is_forgotten(device.find_judged(), now))
+
+
+def find_signs(key: Key, seen: Mapping[Key, Sighting], old: Device | None) -> Signs:
+    """Return what was seen of a device; of a MIG device that is not seen, what its GPU says: lost, or destroyed."""
+    sighting = seen.get(key)
+    if sighting or old is None or not old.profile:
+        return Signs(sighting, new_faults=find_new_faults(sighting, old))
+    gpu = seen.get((key[0], ""))
+    return Signs(gpu if gpu and gpu.status == "lost" else None, removed=gpu is not None)
+
+
+def is_forgotten(health: Health, now: float) -> bool:
+    """Return whether a MIG device was destroyed so long ago that nobody needs to hear of it."""
+    return health.reason is Reason.MIG_REMOVED and now - health.since >= FORGET_SECONDS
+
+
+def _find_key(each: Sighting | Device) -> Key:
+    return each.address, (each.id or "") if each.profile else ""
 
 
 def find_new_faults(sighting: Sighting | None, old: Device | None) -> tuple[Reason, ...]:
@@ -78,49 +105,19 @@ def find_new_faults(sighting: Sighting | None, old: Device | None) -> tuple[Reas
     )
 
 
-def find_told_qids(seen: Sequence[Sighting], before: Sequence[Device], rules: Rules) -> dict[PciAddress, Qid]:
-    """Return the QIDs that somebody told: the operator, else qaic-util now, else qaic-util before.
-
-    A number that a stronger voice gives to another SoC is nobody else's.
-    """
-    now = {s.address: s.qid for s in seen if s.qid is not None}
-    remembered = {d.address: d.qid for d in before if d.qid is not None and not d.qid_computed}
-    told: dict[PciAddress, Qid] = dict(rules.qids)
-    for layer in (now, remembered):
-        taken = set(told.values())
-        told = {address: qid for address, qid in layer.items() if qid not in taken} | told
-    return told
-
-
-def compute_qids(seen: Sequence[Sighting]) -> dict[PciAddress, Qid]:
-    """Return QIDs for all Qualcomm SoCs by the runtime's order.
-
-    Only for hosts where qaic-util never answered: computing some beside told ones could give one number twice.
-    """
-    in_order = sorted((s.address for s in seen if s.vendor is Vendor.QUALCOMM), key=order_as_the_runtime)
-    return {address: Qid(number) for number, address in enumerate(in_order)}
-
-
-def order_as_the_runtime(address: PciAddress) -> str:
-    """Return the text by which Qualcomm's open runtime sorts: the address in decimal digits, compared as text."""
-    domain, bus, rest = address.split(":")
-    device, function = rest.split(".")
-    return f"{int(domain, 16):04d}{int(bus, 16):02d}{int(device, 16):02d}{int(function, 16):02d}"
-
-
-def _join_sightings(looks: Sequence[Observation]) -> dict[PciAddress, Sighting]:
-    """Join what sources say of one address; the first source that can tell a thing wins, in facts the last.
+def _join_sightings(looks: Sequence[Observation]) -> dict[Key, Sighting]:
+    """Join what sources say of one device; the first source that can tell a thing wins, in facts the last.
 
     Only sysfs and NVML make a device: without them there is no node to grant.
     """
-    joined: dict[PciAddress, Sighting] = {}
+    joined: dict[Key, Sighting] = {}
     for look in sorted(looks, key=lambda each: (each.source not in MAKERS, each.source == QAIC_UTIL)):
         for sighting in look.sightings:
-            other = joined.get(sighting.address)
-            if other:
-                joined[sighting.address] = _join(other, sighting)
+            key = _find_key(sighting)
+            if other := joined.get(key):
+                joined[key] = _join(other, sighting)
             elif look.source in MAKERS:
-                joined[sighting.address] = sighting
+                joined[key] = sighting
     return joined
 
 
@@ -151,7 +148,8 @@ def _find_blindness(subject: Sighting | Device | None, looks: Sequence[Observati
 
 
 def _remember(old: Device) -> Sighting:
-    return Sighting(old.vendor, old.address, id=old.id, numa=old.numa, node_state=NodeState.MISSING)
+    seen = Sighting(old.vendor, old.address, id=old.id, numa=old.numa, node_state=NodeState.MISSING)
+    return replace(seen, profile=old.profile, parent=old.parent)
 
 
 def _describe(sighting: Sighting, old: Device | None, health: Health, rules: Rules) -> Device:
@@ -159,6 +157,9 @@ def _describe(sighting: Sighting, old: Device | None, health: Health, rules: Rul
     sku = sighting.sku or (old.sku if old else None)
     serial = sighting.serial or (old.serial if old else None)
     card, size = choose_card(sighting.address, sku, serial)
+    resource = choose_resource(sighting.vendor, sku, rules.by_sku, rules.names, sighting.profile)
+    was_split = old is not None and old.is_split
+    is_split = not sighting.profile and (sighting.status in SPLIT_WORDS or (was_split and sighting.status != "ok"))
     return Device(
         id=sighting.id or DeviceId(sighting.address),
         vendor=sighting.vendor,
@@ -166,7 +167,10 @@ def _describe(sighting: Sighting, old: Device | None, health: Health, rules: Rul
         card=card,
         card_size=size,
         health=health,
-        resource=choose_resource(sighting.vendor, sku, rules.by_sku, rules.names),
+        resource=None if is_split else resource,
+        profile=sighting.profile,
+        parent=sighting.parent,
+        is_split=is_split,
         accel=sighting.accel if sighting.accel is not None or not old else old.accel,
         mhi=sighting.mhi if sighting.mhi is not None or not old else old.mhi,
         nodes=sighting.nodes or (old.nodes if old else ()),

@@ -38,6 +38,13 @@ class HostFiles:
         finally:
             os.close(descriptor)
 
+    def read_long_text(self, path: str) -> str | None:
+        """Return the text of a file of /proc, which may hand out a page at a time; None where it cannot be read."""
+        try:
+            return self.find_path(path).read_text(errors="replace")
+        except OSError:
+            return None
+
     def find_birth(self, path: str) -> int | None:
         """Return which file or folder lies at a path (its inode): another number is another device's."""
         try:

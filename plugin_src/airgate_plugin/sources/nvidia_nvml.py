@@ -1,22 +1,25 @@
 """NVIDIA GPUs as the driver's own library (NVML, through nvidia-ml-py) shows them.
 
 A look starts NVML where it is not running, and starts it anew after it failed, so that a driver that is loaded late
-is found late rather than never. NVML's events (Xid errors) are waited for by `NvmlBell`; they are counted here by GPU.
+is found late rather than never. NVML's events (Xid errors) are waited for in nvidia_events.py; they are counted here,
+by GPU or by the MIG instance that they are of.
 """
 
 import contextlib
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from types import ModuleType
 
 from airgate_plugin.model import DeviceId, Observation, PciAddress, Reason, Sighting, Vendor
 from airgate_plugin.sources.hostfs import HostFiles
+from airgate_plugin.sources.nvidia_mig import Capabilities, find_instance, find_parts, look_at_part
 
 CONTROL_NODES = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools")  # every CUDA process needs them
 # Xid errors of an application, not of the GPU (NVIDIA's Xid catalogue): they say nothing about the next container.
 APPLICATION_XIDS = frozenset({13, 31, 43, 45, 68, 109})
-EVENT_WAIT_MS = 1000  # how long NVML may keep the bell's thread at its end
-RETRY_SECONDS = 5.0  # without a GPU that can tell
+NO_INSTANCE = 0xFFFFFFFF  # an event that is of no MIG instance
 
 
 class NvidiaNvml:
@@ -29,13 +32,14 @@ class NvidiaNvml:
         self._host = host
         self._lock = threading.Lock()
         self._nvml: ModuleType | None = None
-        self._xids: Counter[str] = Counter()  # by UUID
+        self._capabilities = Capabilities(host)
+        self._xids: Counter[tuple[str, int]] = Counter()  # by the GPU's UUID and its MIG instance
 
-    def count_xid(self, uuid: str, xid: int) -> bool:
-        """Count an error of a GPU; return whether it is one of the GPU and not of an application."""
+    def count_xid(self, uuid: str, xid: int, instance: int = NO_INSTANCE) -> bool:
+        """Count an error of a GPU, or of one MIG instance; return False for one of an application."""
         if xid in APPLICATION_XIDS:
             return False
-        self._xids[uuid] += 1
+        self._xids[uuid, instance] += 1
         return True
 
     def look(self) -> Observation:
@@ -46,10 +50,10 @@ class NvidiaNvml:
             try:
                 nvml = self._start(pynvml)
                 count = nvml.nvmlDeviceGetCount()
-                seen = [self._look_at(nvml, index) for index in range(count)]
-                return Observation(self.name, tuple(sighting for sighting in seen if sighting))
+                seen = [sighting for index in range(count) for sighting in self._look_at(nvml, index)]
+                return Observation(self.name, tuple(seen))
             except pynvml.NVMLError as why:
-                self._nvml = None
+                self._nvml, self._capabilities = None, Capabilities(self._host)
                 return Observation(self.name, (), f"NVML does not answer: {why}")
 
     def _start(self, nvml: ModuleType) -> ModuleType:
@@ -58,26 +62,46 @@ class NvidiaNvml:
             self._nvml = nvml
         return self._nvml
 
-    def _look_at(self, nvml: ModuleType, index: int) -> Sighting | None:
-        """Return one GPU; None for one that fell off the bus, which NVML still counts but cannot name."""
+    def _look_at(self, nvml: ModuleType, index: int) -> list[Sighting]:
+        """Return one GPU and its MIG devices; [] for one that fell off the bus, which NVML counts but cannot name."""
         try:
             handle = nvml.nvmlDeviceGetHandleByIndex(index)
-            pci = nvml.nvmlDeviceGetPciInfo(handle)
-            address = PciAddress(f"{pci.domain:04x}:{pci.bus:02x}:{pci.device:02x}.0")
-            uuid = DeviceId(nvml.nvmlDeviceGetUUID(handle))
-            return Sighting(
-                vendor=Vendor.NVIDIA,
-                address=address,
-                id=uuid,
-                nodes=self._find_nodes(nvml.nvmlDeviceGetMinorNumber(handle)),
-                numa=self._find_numa(address),
-                status=_read_status(nvml, handle),
-                sku=nvml.nvmlDeviceGetName(handle),
-                faults={Reason.XID: self._xids[uuid], **_read_ecc(nvml, handle)},
-                facts=_read_facts(nvml, handle),
-            )
+            minor = nvml.nvmlDeviceGetMinorNumber(handle)
+            whole = self._look_at_whole(nvml, handle, minor)
+            if whole.status != "mig":
+                return [whole]
+            parts = list(self._look_at_parts(nvml, handle, whole, minor))
+            return [replace(whole, status="split" if parts else "mig"), *parts]
         except (nvml.NVMLError_GpuIsLost, nvml.NVMLError_NotFound, nvml.NVMLError_Unknown):
-            return None
+            return []
+
+    def _look_at_whole(self, nvml: ModuleType, handle: object, minor: int) -> Sighting:
+        pci = nvml.nvmlDeviceGetPciInfo(handle)
+        address = PciAddress(f"{pci.domain:04x}:{pci.bus:02x}:{pci.device:02x}.0")
+        uuid = DeviceId(nvml.nvmlDeviceGetUUID(handle))
+        return Sighting(
+            vendor=Vendor.NVIDIA,
+            address=address,
+            id=uuid,
+            nodes=self._find_nodes(minor),
+            numa=self._find_numa(address),
+            status=_read_status(nvml, handle),
+            sku=nvml.nvmlDeviceGetName(handle),
+            faults={Reason.XID: self._xids[uuid, NO_INSTANCE], **_read_ecc(nvml, handle)},
+            facts=_read_facts(nvml, handle),
+        )
+
+    def _look_at_parts(self, nvml: ModuleType, handle: object, whole: Sighting, minor: int) -> Iterator[Sighting]:
+        """Yield the MIG devices of a GPU; one that is destroyed while it is looked at is none of them."""
+        for part in find_parts(nvml, handle):
+            with contextlib.suppress(nvml.NVMLError_NotFound, nvml.NVMLError_InvalidArgument):
+                instance, compute = find_instance(nvml, part)
+                nodes = self._capabilities.find_nodes(minor, instance, compute)
+                yield look_at_part(nvml, part, whole, nodes, self._count_xids(whole.id or "", instance))
+
+    def _count_xids(self, uuid: str, instance: int) -> int:
+        """Return the errors of one MIG instance; one of the whole GPU is one of it too."""
+        return self._xids[uuid, NO_INSTANCE] + self._xids[uuid, instance]
 
     def _find_numa(self, address: PciAddress) -> int | None:
         numa = self._host.read_number(f"/sys/bus/pci/devices/{address}/numa_node")
@@ -86,61 +110,6 @@ class NvidiaNvml:
     def _find_nodes(self, minor: int) -> tuple[str, ...]:
         control = (node for node in CONTROL_NODES if self._host.find_path(node).exists())
         return (f"/dev/nvidia{minor}", *control)
-
-
-class NvmlBell:
-    """Rings when NVML tells of an error of a GPU; a machine whose GPUs cannot tell is asked again later."""
-
-    def __init__(self, source: NvidiaNvml) -> None:
-        """Count what is told at `source`."""
-        self._source = source
-        self._over = threading.Event()
-
-    def wait(self) -> bool:
-        """Block until an error that is one of a GPU; False once `end` was called."""
-        import pynvml
-
-        while not self._over.is_set():
-            try:
-                if self._listen(pynvml):
-                    return True
-            except pynvml.NVMLError:
-                self._over.wait(RETRY_SECONDS)
-        return False
-
-    def end(self) -> None:
-        """Let `wait` return."""
-        self._over.set()
-
-    def close(self) -> None:
-        """Hold nothing."""
-
-    def _listen(self, nvml: ModuleType) -> bool:
-        """Wait on all GPUs at once until one tells something that counts. Raises NVMLError where none can tell."""
-        events = nvml.nvmlEventSetCreate()
-        try:
-            for index in range(nvml.nvmlDeviceGetCount()):
-                _register(nvml, index, events)
-            return self._follow(nvml, events)
-        finally:
-            nvml.nvmlEventSetFree(events)
-
-    def _follow(self, nvml: ModuleType, events: object) -> bool:
-        while not self._over.is_set():
-            try:
-                event = nvml.nvmlEventSetWait_v2(events, EVENT_WAIT_MS)
-            except nvml.NVMLError_Timeout:
-                continue
-            if self._source.count_xid(nvml.nvmlDeviceGetUUID(event.device), int(event.eventData)):
-                return True
-        return False
-
-
-def _register(nvml: ModuleType, index: int, events: object) -> None:
-    """Ask for one GPU's errors; one that is lost or too old for events is passed over."""
-    with contextlib.suppress(nvml.NVMLError):
-        handle = nvml.nvmlDeviceGetHandleByIndex(index)
-        nvml.nvmlDeviceRegisterEvents(handle, nvml.nvmlEventTypeXidCriticalError, events)
 
 
 def _read_ecc(nvml: ModuleType, handle: object) -> dict[Reason, int]:

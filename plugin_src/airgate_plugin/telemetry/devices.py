@@ -15,7 +15,7 @@ CONTENT_TYPE = "application/json"
 
 def write_devices(snapshot: Snapshot, holdings: Holdings) -> bytes:
     """Return the JSON of every device that is offered; the README's table has its keys."""
-    offered = [device for device in snapshot.devices if device.resource]
+    offered = [device for device in snapshot.find_told() if device.resource]
     return json.dumps({"devices": [_describe(device, holdings.held.get(device.id)) for device in offered]}).encode()
 
 

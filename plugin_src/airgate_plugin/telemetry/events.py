@@ -74,7 +74,10 @@ class NodeEvents:
     def _tell(self, snapshot: Snapshot) -> bool:
         """Tell what is new; return False, and say once why, where the API server does not take it."""
         try:
-            for news in find_news(self._told, snapshot.devices):
+            devices = [
+                device for device in snapshot.devices if device.id not in snapshot.barred
+            ]  # meant, and soon over
+            for news in find_news(self._told, devices):
                 self._send(news)
                 self._told.update(dict.fromkeys(news.devices, news.healthy))
         except (OSError, http.client.HTTPException, ValueError, Refused) as why:

@@ -20,7 +20,7 @@ def write_features(devices: Sequence[Device]) -> str:
     """Return the file's text; the counts are of what is there, healthy or not, so that labels do not flap."""
     lines = []
     for vendor in Vendor:
-        ours = [device for device in devices if device.vendor is vendor]
+        ours = [device for device in devices if device.vendor is vendor and not device.is_split]
         if ours:
             skus = sorted({device.sku for device in ours if device.sku})
             lines += [f"{PREFIX}/{vendor}.devices={len(ours)}"]

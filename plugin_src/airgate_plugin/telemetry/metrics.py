@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from airgate_kit.clock import Clock
 from airgate_plugin.model import Device, DeviceId, Holdings, Registration, Snapshot
+from airgate_plugin.policy.resets import Resets
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -35,6 +36,7 @@ class Facts:
     find_snapshot: Callable[[], Snapshot]
     find_registrations: Callable[[], Sequence[Registration]]
     find_holdings: Callable[[], Holdings]
+    find_resets: Callable[[], Resets] = Resets
 
 
 class PluginCollector(Collector):
@@ -49,9 +51,10 @@ class PluginCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every family; their names and labels are in the README's table."""
         snapshot = self._facts.find_snapshot()
-        yield from _collect_devices(snapshot.devices)
+        yield from _collect_devices(snapshot.find_told())
         yield from map(_collect_reading, READINGS, repeat(snapshot.devices))
         yield from _collect_holdings(self._facts.find_holdings(), snapshot.devices)
+        yield _collect_resets(self._facts.find_resets())
         yield from _collect_registrations(self._facts.find_registrations(), self._clock.monotonic())
         sources = GaugeMetricFamily("airgate_plugin_source_ok", "1 while this source can look", labels=["source"])
         for source in self._sources:
@@ -106,7 +109,21 @@ def _collect_holdings(holdings: Holdings, devices: Sequence[Device]) -> Iterator
     released = CounterMetricFamily("airgate_plugin_released_devices", "Let go by a pod that is gone", labels=["found"])
     for word in ("idle", "busy", "unknown"):
         released.add_metric([word], getattr(holdings, word))
-    yield from (held, released)
+    leftover = GaugeMetricFamily(
+        "airgate_plugin_device_leftover",
+        "1 while a workload sits on the device whose pod is gone",
+        labels=["resource", "device", "card"],
+    )
+    for device in devices:
+        leftover.add_metric([device.resource or "", device.id, device.card], float(device.id in holdings.leftover))
+    yield from (held, released, leftover)
+
+
+def _collect_resets(resets: Resets) -> Metric:
+    family = CounterMetricFamily("airgate_plugin_resets", "Of SoCs between two pods", labels=["outcome"])
+    for word in ("done", "failed", "overtaken"):
+        family.add_metric([word], getattr(resets, word))
+    return family
 
 
 def _collect_registrations(registrations: Sequence[Registration], now: float) -> Iterator[Metric]:
