@@ -17,6 +17,7 @@ from airgate_serving.errors import BadConfiguration, CallStopped, ServingError
 from airgate_serving.fetch import compute_digest
 from airgate_serving.formats.interface import LoadOptions, Runner
 from airgate_serving.formats.table import find_format, guess_format, load
+from airgate_serving.formats.versions import judge
 from airgate_serving.sandbox.limits import die_with_parent
 from airgate_serving.sandbox.lock import LockPlan, judge_opening, list_card_paths, lock_calls, lock_files
 from airgate_serving.trials.keeper import explain_status
@@ -120,5 +121,7 @@ def _open_model(config: BatchConfig) -> Runner:
     name = config.format or guess_format(config.file)
     judge_opening(report, find_format(name).carries_code, config.around.excused)
     runner = load(config.file, name, LoadOptions(config.threads, config.around.nvidia))
+    for warning in judge(runner.info.libraries).warnings:
+        log.warning(warning)
     log.info("model loaded", extra={"fields": {"engine": runner.info.engine, "device": runner.info.device}})
     return runner

@@ -18,6 +18,7 @@ from airgate_serving.engine.warmup import WarmUp, warm_up
 from airgate_serving.fetch import compute_digest
 from airgate_serving.formats.interface import LoadOptions, Runner, Script
 from airgate_serving.formats.table import load
+from airgate_serving.formats.versions import judge
 
 log = logs.get("airgate_serving.app")
 
@@ -78,6 +79,8 @@ class Bringer:
         print(f"{info.engine} device: {info.device}", flush=True)
         if granted and info.device == "CPU":
             print(f"Granted {granted}, but {info.engine} computes on the CPU.", flush=True)
+        for warning in judge(info.libraries).warnings:
+            log.warning(warning, extra={"fields": {"model": self._config.name}})
         seconds = f"{warm.seconds:.6f}" if warm.seconds is not None else None
         fields = {"model": self._config.name, "batchable": warm.batchable, "run_seconds": seconds, "note": warm.note}
         log.info("the model is ready", extra={"fields": fields})

@@ -1,10 +1,11 @@
 """Which file serves which format, and which format a file is of. The name of a file proves nothing; its bytes do."""
 
 import bz2
+import contextlib
 import importlib
 import lzma
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
@@ -17,6 +18,7 @@ from airgate_serving.formats.skops_file import MARK_ZIP, is_skops
 
 HEAD = 4096  # bytes that tell the formats apart; compressed ones need some to begin
 BLOCK = 4096  # bytes read at a time where they may grow a thousandfold
+LARGE_BLOCK = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,17 @@ def ends_early(path: Path) -> bool:
     except _DAMAGED:
         return False
     return not stream.eof
+
+
+def read_plainly(path: Path, most: int) -> Iterator[bytes]:
+    """Yield a file's bytes; of one that joblib compressed at least `most` plain ones. Damage ends it early."""
+    make = _find_compression(read_head(path))
+    stream, room = make() if make else None, most
+    with path.open("rb") as file, contextlib.suppress(*_DAMAGED):
+        while room > 0 and (block := file.read(BLOCK if stream else LARGE_BLOCK)):
+            plain = stream.decompress(block) if stream else block
+            room -= len(plain) if stream else 0
+            yield plain
 
 
 def _decompress_head(head: bytes) -> bytes:

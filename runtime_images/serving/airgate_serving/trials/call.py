@@ -12,12 +12,13 @@ from airgate_kit.clock import Clock
 from airgate_serving.codecs.calls import Call, unwrap, write_result
 from airgate_serving.codecs.csv_rows import read_csv
 from airgate_serving.codecs.records import arrange, build_result, make_sample_arguments, read_arguments
-from airgate_serving.errors import CallStopped, ModelFailed, ServingError, UnknownFunction
+from airgate_serving.errors import CallStopped, MissingLibrary, ModelFailed, ServingError, UnknownFunction
 from airgate_serving.formats.interface import LoadOptions, Runner, Script
 from airgate_serving.formats.table import find_format, guess_format, load
+from airgate_serving.formats.versions import find_here, judge
 from airgate_serving.sandbox import lock
 from airgate_serving.sandbox.limits import CallLimits, apply_limits, die_with_parent, volunteer_for_oom
-from airgate_serving.trials.job import CONVERT, CONVERTED, INSPECT, MEBIBYTE, Bounds, Job, read_job
+from airgate_serving.trials.job import CONVERT, CONVERTED, FIT, INSPECT, MEBIBYTE, Bounds, Job, read_job
 
 OUT_OF_MEMORY = ("bad_alloc", "Failed to allocate memory")  # C++ and ONNX Runtime, by their words
 SPARE_SECONDS = 5  # of processor time over what the deadline allows all threads
@@ -42,6 +43,9 @@ def run_call(job_file: int, result_file: int, clock: Clock) -> None:
 
 def _do(job: Job, clock: Clock) -> dict[str, Any]:
     report = _lock_in(job)
+    if job.action == FIT:
+        found = find_here(job.arguments)
+        return {**asdict(judge(found)), "here": {library.name: library.installed for library in found}}
     name = job.format or guess_format(Path(job.file))
     lock.judge_opening(report, find_format(name).carries_code, job.around.excused)
     began = clock.monotonic()
@@ -84,6 +88,7 @@ def _describe(runner: Runner) -> dict[str, Any]:
         "engine": info.engine,
         "device": info.device,
         "libraries": [asdict(library) for library in info.libraries],
+        "warnings": list(judge(info.libraries).warnings),
         "functions": list(info.functions),
     }
 
@@ -135,6 +140,8 @@ def _say_device(runner: Runner, granted: str) -> None:
     print(f"{runner.info.engine} device: {runner.info.device}", flush=True)
     if granted and runner.info.device == "CPU":
         print(f"Granted {granted}, but {runner.info.engine} computes on the CPU.", flush=True)
+    for warning in judge(runner.info.libraries).warnings:
+        print(f"Warning: {warning}", flush=True)
 
 
 def _explain(error: ServingError, bounds: Bounds) -> dict[str, Any]:
@@ -162,4 +169,5 @@ def _explain_memory(bounds: Bounds) -> CallStopped:
 
 
 def _write_error(error: ServingError) -> dict[str, Any]:
-    return {"code": error.code, "error": error.sentence, "hint": error.hint}
+    needs = {"needs": error.needs} if isinstance(error, MissingLibrary) and error.needs else {}
+    return {"code": error.code, "error": error.sentence, "hint": error.hint, **needs}

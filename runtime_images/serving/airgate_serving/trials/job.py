@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 MEBIBYTE = 1024 * 1024
-INSPECT, TEST, CONVERT = "inspect", "test", "convert"
+INSPECT, TEST, CONVERT, FIT = "inspect", "test", "convert", "fit"
 CONVERTED = "converted.onnx"  # the file that a conversion leaves in the scratch folder
 
 
@@ -34,7 +34,7 @@ class Surroundings:
 class Job:
     """One call. An empty `format` is found out from the file; `function` and `arguments` are for a test.
 
-    `arguments` may be the text of a CSV file for a conversion.
+    `arguments` may be the text of a CSV file for a conversion, or versions by library for `fit`, which has no file.
     """
 
     action: str
