@@ -12,7 +12,7 @@ PORTS, LIMITS = Ports(), Limits()  # the defaults
 TRIAL_SECONDS, TRIAL_MEMORY_MIB, CACHE_MIB = 60.0, 2048, 4096
 FETCH_PATIENCE = 120.0  # seconds
 ALSO = ("NAME", "VERSION", "DIGEST", "FORMAT", "FILE")  # what --also is followed by
-FORMAT_HELP = "onnx, sklearn, xgboost, lightgbm, script or mlflow; found out from the file unless given"
+FORMAT_HELP = "onnx, sklearn, xgboost, lightgbm, script, mlflow or qpc; found out from the file unless given"
 
 
 def build_serve_parser() -> argparse.ArgumentParser:
@@ -230,6 +230,11 @@ def find_file(path: Path) -> Path:
     if not path.is_file():
         raise BadConfiguration(f"There is no file {path}.", "Give the path of a file.")
     return path.resolve()
+
+
+def find_model(path: Path) -> Path:
+    """Return the whole path of a model, which may be a folder. Raises BadConfiguration."""
+    return path.resolve() if path.is_dir() else find_file(path)
 
 
 def read_bounds(parsed: argparse.Namespace, threads: int) -> Bounds:

@@ -124,6 +124,12 @@ class LockMissing(ServingError):
     code = "lock-missing"
 
 
+class CardMissing(BadModelFile):
+    """The model runs on cards alone, and none was granted or the granted ones do not take it."""
+
+    code = "card-missing"
+
+
 class CallStopped(ServingError):
     """A test call was stopped: it crashed, ran too long, printed or allocated too much."""
 

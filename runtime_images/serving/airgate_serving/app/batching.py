@@ -5,7 +5,7 @@ that has locked itself in and holds nothing but the model, the rows to read and 
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,11 +15,13 @@ from airgate_kit import logs
 from airgate_serving.config import BatchConfig
 from airgate_serving.errors import BadConfiguration, CallStopped, ServingError
 from airgate_serving.fetch import compute_digest
+from airgate_serving.formats.archive import may_hold_program
 from airgate_serving.formats.interface import LoadOptions, Runner
 from airgate_serving.formats.table import find_format, guess_format, load
 from airgate_serving.formats.versions import judge
 from airgate_serving.sandbox.limits import die_with_parent
 from airgate_serving.sandbox.lock import LockPlan, judge_opening, list_card_paths, lock_calls, lock_files
+from airgate_serving.sandbox.room import make_room
 from airgate_serving.trials.keeper import explain_status
 
 log = logs.get("airgate_serving.app")
@@ -54,6 +56,8 @@ def _open(path: Path) -> BinaryIO:
 
 
 def _run_in_fork(config: BatchConfig, part: BinaryIO | None, progress: BinaryIO | None) -> dict[str, Any]:
+    if config.file.is_file() and may_hold_program(config.file, config.format):
+        config = replace(config, scratch=make_room())
     key = f"{compute_digest(config.file)} {compute_digest(config.rows)} {config.kind} {config.columns}"
     with tempfile.TemporaryFile() as result:
         child = os.fork()
@@ -111,16 +115,22 @@ def _do(config: BatchConfig, key: str, part: BinaryIO | None, progress: BinaryIO
     return asdict(do_work(runner, work, part, progress, tell))
 
 
+def _needs_qaic(config: BatchConfig) -> bool:
+    return bool(config.around.qids) and may_hold_program(config.file, config.format)
+
+
 def _open_model(config: BatchConfig) -> Runner:
     """Lock this process to the model and the rows, then open the model."""
     die_with_parent()
-    facts, devices = list_card_paths(config.around.nvidia)
-    plan = LockPlan((config.file, config.rows, *facts), (), devices)
+    around = config.around
+    facts, devices = list_card_paths(around.nvidia, around.qaic_sdk, _needs_qaic(config))
+    plan = LockPlan((config.file, config.rows, *facts), (config.scratch,) if config.scratch else (), devices)
     report = lock_files(plan, abi=None if config.around.landlock else 0)
     report = lock_calls(report, serving=False)
     name = config.format or guess_format(config.file)
     judge_opening(report, find_format(name).carries_code, config.around.excused)
-    runner = load(config.file, name, LoadOptions(config.threads, config.around.nvidia))
+    options = LoadOptions(config.threads, around.nvidia, around.qids, around.qaic_sdk, config.scratch)
+    runner = load(config.file, name, options)
     for warning in judge(runner.info.libraries).warnings:
         log.warning(warning)
     log.info("model loaded", extra={"fields": {"engine": runner.info.engine, "device": runner.info.device}})

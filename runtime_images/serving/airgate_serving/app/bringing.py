@@ -58,7 +58,8 @@ class Bringer:
 
     def _load(self) -> tuple[Runner, WarmUp]:
         config = self._config
-        runner = load(config.file, config.format, LoadOptions(config.threads, config.nvidia))
+        options = LoadOptions(config.threads, config.nvidia, config.qids, config.qaic_sdk, config.scratch)
+        runner = load(config.file, config.format, options)
         return runner, warm_up(runner, self._clock.monotonic)
 
     def _make_batcher(self, runner: Runner, warm: WarmUp) -> Batcher:

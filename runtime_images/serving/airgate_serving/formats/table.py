@@ -13,6 +13,7 @@ from typing import Protocol, cast
 from airgate_serving.errors import BadModelFile
 from airgate_serving.formats.archive import list_members, looks_like_archive
 from airgate_serving.formats.interface import LoadOptions, Runner
+from airgate_serving.formats.qaic_library import PROGRAM
 from airgate_serving.formats.script import looks_like_script
 from airgate_serving.formats.skops_file import MARK_ZIP, is_skops
 
@@ -23,11 +24,12 @@ LARGE_BLOCK = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format: the module that loads it and whether its files may carry code."""
+    """A format: the module that loads it, whether its files may carry code, and whether it unpacks archives."""
 
     name: str
     module: str
     carries_code: bool
+    unpacks: bool = False
 
 
 class Loader(Protocol):
@@ -44,6 +46,7 @@ FORMATS = {
     "lightgbm": Format("lightgbm", "airgate_serving.formats.lightgbm", carries_code=False),
     "script": Format("script", "airgate_serving.formats.script", carries_code=True),
     "mlflow": Format("mlflow", "airgate_serving.formats.mlflow", carries_code=True),
+    "qpc": Format("qpc", "airgate_serving.formats.qpc", carries_code=True, unpacks=True),
 }
 
 
@@ -62,6 +65,8 @@ def find_format(name: str) -> Format:
 
 def guess_format(path: Path) -> str:
     """Return the format's name by the file's first bytes. Raises BadModelFile for an empty or unknown file."""
+    if path.is_dir():
+        return guess_folder(path)
     head = read_head(path)
     if not head:
         raise BadModelFile("The file is empty.", "Upload the model file itself; it has 0 bytes.")
@@ -81,14 +86,21 @@ def guess_format(path: Path) -> str:
     )
 
 
+def guess_folder(path: Path) -> str:
+    """Return the format of what a folder holds: a program for Qualcomm's cards. Raises BadModelFile for any other."""
+    if (path / PROGRAM).is_file():
+        return "qpc"
+    raise BadModelFile(f"The folder {path.name} has no {PROGRAM}.", "Give a model file, or the folder of a program.")
+
+
 def guess_archive(path: Path) -> str:
-    """Return the format of what an archive holds: MLflow's folder, a script or an ONNX model. Raises BadModelFile."""
+    """Return the format of what an archive holds: a program, MLflow's folder, a script, ONNX. Raises BadModelFile."""
     names = list_members(path)
-    for ending, name in (("MLmodel", "mlflow"), (".py", "script"), (".onnx", "onnx")):
+    for ending, name in ((PROGRAM, "qpc"), ("MLmodel", "mlflow"), (".py", "script"), (".onnx", "onnx")):
         if any(member.endswith(ending) for member in names):
             return name
     raise BadModelFile(
-        f"The archive holds neither a script (.py) nor a model (.onnx, MLmodel): {', '.join(names[:5])}.",
+        f"The archive holds neither a script (.py) nor a model (.onnx, MLmodel, {PROGRAM}): {', '.join(names[:5])}.",
         "Pack one of them, with the files that it needs.",
     )
 
