@@ -117,7 +117,7 @@ def build_batch_parser() -> argparse.ArgumentParser:
     """Return the parser of `airgate-serve batch FILE`."""
     parser = argparse.ArgumentParser(prog="airgate-serve batch", description="Answer a whole file of rows.")
     _add_rows(parser)
-    parser.add_argument("--to", type=Path, required=True, help="file to fill, .csv or .jsonl")
+    parser.add_argument("--to", type=Path, required=True, help="file to fill, .csv, .jsonl or .parquet")
     parser.add_argument("--keep", nargs="+", default=[], help="columns to copy into the answers")
     return parser
 
@@ -155,7 +155,7 @@ def build_freeze_parser() -> argparse.ArgumentParser:
 
 def _add_rows(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="the model file")
-    parser.add_argument("--rows", type=Path, required=True, help="file of rows, .csv or .jsonl")
+    parser.add_argument("--rows", type=Path, required=True, help="file of rows, .csv, .jsonl or .parquet")
     parser.add_argument("--chunk", type=_read_count, default=1000, help="rows at a time (1000)")
     parser.add_argument("--threads", type=int, help="threads of one run; from the container's CPU limit unless given")
     parser.add_argument("--format", default="", help=FORMAT_HELP)
