@@ -24,7 +24,10 @@ LARGE_BLOCK = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format: the module that loads it, whether its files may carry code, and whether it unpacks archives."""
+    """A format: the module that loads it, whether its files may carry code, and whether it writes what they hold.
+
+    A call may then write files, in memory or in its scratch folder, as large as the memory it may have.
+    """
 
     name: str
     module: str
@@ -45,7 +48,7 @@ FORMATS = {
     "xgboost": Format("xgboost", "airgate_serving.formats.xgboost", carries_code=False),
     "lightgbm": Format("lightgbm", "airgate_serving.formats.lightgbm", carries_code=False),
     "script": Format("script", "airgate_serving.formats.script", carries_code=True),
-    "mlflow": Format("mlflow", "airgate_serving.formats.mlflow", carries_code=True),
+    "mlflow": Format("mlflow", "airgate_serving.formats.mlflow", carries_code=True, unpacks=True),
     "qpc": Format("qpc", "airgate_serving.formats.qpc", carries_code=True, unpacks=True),
 }
 
