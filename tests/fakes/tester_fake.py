@@ -1,18 +1,24 @@
 """A tester that runs nothing: it takes files that begin with "model" for models, and answers what it was asked."""
 
+from collections.abc import Mapping
+
 from airgate_web.domain.errors import BadModel, Unavailable
 from airgate_web.domain.model import ModelVersion
-from airgate_web.ports import Blobs, Inspection, TrialRun
+from airgate_web.ports import Blobs, Fit, Inspection, TrialRun
 from tests.fakes.samples import SIGNATURE
 
 
 class FakeTester:
-    """Keeps the Tester protocol; set `away` to have it answer like one that does not run."""
+    """Keeps the Tester protocol.
+
+    Set `away` to have it answer like one that does not run, `fits` to have a runtime judge versions so.
+    """
 
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
         self.away = False
         self.calls: list[tuple[object, ...]] = []
+        self.fits: dict[str, Fit] = {}
 
     def inspect(self, runtime: str, digest: str, filename: str) -> Inspection:
         self._note("inspect", runtime, digest, filename)
@@ -22,6 +28,11 @@ class FakeTester:
             if not file.read(5) == b"model":
                 raise BadModel(f"{filename} is not a model.", "Export it again.")
         return Inspection("onnx", SIGNATURE, "classification", {"onnx": "1.19"})
+
+    def judge(self, runtime: str, libraries: Mapping[str, str]) -> Fit:
+        if self.away:
+            raise Unavailable("No tester runs.", "Try again.")
+        return self.fits.get(runtime, Fit(here=dict(libraries)))
 
     def test(self, runtime: str, version: ModelVersion, function: str, args: object) -> TrialRun:
         self._note("test", runtime, version.version, function, args)

@@ -98,7 +98,7 @@ def test_progress_is_of_one_work_and_a_torn_one_is_none(tmp_path) -> None:
         ("r.csv", b"\xff\xfe\x00", "not UTF-8"),
         ("r.jsonl", b'{"name":"a"}\n{', "Line 1 is not JSON"),
         ("r.jsonl", b'{"name":"a"}\n{"age":1}\n', "In the 2 rows from row 0: Record 1"),
-        ("r.xlsx", b"", "neither CSV nor JSON lines"),
+        ("r.xlsx", b"", "neither CSV nor JSON lines nor Parquet"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_where(tmp_path, name, content, says) -> None:

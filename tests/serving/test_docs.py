@@ -43,7 +43,13 @@ def test_every_refusal_is_documented() -> None:
 
 def test_every_variable_is_documented() -> None:
     """So can a variable."""
-    for variable in (cli.ENV_GATE_SECRET, cli.ENV_FETCH_TOKEN, cli.THREAD_VARIABLES[0], *cli.LIBRARY_SETTINGS):
+    for variable in (
+        cli.ENV_GATE_SECRET,
+        cli.ENV_FETCH_TOKEN,
+        cli.ENV_QAIC_SDK,
+        cli.THREAD_VARIABLES[0],
+        *cli.LIBRARY_SETTINGS,
+    ):
         assert f"`{variable}" in README
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.neighbors import KNeighborsClassifier
 
 from airgate_serving.errors import BadModelFile, DangerousModelFile
 from airgate_serving.formats.interface import LoadOptions, Runner
@@ -101,3 +102,15 @@ def test_a_packed_folder_is_inspected_and_tested_in_the_sandbox(tester, shelf, t
     assert found["format"] == "mlflow" and found["task"] == "classification"
     tested = call(tester, "/test", {"digest": digest, "format": "mlflow", "args": found["sample"]})
     assert tested.status_code == 200 and len(tested.json()["result"]) == 1
+
+
+@pytest.mark.process
+def test_a_packed_model_larger_than_what_a_call_may_print_is_inspected(tester, shelf, tmp_path) -> None:  # noqa: F811
+    """The bound of what is printed, 32 MiB, is not the bound of a model in its archive."""
+    rows = np.random.default_rng(0).random((100_000, 45))
+    model = KNeighborsClassifier(algorithm="brute").fit(rows, rows[:, 0] > 0.5)
+    files = {"model.pkl": pickle.dumps(model)}
+    assert len(files["model.pkl"]) > 33 * 1024 * 1024
+    content = pack(tmp_path / "m.zip", {"sklearn": {"pickled_model": "model.pkl"}}, files).read_bytes()
+    found = call(tester, "/inspect", {"digest": shelf.put(content), "filename": "m.zip"})
+    assert found.status_code == 200 and found.json()["format"] == "mlflow", found.text

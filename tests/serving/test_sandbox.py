@@ -159,3 +159,10 @@ def test_formats_that_carry_code_need_the_whole_lock(report, carries_code, excus
     else:
         with pytest.raises(LockMissing, match="cannot lock it in"):
             judge_opening(report, carries_code, excused)
+
+
+def test_no_library_is_imported_before_a_process_has_locked_itself_in() -> None:
+    """NumPy and its kin start threads at import, and Landlock holds the threads that start after it."""
+    code = "import sys, airgate_serving.cli; print([m for m in ('numpy', 'onnxruntime', 'pandas') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
+    assert done.stdout.strip() == "[]", done.stderr

@@ -12,6 +12,7 @@ from airgate_web.domain.model import TensorSpec
 from airgate_web.domain.runtime import find_tester_name
 from airgate_web.domain.secrets import find_tester_secret
 from airgate_web.domain.workload import Address, Kind, Replica, ReplicaState, WorkloadFacts
+from airgate_web.ports import Fit
 from tests.fakes.clock_hand import HandClock
 from tests.fakes.samples import DIGEST, NOON, make_observation, make_version
 from tests.fakes.store_memory import MemoryStore
@@ -96,6 +97,29 @@ def test_the_sample_of_a_script_comes_with_it(played, store, tester):
     played.answers = [(200, script), (200, {**INSPECTED, "sample": {"X": [[0] * 1000]}})]
     assert tester.inspect("python", DIGEST, "s.py").sample == {"x": 2}
     assert tester.inspect("python", DIGEST, "digits.onnx").sample is None
+
+
+def test_versions_are_judged_by_the_runtime_itself(played, store, tester):
+    """A runtime of before that was possible, one that is busy and one that is away are not waited for."""
+    show(store, played.port)
+    fit = {"refusal": "Too new.", "hint": "Choose.", "needs": {}, "warnings": [], "here": {"scikit-learn": "1.9"}}
+    played.answers = [(200, fit), (404, {"code": "unknown-path", "error": "no", "hint": ""}), (429, {"code": "busy"})]
+    assert tester.judge("python", {"scikit-learn": "2.1"}) == Fit("Too new.", "Choose.", {"scikit-learn": "1.9"})
+    assert played.calls[0][0] == "/fit" and played.calls[0][2] == {"libraries": {"scikit-learn": "2.1"}}
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            tester.judge("python", {})
+    with pytest.raises(Unavailable):
+        tester.judge("another", {})
+
+
+def test_a_refused_file_says_which_versions_would_read_it(played, store, tester):
+    """So that whoever knows several runtimes can name one."""
+    show(store, played.port)
+    played.answers = [(422, {"code": "missing-library", "error": "Too new.", "hint": "", "needs": {"xgboost": "4.0"}})]
+    with pytest.raises(BadModel) as caught:
+        tester.inspect("python", DIGEST, "trees.json")
+    assert caught.value.needs == {"xgboost": "4.0"}
 
 
 @pytest.mark.parametrize("sample", ["x" * 70_000, reduce(lambda inner, _: [inner], range(50), 1)], ids=["long", "deep"])

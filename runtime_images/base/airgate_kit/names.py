@@ -39,10 +39,12 @@ SERVICE_ACCOUNT_RUNTIME = "airgate-runtime"  # what pods with models run as: no 
 # Environment of a container that was granted Qualcomm cards.
 ENV_QAIC_VISIBLE_DEVICES = "QAIC_VISIBLE_DEVICES"  # comma list of host QIDs
 ENV_QAIC_GID = "QAIC_GID"  # the host's group id of `qaic`
+QAIC_SDK = "/opt/qti-aic"  # where Qualcomm's Platform SDK installs itself
 ENV_NVIDIA_VISIBLE_DEVICES = "NVIDIA_VISIBLE_DEVICES"
 
 # Model formats that the serving runtime opens, by the names that a runtime definition gives them.
 FORMATS = ("onnx", "sklearn", "xgboost", "lightgbm", "mlflow", "script")
+FORMAT_QPC = "qpc"  # programs for Qualcomm's cards: only in an image of the site's own, with the Platform SDK in it
 
 # Disks with models that are folders: mounted at /models-on/DISK in web and runtimes, of the claim airgate-models-DISK.
 MODEL_DISKS = "/models-on"

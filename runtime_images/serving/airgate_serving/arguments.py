@@ -12,7 +12,7 @@ PORTS, LIMITS = Ports(), Limits()  # the defaults
 TRIAL_SECONDS, TRIAL_MEMORY_MIB, CACHE_MIB = 60.0, 2048, 4096
 FETCH_PATIENCE = 120.0  # seconds
 ALSO = ("NAME", "VERSION", "DIGEST", "FORMAT", "FILE")  # what --also is followed by
-FORMAT_HELP = "onnx, sklearn, xgboost, lightgbm, script or mlflow; found out from the file unless given"
+FORMAT_HELP = "onnx, sklearn, xgboost, lightgbm, script, mlflow or qpc; found out from the file unless given"
 
 
 def build_serve_parser() -> argparse.ArgumentParser:
@@ -117,7 +117,7 @@ def build_batch_parser() -> argparse.ArgumentParser:
     """Return the parser of `airgate-serve batch FILE`."""
     parser = argparse.ArgumentParser(prog="airgate-serve batch", description="Answer a whole file of rows.")
     _add_rows(parser)
-    parser.add_argument("--to", type=Path, required=True, help="file to fill, .csv or .jsonl")
+    parser.add_argument("--to", type=Path, required=True, help="file to fill, .csv, .jsonl or .parquet")
     parser.add_argument("--keep", nargs="+", default=[], help="columns to copy into the answers")
     return parser
 
@@ -155,7 +155,7 @@ def build_freeze_parser() -> argparse.ArgumentParser:
 
 def _add_rows(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="the model file")
-    parser.add_argument("--rows", type=Path, required=True, help="file of rows, .csv or .jsonl")
+    parser.add_argument("--rows", type=Path, required=True, help="file of rows, .csv, .jsonl or .parquet")
     parser.add_argument("--chunk", type=_read_count, default=1000, help="rows at a time (1000)")
     parser.add_argument("--threads", type=int, help="threads of one run; from the container's CPU limit unless given")
     parser.add_argument("--format", default="", help=FORMAT_HELP)
@@ -230,6 +230,11 @@ def find_file(path: Path) -> Path:
     if not path.is_file():
         raise BadConfiguration(f"There is no file {path}.", "Give the path of a file.")
     return path.resolve()
+
+
+def find_model(path: Path) -> Path:
+    """Return the whole path of a model, which may be a folder. Raises BadConfiguration."""
+    return path.resolve() if path.is_dir() else find_file(path)
 
 
 def read_bounds(parsed: argparse.Namespace, threads: int) -> Bounds:

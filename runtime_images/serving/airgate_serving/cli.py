@@ -19,18 +19,21 @@ from airgate_kit import logs, names
 from airgate_kit.clock import SystemClock
 from airgate_serving import arguments
 from airgate_serving.access import Ring
-from airgate_serving.arguments import find_file, read_bounds
+from airgate_serving.arguments import find_model, read_bounds
 from airgate_serving.config import LOOPBACK, MEBIBYTE, Limits, Ports, ServeConfig, TesterConfig
 from airgate_serving.engine.threads import count_threads
 from airgate_serving.errors import BadConfiguration, ServingError
 from airgate_serving.fetch import compute_digest, fetch, read_digest
+from airgate_serving.formats.archive import may_hold_program
 from airgate_serving.manifest import check_folder, write_manifest
 from airgate_serving.sandbox.lock import LockPlan, LockReport, list_card_paths, lock_files
+from airgate_serving.sandbox.room import make_room
 from airgate_serving.trials.job import Surroundings
 
 EXIT_REFUSED = 3
 ENV_GATE_SECRET = "AIRGATE_GATE_SECRET"  # noqa: S105 - the variable's name
 ENV_FETCH_TOKEN = "AIRGATE_FETCH_TOKEN"  # noqa: S105 - the variable's name
+ENV_QAIC_SDK = "AIRGATE_QAIC_SDK"
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
 LIBRARY_SETTINGS = {
     "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime would report to its maker over the Internet
@@ -59,16 +62,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 def serve(words: Sequence[str]) -> int:
     """`airgate-serve MODEL_FILE`: serve one model until SIGTERM."""
     parsed = arguments.build_serve_parser().parse_args(words)
-    file, host = find_file(parsed.file), find_address(parsed.host)
+    file, host = find_model(parsed.file), find_address(parsed.host)
     threads = parsed.threads or count_threads()
     granted, nvidia = read_grant(os.environ)
+    qids, qaic_sdk = read_qids(os.environ), _find_sdk(os.environ)
     secret = os.environ.get(ENV_GATE_SECRET, "")
     _prepare_libraries(threads)
     ring = _open_ring(parsed)
-    files = (file, *(find_file(Path(one[4])) for one in parsed.also))
-    report = _lock_to_models(
-        [_find_folder(one) if parsed.repository else one for one in files], nvidia, parsed.landlock
+    files = (file, *(find_model(Path(one[4])) for one in parsed.also))
+    forms = (parsed.format or "", *(one[3] for one in parsed.also))
+    programs = [one for one, form in zip(files, forms, strict=True) if may_hold_program(one, form)]
+    scratch = make_room() if any(one.is_file() for one in programs) else None
+    plan = LockPlan(
+        tuple(_find_folder(one) if parsed.repository else one for one in files), (scratch,) if scratch else ()
     )
+    report = _lock_to_models(plan, list_card_paths(nvidia, qaic_sdk, bool(qids and programs)), parsed.landlock)
 
     from airgate_serving.app.serving import serve as serve_model
     from airgate_serving.formats.table import find_format, guess_format
@@ -85,6 +93,9 @@ def serve(words: Sequence[str]) -> int:
         gate_secret=secret,
         granted=granted,
         nvidia=nvidia,
+        qids=qids,
+        qaic_sdk=qaic_sdk,
+        scratch=scratch,
         excused=_is_excused(parsed, host),
         access_log=parsed.access_log,
         repository=parsed.repository,
@@ -106,7 +117,7 @@ def run_offline(name: str, words: Sequence[str]) -> int:
 
     from airgate_serving import offline
 
-    around = Surroundings(*read_grant(os.environ), parsed.landlock == "auto", parsed.open_unlocked)
+    around = _read_surroundings(parsed, LOOPBACK[0])
     return offline.COMMANDS[name](parsed, around, threads)
 
 
@@ -181,7 +192,9 @@ def _make_call_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _read_surroundings(parsed: argparse.Namespace, host: str) -> Surroundings:
     granted, nvidia = read_grant(os.environ)
-    return Surroundings(granted, nvidia, parsed.landlock == "auto", _is_excused(parsed, host))
+    excused = _is_excused(parsed, host)
+    qids, sdk = read_qids(os.environ), _find_sdk(os.environ)
+    return Surroundings(granted, nvidia, parsed.landlock == "auto", excused, qids, sdk)
 
 
 def _is_excused(parsed: argparse.Namespace, host: str) -> bool:
@@ -207,6 +220,17 @@ def read_grant(environment: Mapping[str, str]) -> tuple[str, bool]:
     cards = [f"{names.RESOURCE_QAIC} {qaic}"] if qaic else []
     cards += [f"{names.RESOURCE_GPU} {nvidia}"] if has_nvidia else []
     return ", ".join(cards), has_nvidia
+
+
+def read_qids(environment: Mapping[str, str]) -> tuple[int, ...]:
+    """Return the host-global numbers of the Qualcomm cards that this process was given."""
+    words = environment.get(names.ENV_QAIC_VISIBLE_DEVICES, "").split(",")
+    return tuple(int(word) for word in words if word.strip().isdecimal())
+
+
+def _find_sdk(environment: Mapping[str, str]) -> str:
+    """Return where Qualcomm's Platform SDK lies."""
+    return str(Path(environment.get(ENV_QAIC_SDK) or names.QAIC_SDK).absolute())
 
 
 def _open_ring(parsed: argparse.Namespace) -> Ring | None:
@@ -249,10 +273,10 @@ def require_different(*given: str) -> None:
         raise BadConfiguration(f"Two models have the name {twice}.", "Give each its own: --name, --also NAME …")
 
 
-def _lock_to_models(files: Sequence[Path], nvidia: bool, landlock: str) -> LockReport:
+def _lock_to_models(plan: LockPlan, cards: tuple[tuple[Path, ...], tuple[Path, ...]], landlock: str) -> LockReport:
     """Lock this process to its models before any library has started a thread, and forget all variables but a few."""
-    facts, devices = list_card_paths(nvidia)
-    plan = LockPlan(read=(*files, *facts), devices=devices, may_bind=True)
+    facts, devices = cards
+    plan = replace(plan, read=(*plan.read, *facts), devices=devices, may_bind=True)
     report = lock_files(plan, abi=0 if landlock == "off" else None)
     for name in set(os.environ) - ENVIRONMENT_KEPT:
         del os.environ[name]

@@ -52,6 +52,9 @@ class ServeConfig:
     gate_secret: str = ""
     granted: str = ""  # for example "qualcomm.com/qaic 0,1"
     nvidia: bool = False
+    qids: tuple[int, ...] = ()  # of the Qualcomm cards among the granted
+    qaic_sdk: str = names.QAIC_SDK
+    scratch: Path | None = None  # a folder to write in, for a model that must be unpacked
     excused: bool = False  # formats that carry code may be opened where this kernel has no whole lock
     access_log: bool = False
     others: tuple["ServeConfig", ...] = ()  # further models of the same process
@@ -72,6 +75,7 @@ class BatchConfig:
     target: str = ""
     keep: tuple[str, ...] = ()
     chunk: int = 1000
+    scratch: Path | None = None  # see ServeConfig
     task: str = ""
     thresholds: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # fair, good
 

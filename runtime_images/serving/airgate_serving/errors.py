@@ -4,6 +4,8 @@ Each door has one table from code to its own language: `rest/failures.py`, `rpc/
 `cli.py`.
 """
 
+from collections.abc import Mapping
+
 
 class ServingError(Exception):
     """A refusal that is meant to be read by the person who caused it."""
@@ -106,15 +108,26 @@ class DangerousModelFile(BadModelFile):
 
 
 class MissingLibrary(BadModelFile):
-    """The file needs a library, or a version of one, that this runtime does not have."""
+    """The file needs a library, or a version of one, that this runtime does not have: `needs`, where it is known."""
 
     code = "missing-library"
+
+    def __init__(self, sentence: str, hint: str = "", needs: Mapping[str, str] | None = None) -> None:
+        """Say what is wrong and what to do, and which versions by name of the library would do."""
+        super().__init__(sentence, hint)
+        self.needs = dict(needs or {})
 
 
 class LockMissing(ServingError):
     """This kernel cannot lock a process in, and the format may carry code."""
 
     code = "lock-missing"
+
+
+class CardMissing(BadModelFile):
+    """The model runs on cards alone, and none was granted or the granted ones do not take it."""
+
+    code = "card-missing"
 
 
 class CallStopped(ServingError):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from airgate_kit.clock import Clock
+from airgate_kit.manifest import NAME
 from airgate_serving.errors import FetchFailed
 
 DIGEST = re.compile(r"^sha256:([0-9a-f]{64})$")
@@ -55,9 +56,15 @@ def read_digest(digest: str) -> str:
 
 
 def compute_digest(path: Path) -> str:
-    """Return `sha256:HEX` of a file."""
-    with path.open("rb") as content:
-        return f"sha256:{hashlib.file_digest(content, 'sha256').hexdigest()}"
+    """Return `sha256:HEX` of a file; of a folder that of its manifest, or where it has none of all names and files."""
+    if not path.is_dir():
+        with path.open("rb") as content:
+            return f"sha256:{hashlib.file_digest(content, 'sha256').hexdigest()}"
+    if (path / NAME).is_file():
+        return compute_digest(path / NAME)
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    lines = [f"{file.relative_to(path)}\0{compute_digest(file)}\n" for file in files]
+    return f"sha256:{hashlib.sha256(''.join(lines).encode('utf-8', 'surrogateescape')).hexdigest()}"
 
 
 def _fetch_once(url: str, digest: str, to: Path, token: str) -> None:

@@ -20,7 +20,9 @@ EXTRA = re.compile(r"""extra\s*==\s*['"]serving['"]""")
 NAME = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 PINNED = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9.!+_-]+)\s*(?:[;\\#].*)?$")
 VERSION = re.compile(r"^\d+(\.\w+)*$")
-DISTRIBUTIONS = {"scikit-learn": "scikit-learn", "xgboost": "xgboost-cpu", "numpy": "numpy", "mlflow": ""}
+DISTRIBUTIONS = {"xgboost": "xgboost-cpu"} | {
+    name: name for name in ("scikit-learn", "lightgbm", "numpy", "pandas", "scipy", "joblib", "skops")
+}
 LACKING = re.compile(r"No matching distribution found for ([^\s]+)")
 HINT_WHEELS = "Put its wheel into the folder, or choose a version that is there."
 

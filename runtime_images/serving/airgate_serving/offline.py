@@ -16,7 +16,7 @@ from airgate_kit.clock import SystemClock
 from airgate_serving import bench as figures
 from airgate_serving import freeze as locks
 from airgate_serving.app.batching import run_batch, run_evaluation
-from airgate_serving.arguments import find_file, read_bounds
+from airgate_serving.arguments import find_file, find_model, read_bounds
 from airgate_serving.batch.rows import find_kind
 from airgate_serving.config import MEBIBYTE, BatchConfig
 from airgate_serving.errors import BadConfiguration, ServingError
@@ -30,7 +30,7 @@ Parsed = argparse.Namespace
 
 def inspect(parsed: Parsed, around: Surroundings, threads: int) -> int:
     """Say what a model takes and gives, having opened it in the sandbox."""
-    file = find_file(parsed.file)
+    file = find_model(parsed.file)
     with tempfile.TemporaryDirectory(prefix="airgate-inspect-") as scratch:
         report = run_once(Job(INSPECT, str(file), scratch, read_bounds(parsed, threads), around, parsed.format))
     answer = _read_report(report)
@@ -54,7 +54,7 @@ def convert(parsed: Parsed, around: Surroundings, threads: int) -> int:
 def bench(parsed: Parsed, around: Surroundings, threads: int) -> int:
     """Serve a model in another process and measure it from this one."""
     del around  # the server looks around itself
-    file, clock = find_file(parsed.file), SystemClock()
+    file, clock = find_model(parsed.file), SystemClock()
     with figures.run_server(file, clock, "--threads", str(threads), *_repeat_lock(parsed)) as (host, port, pid):
         body = parsed.body.read_bytes() if parsed.body else figures.read_sample(host, port)
         loads = figures.measure(host, port, body, parsed.connections, parsed.seconds, clock)
@@ -85,7 +85,7 @@ def evaluate(parsed: Parsed, around: Surroundings, threads: int) -> int:
 
 
 def _read_batch_config(parsed: Parsed, around: Surroundings, threads: int) -> BatchConfig:
-    file, rows = find_file(parsed.file), find_file(parsed.rows)
+    file, rows = find_model(parsed.file), find_file(parsed.rows)
     return BatchConfig(file, parsed.format, rows, around, threads, chunk=parsed.chunk)
 
 

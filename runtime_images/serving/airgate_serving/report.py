@@ -20,6 +20,8 @@ def _list_lines(answer: Mapping[str, Any]) -> Iterator[str]:
     for library in answer["libraries"]:
         found = f"{library['in_file'] or '?'} in the file"
         yield f"library    {library['name']}: {found}, {library['installed'] or 'not'} installed"
+    for warning in answer["warnings"]:
+        yield f"warning    {warning}"
     yield f"lock       {answer['lock']}"
 
 

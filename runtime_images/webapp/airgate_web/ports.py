@@ -5,8 +5,8 @@ All calls are synchronous and safe to call from several threads, unless one says
 """
 
 import datetime
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -201,6 +201,15 @@ class Inspection:
 
 
 @dataclass(frozen=True, slots=True)
+class Fit:
+    """Whether a runtime's libraries can read a file. refusal: why not, empty if so. here: the runtime's versions."""
+
+    refusal: str = ""
+    hint: str = ""
+    here: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class TrialRun:
     """One test of a model. seconds: of the call; load_seconds: of loading the model before it."""
 
@@ -220,6 +229,9 @@ class Tester(Protocol):
 
     def inspect(self, runtime: str, digest: str, filename: str) -> Inspection:
         """Read a signature; BadModel with the reason, Unavailable when no tester answers."""
+
+    def judge(self, runtime: str, libraries: Mapping[str, str]) -> Fit:
+        """Compare the versions found in a file with a runtime's own; Unavailable, at once, when no tester answers."""
 
     def test(self, runtime: str, version: ModelVersion, function: str, args: object) -> TrialRun:
         """Load, call once, forget. A model that fails is a TrialRun with ok=False; Unavailable as above."""

@@ -2,23 +2,28 @@
 that has locked itself in and holds nothing but the model, the rows to read and the open files to write.
 """
 
+import contextlib
 import os
 import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
 
 from airgate_kit import logs
+from airgate_serving.batch.rows import PARQUET, find_kind
 from airgate_serving.config import BatchConfig
 from airgate_serving.errors import BadConfiguration, CallStopped, ServingError
 from airgate_serving.fetch import compute_digest
+from airgate_serving.formats.archive import may_hold_program
 from airgate_serving.formats.interface import LoadOptions, Runner
 from airgate_serving.formats.table import find_format, guess_format, load
+from airgate_serving.formats.versions import judge
 from airgate_serving.sandbox.limits import die_with_parent
 from airgate_serving.sandbox.lock import LockPlan, judge_opening, list_card_paths, lock_calls, lock_files
+from airgate_serving.sandbox.room import make_room
 from airgate_serving.trials.keeper import explain_status
 
 log = logs.get("airgate_serving.app")
@@ -31,17 +36,19 @@ def run_batch(config: BatchConfig) -> dict[str, Any]:
     """
     to = config.to
     assert to is not None
-    part, progress = to.with_name(f"{to.name}.part"), to.with_name(f"{to.name}.progress")
-    with _open(part) as part_file, _open(progress) as progress_file:
-        answer = _run_in_fork(config, part_file, progress_file)
-    part.replace(to)
-    progress.unlink()
+    part, progress, whole = (to.with_name(f"{to.name}.{ending}") for ending in ("part", "progress", "whole"))
+    with contextlib.ExitStack() as stack:
+        wanted = (part, progress, whole) if config.kind == PARQUET else (part, progress)
+        answer = _run_in_fork(config, *(stack.enter_context(_open(place)) for place in wanted))
+    (whole if config.kind == PARQUET else part).replace(to)
+    for place in (progress, part):
+        place.unlink(missing_ok=True)
     return answer
 
 
 def run_evaluation(config: BatchConfig) -> dict[str, Any]:
     """Return the metrics of the rows. Raises ServingError with one sentence."""
-    return _run_in_fork(config, None, None)
+    return _run_in_fork(config)
 
 
 def _open(path: Path) -> BinaryIO:
@@ -52,18 +59,30 @@ def _open(path: Path) -> BinaryIO:
         raise BadConfiguration(f"{path} cannot be written: {error.strerror}.", "Choose another folder.") from error
 
 
-def _run_in_fork(config: BatchConfig, part: BinaryIO | None, progress: BinaryIO | None) -> dict[str, Any]:
+def _run_in_fork(config: BatchConfig, *files: BinaryIO) -> dict[str, Any]:
+    if config.file.is_file() and may_hold_program(config.file, config.format):
+        config = replace(config, scratch=make_room())
     key = f"{compute_digest(config.file)} {compute_digest(config.rows)} {config.kind} {config.columns}"
     with tempfile.TemporaryFile() as result:
         child = os.fork()
         if not child:
-            _become_worker(config, key, part, progress, result)
+            _become_worker(config, key, files, result)
         _, status = os.waitpid(child, 0)
         stopped = explain_status(status)
         if stopped:
-            raise stopped
+            raise _name_rows(stopped, config)
         result.seek(0)
         return _read_answer(result.read())
+
+
+def _name_rows(stopped: ServingError, config: BatchConfig) -> ServingError:
+    """Return why a fork was ended; of Parquet the library itself may be what crashed."""
+    if find_kind(config.rows) != PARQUET or "crashed" not in stopped.sentence:
+        return stopped
+    return CallStopped(
+        "The run crashed its process: the Parquet file is damaged, or the model is.",
+        "Write the file again, or give the rows as CSV or JSON lines.",
+    )
 
 
 def _read_answer(content: bytes) -> dict[str, Any]:
@@ -75,13 +94,11 @@ def _read_answer(content: bytes) -> dict[str, Any]:
     return answer
 
 
-def _become_worker(
-    config: BatchConfig, key: str, part: BinaryIO | None, progress: BinaryIO | None, result: BinaryIO
-) -> None:
+def _become_worker(config: BatchConfig, key: str, files: Sequence[BinaryIO], result: BinaryIO) -> None:
     """Do the work in this fork and end it; never returns."""
     try:
         try:
-            answer = _do(config, key, part, progress)
+            answer = _do(config, key, files)
         except ServingError as error:
             answer = {"error": error.sentence, "hint": error.hint}
         except Exception as error:  # noqa: BLE001 - the model's code may raise anything; the caller gets a sentence
@@ -92,33 +109,46 @@ def _become_worker(
         os._exit(0)
 
 
-def _do(config: BatchConfig, key: str, part: BinaryIO | None, progress: BinaryIO | None) -> Mapping[str, Any]:
+def _do(config: BatchConfig, key: str, files: Sequence[BinaryIO]) -> Mapping[str, Any]:
+    """Fill the files (rows so far, progress, and of Parquet the whole), or without any return metrics."""
     runner = _open_model(config)
 
     from airgate_serving.batch.metrics import Threshold, evaluate
     from airgate_serving.batch.predictions import Columns
-    from airgate_serving.batch.work import Progress, Work, do_work
+    from airgate_serving.batch.work import Progress, Work, do_work, finish_work
 
     work = Work(config.rows, config.kind, Columns(config.target, config.keep), config.chunk, key)
-    if part is None or progress is None:
+    if not files:
         thresholds = {name: Threshold(*bounds) for name, bounds in config.thresholds.items()}
         return evaluate(runner, work, config.task, thresholds)
 
     def tell(done: Progress) -> None:
         log.info("progress", extra={"fields": {"rows": done.rows}})
 
-    return asdict(do_work(runner, work, part, progress, tell))
+    part, progress, *whole = files
+    done = do_work(runner, work, part, progress, tell)
+    for file in whole:
+        finish_work(work, part, file)
+    return asdict(done)
+
+
+def _needs_qaic(config: BatchConfig) -> bool:
+    return bool(config.around.qids) and may_hold_program(config.file, config.format)
 
 
 def _open_model(config: BatchConfig) -> Runner:
     """Lock this process to the model and the rows, then open the model."""
     die_with_parent()
-    facts, devices = list_card_paths(config.around.nvidia)
-    plan = LockPlan((config.file, config.rows, *facts), (), devices)
+    around = config.around
+    facts, devices = list_card_paths(around.nvidia, around.qaic_sdk, _needs_qaic(config))
+    plan = LockPlan((config.file, config.rows, *facts), (config.scratch,) if config.scratch else (), devices)
     report = lock_files(plan, abi=None if config.around.landlock else 0)
     report = lock_calls(report, serving=False)
     name = config.format or guess_format(config.file)
     judge_opening(report, find_format(name).carries_code, config.around.excused)
-    runner = load(config.file, name, LoadOptions(config.threads, config.around.nvidia))
+    options = LoadOptions(config.threads, around.nvidia, around.qids, around.qaic_sdk, config.scratch)
+    runner = load(config.file, name, options)
+    for warning in judge(runner.info.libraries).warnings:
+        log.warning(warning)
     log.info("model loaded", extra={"fields": {"engine": runner.info.engine, "device": runner.info.device}})
     return runner

@@ -18,6 +18,7 @@ from airgate_serving.engine.warmup import WarmUp, warm_up
 from airgate_serving.fetch import compute_digest
 from airgate_serving.formats.interface import LoadOptions, Runner, Script
 from airgate_serving.formats.table import load
+from airgate_serving.formats.versions import judge
 
 log = logs.get("airgate_serving.app")
 
@@ -57,7 +58,8 @@ class Bringer:
 
     def _load(self) -> tuple[Runner, WarmUp]:
         config = self._config
-        runner = load(config.file, config.format, LoadOptions(config.threads, config.nvidia))
+        options = LoadOptions(config.threads, config.nvidia, config.qids, config.qaic_sdk, config.scratch)
+        runner = load(config.file, config.format, options)
         return runner, warm_up(runner, self._clock.monotonic)
 
     def _make_batcher(self, runner: Runner, warm: WarmUp) -> Batcher:
@@ -78,6 +80,8 @@ class Bringer:
         print(f"{info.engine} device: {info.device}", flush=True)
         if granted and info.device == "CPU":
             print(f"Granted {granted}, but {info.engine} computes on the CPU.", flush=True)
+        for warning in judge(info.libraries).warnings:
+            log.warning(warning, extra={"fields": {"model": self._config.name}})
         seconds = f"{warm.seconds:.6f}" if warm.seconds is not None else None
         fields = {"model": self._config.name, "batchable": warm.batchable, "run_seconds": seconds, "note": warm.note}
         log.info("the model is ready", extra={"fields": fields})

@@ -1,4 +1,4 @@
-"""What a model answers to a table, as rows, and how they are written: CSV or JSON lines."""
+"""What a model answers to a table, as rows, and how they are written while more are to come: CSV or JSON lines."""
 
 import csv
 import io
@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from airgate_serving.batch.flat import flatten
 from airgate_serving.batch.rows import CSV
 from airgate_serving.codecs.calls import write_result
 from airgate_serving.codecs.records import Table, arrange, encode_result
@@ -60,24 +61,13 @@ def _ask_script(script: Script, table: Table) -> list[dict[str, Any]]:
 
 
 def write_rows(records: Sequence[dict[str, Any]], kind: str, with_header: bool) -> bytes:
-    """Return records as lines of their kind."""
+    """Return records as lines: CSV, or JSON, of which Parquet is made in the end."""
     if kind != CSV:
         return b"".join(orjson.dumps(record, option=OPTIONS) for record in records)
     text = io.StringIO(newline="")
-    flat = [_flatten(record) for record in records]
+    flat = [flatten(record) for record in records]
     writer = csv.DictWriter(text, list(flat[0]), lineterminator="\n", restval="", extrasaction="ignore")
     if with_header:
         writer.writeheader()
     writer.writerows(flat)
     return text.getvalue().encode()
-
-
-def _flatten(record: dict[str, Any]) -> dict[str, Any]:
-    """Return a record whose lists have become columns of their own: NAME_0, NAME_1."""
-    flat: dict[str, Any] = {}
-    for name, value in record.items():
-        if isinstance(value, list):
-            flat |= {f"{name}_{place}": element for place, element in enumerate(value)}
-        else:
-            flat[name] = value
-    return flat

@@ -1,4 +1,4 @@
-"""Files of rows, read a chunk at a time: CSV with a header, or JSON lines with a record each."""
+"""Files of rows, read a chunk at a time: CSV with a header, JSON lines with a record each, or Parquet."""
 
 import csv
 import itertools
@@ -8,33 +8,41 @@ from typing import Any, TextIO
 
 import orjson
 
+from airgate_serving.batch.parquet import read_parquet
 from airgate_serving.codecs.csv_rows import choose_texts, read_line
 from airgate_serving.codecs.records import Table, read_table
 from airgate_serving.errors import BadRequest
 from airgate_serving.tensors import Signature
 
-CSV, JSON_LINES = "csv", "jsonl"
-KINDS = {".csv": CSV, ".jsonl": JSON_LINES, ".ndjson": JSON_LINES}
-HINT_KIND = "Name it .csv, or .jsonl for a JSON record on each line."
+CSV, JSON_LINES, PARQUET = "csv", "jsonl", "parquet"
+KINDS = {".csv": CSV, ".jsonl": JSON_LINES, ".ndjson": JSON_LINES, ".parquet": PARQUET}
+HINT_KIND = "Name it .csv, .parquet, or .jsonl for a JSON record on each line."
 
 
 def find_kind(path: Path) -> str:
     """Return what a file of rows is by its ending. Raises BadRequest for any other."""
     kind = KINDS.get(path.suffix.lower())
     if kind is None:
-        raise BadRequest(f"{path.name} is neither CSV nor JSON lines.", HINT_KIND)
+        raise BadRequest(f"{path.name} is neither CSV nor JSON lines nor Parquet.", HINT_KIND)
     return kind
 
 
 def read_chunks(path: Path, signature: Signature, size: int, skip: int = 0) -> Iterator[Table]:
     """Yield tables of `size` rows, from the row after the first `skip`. Raises BadRequest that says which row."""
+    rows = _read_rows(path, signature, skip)
+    while chunk := list(itertools.islice(rows, size)):
+        yield _make_table(chunk, skip)
+        skip += len(chunk)
+
+
+def _read_rows(path: Path, signature: Signature, skip: int) -> Iterator[Any]:
     kind = find_kind(path)
+    if kind == PARQUET:
+        yield from read_parquet(path, skip)
+        return
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = _read_csv(file, signature) if kind == CSV else _read_lines(file)
-        numbered = itertools.islice(_explained(rows), skip, None)
-        while chunk := list(itertools.islice(numbered, size)):
-            yield _make_table(chunk, skip)
-            skip += len(chunk)
+        yield from itertools.islice(_explained(rows), skip, None)
 
 
 def _make_table(records: list[Any], first: int) -> Table:

@@ -8,8 +8,9 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from airgate_serving.batch.parquet import write_parquet
 from airgate_serving.batch.predictions import Columns, predict, write_rows
-from airgate_serving.batch.rows import read_chunks
+from airgate_serving.batch.rows import PARQUET, read_chunks
 from airgate_serving.codecs.records import Table
 from airgate_serving.formats.interface import Runner
 
@@ -36,7 +37,10 @@ class Progress:
 def do_work(
     runner: Runner, work: Work, part: BinaryIO, progress: BinaryIO, tell: Callable[[Progress], None]
 ) -> Progress:
-    """Answer the rows that are not answered yet; each chunk is on disk before its progress is."""
+    """Answer the rows that are not answered yet; each chunk is on disk before its progress is.
+
+    What becomes Parquet is JSON lines until `finish_work`: its types and its end are known when all rows are.
+    """
     done = read_progress(progress, work.key)
     os.ftruncate(part.fileno(), done.bytes)
     part.seek(done.bytes)
@@ -48,6 +52,13 @@ def do_work(
         write_progress(progress, work.key, done)
         tell(done)
     return done
+
+
+def finish_work(work: Work, part: BinaryIO, whole: BinaryIO) -> None:
+    """Make the Parquet file of the lines in `part`, and see it reach the disk."""
+    assert work.kind == PARQUET
+    write_parquet(part, whole)
+    _reach_disk(whole)
 
 
 def read_progress(file: BinaryIO, key: str) -> Progress:

@@ -1,5 +1,6 @@
 """Archives (zip, tar, tar.gz) read into memory, member by member: nothing is ever unpacked into a folder."""
 
+import shutil
 import tarfile
 import zipfile
 import zlib
@@ -12,6 +13,7 @@ from airgate_serving.errors import BadModelFile
 
 MOST_BYTES = 4 * 1024**3  # of all members together
 MOST_MEMBERS = 10_000
+BLOCK = 1024 * 1024  # bytes
 MARK_ZIP, MARK_GZIP = b"PK\x03\x04", b"\x1f\x8b"
 MARK_TAR, PLACE_TAR = b"ustar", 257
 HINT = "Pack the model's own files alone, and upload the whole archive."
@@ -26,6 +28,11 @@ def is_archive(path: Path) -> bool:
     """Return whether the file begins as an archive does."""
     with path.open("rb") as file:
         return looks_like_archive(file.read(PLACE_TAR + len(MARK_TAR)))
+
+
+def may_hold_program(path: Path, form: str) -> bool:
+    """Return whether a model could be a program for Qualcomm's cards, by its format where that is said."""
+    return form == "qpc" or (not form and (path.is_dir() or is_archive(path)))
 
 
 def list_members(path: Path) -> list[str]:
@@ -43,6 +50,16 @@ def read_members(path: Path) -> dict[str, bytes]:
             found[name] = _read(file, room)
             room -= len(found[name])
     return found
+
+
+def copy_member(path: Path, name: str, to: Path) -> None:
+    """Write one regular file of an archive to a place, a block at a time. Raises BadModelFile as `read_members`."""
+    with _explained():
+        for found, file in _walk(path):
+            if found == name:
+                with to.open("wb") as target:
+                    shutil.copyfileobj(file, target, BLOCK)
+                return
 
 
 def find_one(members: Iterable[str], ending: str, what: str) -> str:

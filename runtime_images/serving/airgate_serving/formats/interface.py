@@ -1,8 +1,10 @@
 """What a model is to the rest of the runtime."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from airgate_kit import names
 from airgate_serving.tensors import Signature, Tensors
 
 PREDICTED = "PredictedValue"
@@ -12,10 +14,18 @@ PROBABILITIES = "Probabilities"
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """How a model may use the machine: `threads` for one run; `nvidia` when a card of that make was granted."""
+    """How a model may use the machine: `threads` for one run; `nvidia` when a card of that make was granted.
+
+    qids: the Qualcomm cards that were. qaic_sdk: where Qualcomm's Platform SDK lies. scratch: a folder to write in,
+    where there is one. describe: only the signature is wanted, so a card need not be there.
+    """
 
     threads: int = 1
     nvidia: bool = False
+    qids: tuple[int, ...] = ()
+    qaic_sdk: str = names.QAIC_SDK
+    scratch: Path | None = None
+    describe: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ alone are refused, for those are code of the folder's own.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,8 +15,10 @@ from typing import Any
 from airgate_serving.errors import BadModelFile
 from airgate_serving.formats.archive import find_one, read_members
 from airgate_serving.formats.interface import Library, LoadOptions, Runner
+from airgate_serving.formats.versions import BESIDE, MAKERS, find_here, read_numbers, require_readable
 
-DESCRIPTION = "MLmodel"
+DESCRIPTION, REQUIREMENTS = "MLmodel", "requirements.txt"
+PINNED = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*==\s*([0-9][A-Za-z0-9.!+_-]{0,40})\s*(?:[;\\#].*)?$")
 MOST_DESCRIPTION = 1024 * 1024  # bytes
 HINT = "Log the model by mlflow.sklearn, mlflow.xgboost, mlflow.lightgbm or mlflow.onnx, and pack its folder."
 
@@ -47,8 +50,11 @@ def load(path: Path, options: LoadOptions) -> Runner:
     file = str(PurePosixPath(place).parent / str(said.get(flavor.file, "")))
     if file not in members:
         raise BadModelFile(f"The folder lacks {file}, which its {DESCRIPTION} names.", "Pack the whole folder.")
+    versions = read_requirements(members.get(str(PurePosixPath(place).parent / REQUIREMENTS), b""))
+    versions |= {flavor.library: str(said[flavor.version])} if said.get(flavor.version) else {}
+    require_readable(find_here(versions))
     runner = _load_onnx(members, file, options) if name == "onnx" else _load_bytes(members[file], options)
-    libraries = _add_versions(runner.info.libraries, flavor.library, str(said.get(flavor.version, "")))
+    libraries = add_versions(runner.info.libraries, versions)
     made_by = Library("mlflow", str(description.get("mlflow_version", "")), "")
     runner.info = replace(runner.info, libraries=(*libraries, made_by))
     return runner
@@ -103,9 +109,20 @@ def _put_into_memory(content: bytes) -> Iterator[Path]:
         os.close(file)
 
 
-def _add_versions(libraries: tuple[Library, ...], name: str, version: str) -> tuple[Library, ...]:
-    """Return the libraries with the version that the folder says, where the file itself does not."""
-    return tuple(
-        replace(library, in_file=version) if library.name == name and not library.in_file else library
-        for library in libraries
-    )
+def read_requirements(content: bytes) -> dict[str, str]:
+    """Return the versions that a requirements file pins exactly, by name; whatever else it says is passed over."""
+    found = {}
+    for line in content[:MOST_DESCRIPTION].decode("utf-8", "replace").splitlines():
+        pin = PINNED.match(line)
+        if pin:
+            found[re.sub(r"[-_.]+", "-", pin.group(1)).lower()] = pin.group(2)
+    found |= {"xgboost": found.pop("xgboost-cpu")} if "xgboost-cpu" in found else {}
+    return {name: version for name, version in found.items() if name in {**MAKERS, **BESIDE}}
+
+
+def add_versions(libraries: tuple[Library, ...], versions: dict[str, str]) -> tuple[Library, ...]:
+    """Return the libraries with the versions that the folder says, where the file itself says none."""
+    known = {library.name for library in libraries if read_numbers(library.in_file)}
+    told = {library.name: library for library in find_here(versions) if library.name not in known and library.in_file}
+    kept = [told.pop(library.name, library) for library in libraries]
+    return (*kept, *told.values())

@@ -14,6 +14,7 @@ from airgate_serving.formats.interface import Library, LoadOptions, ModelInfo
 from airgate_serving.formats.onnx_file import OnnxHeader, read_header, read_open_header
 from airgate_serving.formats.onnx_outputs import choose_converters, describe_outputs
 from airgate_serving.formats.onnx_types import find_onnx_datatype, read_shape
+from airgate_serving.formats.versions import ONNX_IR, ONNX_ML_OPSET, ONNX_OPSET, find_here, require_readable
 from airgate_serving.tensors import DATATYPES, Array, Signature, Tensors, TensorSpec, make_sample
 
 PROVIDER_CPU = "CPUExecutionProvider"
@@ -35,6 +36,8 @@ def load_source(source: "Source", options: LoadOptions) -> "OnnxRunner":
 
     onnxruntime.set_default_logger_severity(LOG_FATAL)
     onnxruntime.disable_telemetry_events()
+    libraries = find_libraries(source.header, onnxruntime.__version__)
+    require_readable(libraries)
     providers = choose_providers(onnxruntime.get_available_providers(), options.nvidia)
     settings = _make_session_options(options.threads)
     _hand_over(source.beside, settings)
@@ -44,7 +47,7 @@ def load_source(source: "Source", options: LoadOptions) -> "OnnxRunner":
         reason = _first_line(error)
         hint = HINT_EXTERNAL if "xternal" in reason else HINT_OPEN
         raise BadModelFile(f"ONNX Runtime cannot open the model: {reason}", hint) from error
-    return OnnxRunner(session, _find_libraries(source.header, onnxruntime.__version__))
+    return OnnxRunner(session, libraries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +95,15 @@ def _make_session_options(threads: int) -> Any:
     return options
 
 
-def _find_libraries(header: OnnxHeader, installed: str) -> tuple[Library, ...]:
+def find_libraries(header: OnnxHeader, installed: str) -> tuple[Library, ...]:
+    """Return who made the file and of which ONNX it is, beside what is read here."""
     made_by = (Library(header.producer, header.producer_version, ""),) if header.producer else ()
-    return (*made_by, Library("onnxruntime", "", installed))
+    opsets = [(OPSETS[domain], version) for domain, version in header.opsets if domain in OPSETS]
+    versions = {name: str(version) for name, version in ((ONNX_IR, header.ir), *opsets) if version}
+    return (*made_by, *find_here(versions), Library("onnxruntime", "", installed))
+
+
+OPSETS = {"": ONNX_OPSET, "ai.onnx": ONNX_OPSET, "ai.onnx.ml": ONNX_ML_OPSET}
 
 
 def _first_line(error: BaseException) -> str:

@@ -4,6 +4,7 @@ An ONNX file is one protobuf message, ModelProto (https://onnx.ai/onnx/repo-docs
 walked here, so the size of the graph does not matter.
 """
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,20 +12,29 @@ from typing import BinaryIO
 
 from airgate_serving.errors import BadModelFile
 
+FIELD_IR_VERSION = 1
 FIELD_PRODUCER = 2
 FIELD_PRODUCER_VERSION = 3
 FIELD_GRAPH = 7
+FIELD_OPSET = 8
+FIELD_OPSET_DOMAIN, FIELD_OPSET_VERSION = 1, 2  # of OperatorSetIdProto
 WIRE_VARINT, WIRE_FIXED64, WIRE_BYTES, WIRE_FIXED32 = 0, 1, 2, 5
-KEEP = 256  # bytes of a text field that are kept
+KEEP = 256  # bytes of a text or of an opset that are kept
+MOST_OPSETS = 64
 HINT_WHOLE = "Upload the whole file again; compare its size or SHA-256 with the original."
 
 
 @dataclass(frozen=True, slots=True)
 class OnnxHeader:
-    """Who made the file, as it says itself; empty when it does not."""
+    """Who made the file, and of which ONNX it is, as it says itself; empty or 0 when it does not.
+
+    `opsets` are versions by domain; "" is ONNX's own.
+    """
 
     producer: str = ""
     producer_version: str = ""
+    ir: int = 0
+    opsets: tuple[tuple[str, int], ...] = ()
 
 
 def read_header(path: Path) -> OnnxHeader:
@@ -35,25 +45,46 @@ def read_header(path: Path) -> OnnxHeader:
 
 def read_open_header(file: BinaryIO, size: int) -> OnnxHeader:
     """Return the header of a file that is open already. Raises what `read_header` raises."""
-    texts: dict[int, str] = {}
-    graphs = 0
-    for number, text in _read_fields(file, size):
-        graphs += number == FIELD_GRAPH
-        texts[number] = text
-    if not graphs:
+    found: dict[int, int | bytes] = {}
+    opsets: list[tuple[str, int]] = []
+    for number, value in _read_fields(file, size):
+        found[number] = value
+        if number == FIELD_OPSET and isinstance(value, bytes) and len(opsets) < MOST_OPSETS:
+            opsets.append(_read_opset(value))
+    if FIELD_GRAPH not in found:
         raise BadModelFile("The file has no graph, so it is not an ONNX model.", HINT_WHOLE)
-    return OnnxHeader(texts.get(FIELD_PRODUCER, ""), texts.get(FIELD_PRODUCER_VERSION, ""))
+    ir = found.get(FIELD_IR_VERSION)
+    return OnnxHeader(
+        _read_text(found.get(FIELD_PRODUCER)),
+        _read_text(found.get(FIELD_PRODUCER_VERSION)),
+        ir if isinstance(ir, int) else 0,
+        tuple(opsets),
+    )
 
 
-def _read_fields(file: BinaryIO, size: int) -> Iterator[tuple[int, str]]:
+def _read_text(value: int | bytes | None) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else ""
+
+
+def _read_opset(content: bytes) -> tuple[str, int]:
+    """Return a domain and its version; 0 where the bytes do not say one, for ONNX Runtime will say more."""
+    try:
+        found = dict(_read_fields(io.BytesIO(content), len(content)))
+    except BadModelFile:
+        return "", 0
+    version = found.get(FIELD_OPSET_VERSION)
+    return _read_text(found.get(FIELD_OPSET_DOMAIN)), version if isinstance(version, int) else 0
+
+
+def _read_fields(file: BinaryIO, size: int) -> Iterator[tuple[int, int | bytes]]:
     while file.tell() < size:
         key = _read_varint(file)
         yield key >> 3, _read_value(file, size, key & 7)
 
 
-def _read_value(file: BinaryIO, size: int, wire: int) -> str:
+def _read_value(file: BinaryIO, size: int, wire: int) -> int | bytes:
     if wire == WIRE_VARINT:
-        return str(_read_varint(file))
+        return _read_varint(file)
     if wire == WIRE_BYTES:
         return _read_bytes(file, size, _read_varint(file))
     if wire in (WIRE_FIXED64, WIRE_FIXED32):
@@ -61,14 +92,14 @@ def _read_value(file: BinaryIO, size: int, wire: int) -> str:
     raise BadModelFile("The file is damaged: it stops being an ONNX model midway.", HINT_WHOLE)
 
 
-def _read_bytes(file: BinaryIO, size: int, length: int) -> str:
-    """Step over a field of `length` bytes and return its beginning as text."""
+def _read_bytes(file: BinaryIO, size: int, length: int) -> bytes:
+    """Step over a field of `length` bytes and return its beginning."""
     start = file.tell()
     if start + length > size:
         raise BadModelFile(
             f"The ONNX file is cut short: it announces {start + length} bytes and has {size}.", HINT_WHOLE
         )
-    beginning = file.read(min(length, KEEP)).decode("utf-8", "replace")
+    beginning = file.read(min(length, KEEP))
     file.seek(start + length)
     return beginning
 

@@ -8,9 +8,12 @@ from typing import Any
 
 from airgate_serving.errors import BadModelFile, MissingLibrary, ServingError
 from airgate_serving.formats.safety import check_pickle, guarded_unpickling
-from airgate_serving.formats.table import ends_early, looks_pickled, read_head
+from airgate_serving.formats.table import ends_early, looks_pickled, read_head, read_plainly
+from airgate_serving.formats.versions import FREEZE
 
 MARK_JOBLIB = b"joblib.numpy_pickle"
+SEARCHED = 256 * 1024 * 1024  # bytes
+OVERLAP, LONGEST = 64, 20  # bytes: what is searched for is shorter than the one, a version's last part than the other
 VERSION = re.compile(rb"_sklearn_version.{1,6}?(\d+\.\d+(?:\.\d+)?(?:\.?[a-z]+\d*)?)", re.DOTALL)
 HINT_SAVE = "Save the fitted estimator itself: joblib.dump(model, 'model.joblib')."
 
@@ -36,8 +39,17 @@ def is_plain_pickle(path: Path) -> bool:
 
 
 def find_sklearn_version(path: Path) -> str:
-    """Return the scikit-learn version that an uncompressed file says it was saved with, or nothing."""
-    found = VERSION.search(path.read_bytes())
+    """Return the scikit-learn version that a file says it was saved with, or nothing.
+
+    Of a compressed file the first SEARCHED bytes are searched: the first estimator in it says the version.
+    """
+    tail, found = b"", None
+    for block in read_plainly(path, SEARCHED):
+        seen = tail + block
+        found = VERSION.search(seen)
+        if found and found.end() + LONGEST <= len(seen):
+            break
+        tail = seen[-OVERLAP:]  # a version at the end of a block may go on in the next
     return found.group(1).decode() if found else ""
 
 
@@ -50,7 +62,9 @@ def explain_failure(path: Path, error: Exception) -> ServingError:
         return MissingLibrary(
             f"The file was saved by scikit-learn {made_with}; this runtime has {installed}, which cannot open it "
             f"({type(error).__name__}: {str(error)[:120]}).",
-            f"Choose a runtime with scikit-learn {made_with}, or save the model again with {installed}.",
+            f"Choose a runtime with scikit-learn {made_with}, make one with {FREEZE}, or save the model again with "
+            f"{installed}.",
+            {"scikit-learn": made_with},
         )
     return BadModelFile(f"The file cannot be opened as a pickle: {type(error).__name__}: {str(error)[:200]}", HINT_SAVE)
 

@@ -12,6 +12,7 @@ from airgate_serving.formats import sklearn_schema as schema
 from airgate_serving.formats.interface import PREDICTED, PROBABILITIES, Library, LoadOptions, ModelInfo
 from airgate_serving.formats.pickles import HINT_SAVE, find_sklearn_version, read_object
 from airgate_serving.formats.skops_file import find_skops_version, is_skops, read_skops
+from airgate_serving.formats.versions import require_readable
 from airgate_serving.tensors import DATATYPES, Array, Signature, Tensors
 
 
@@ -21,14 +22,15 @@ def load(path: Path, options: LoadOptions) -> "SklearnRunner":
 
     warnings.filterwarnings("ignore", message="X does not have valid feature names")  # handed over so on purpose
     in_zip = is_skops(path)
+    made_with = find_skops_version(path) if in_zip else find_sklearn_version(path)
+    library = Library("scikit-learn", made_with, sklearn.__version__)
+    require_readable((library,))
     model = read_skops(path) if in_zip else read_object(path)
     if not (hasattr(model, "predict") or hasattr(model, "transform")) or isinstance(model, type):
         raise BadModelFile(
             f"The file holds {_explain_type(model)}, which is not a model: it has no predict.", HINT_SAVE
         )
     _check_fitted(model)
-    made_with = find_skops_version(path) if in_zip else find_sklearn_version(path)
-    library = Library("scikit-learn", made_with, sklearn.__version__)
     return SklearnRunner(model, options.threads, (library, Library("numpy", "", np.__version__)))
 
 

@@ -1,10 +1,11 @@
 """Which file serves which format, and which format a file is of. The name of a file proves nothing; its bytes do."""
 
 import bz2
+import contextlib
 import importlib
 import lzma
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
@@ -12,20 +13,26 @@ from typing import Protocol, cast
 from airgate_serving.errors import BadModelFile
 from airgate_serving.formats.archive import list_members, looks_like_archive
 from airgate_serving.formats.interface import LoadOptions, Runner
+from airgate_serving.formats.qaic_library import PROGRAM
 from airgate_serving.formats.script import looks_like_script
 from airgate_serving.formats.skops_file import MARK_ZIP, is_skops
 
 HEAD = 4096  # bytes that tell the formats apart; compressed ones need some to begin
 BLOCK = 4096  # bytes read at a time where they may grow a thousandfold
+LARGE_BLOCK = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format: the module that loads it and whether its files may carry code."""
+    """A format: the module that loads it, whether its files may carry code, and whether it writes what they hold.
+
+    A call may then write files, in memory or in its scratch folder, as large as the memory it may have.
+    """
 
     name: str
     module: str
     carries_code: bool
+    unpacks: bool = False
 
 
 class Loader(Protocol):
@@ -41,7 +48,8 @@ FORMATS = {
     "xgboost": Format("xgboost", "airgate_serving.formats.xgboost", carries_code=False),
     "lightgbm": Format("lightgbm", "airgate_serving.formats.lightgbm", carries_code=False),
     "script": Format("script", "airgate_serving.formats.script", carries_code=True),
-    "mlflow": Format("mlflow", "airgate_serving.formats.mlflow", carries_code=True),
+    "mlflow": Format("mlflow", "airgate_serving.formats.mlflow", carries_code=True, unpacks=True),
+    "qpc": Format("qpc", "airgate_serving.formats.qpc", carries_code=True, unpacks=True),
 }
 
 
@@ -60,6 +68,8 @@ def find_format(name: str) -> Format:
 
 def guess_format(path: Path) -> str:
     """Return the format's name by the file's first bytes. Raises BadModelFile for an empty or unknown file."""
+    if path.is_dir():
+        return guess_folder(path)
     head = read_head(path)
     if not head:
         raise BadModelFile("The file is empty.", "Upload the model file itself; it has 0 bytes.")
@@ -79,14 +89,21 @@ def guess_format(path: Path) -> str:
     )
 
 
+def guess_folder(path: Path) -> str:
+    """Return the format of what a folder holds: a program for Qualcomm's cards. Raises BadModelFile for any other."""
+    if (path / PROGRAM).is_file():
+        return "qpc"
+    raise BadModelFile(f"The folder {path.name} has no {PROGRAM}.", "Give a model file, or the folder of a program.")
+
+
 def guess_archive(path: Path) -> str:
-    """Return the format of what an archive holds: MLflow's folder, a script or an ONNX model. Raises BadModelFile."""
+    """Return the format of what an archive holds: a program, MLflow's folder, a script, ONNX. Raises BadModelFile."""
     names = list_members(path)
-    for ending, name in (("MLmodel", "mlflow"), (".py", "script"), (".onnx", "onnx")):
+    for ending, name in ((PROGRAM, "qpc"), ("MLmodel", "mlflow"), (".py", "script"), (".onnx", "onnx")):
         if any(member.endswith(ending) for member in names):
             return name
     raise BadModelFile(
-        f"The archive holds neither a script (.py) nor a model (.onnx, MLmodel): {', '.join(names[:5])}.",
+        f"The archive holds neither a script (.py) nor a model (.onnx, MLmodel, {PROGRAM}): {', '.join(names[:5])}.",
         "Pack one of them, with the files that it needs.",
     )
 
@@ -142,6 +159,17 @@ def ends_early(path: Path) -> bool:
     except _DAMAGED:
         return False
     return not stream.eof
+
+
+def read_plainly(path: Path, most: int) -> Iterator[bytes]:
+    """Yield a file's bytes; of one that joblib compressed at least `most` plain ones. Damage ends it early."""
+    make = _find_compression(read_head(path))
+    stream, room = make() if make else None, most
+    with path.open("rb") as file, contextlib.suppress(*_DAMAGED):
+        while room > 0 and (block := file.read(BLOCK if stream else LARGE_BLOCK)):
+            plain = stream.decompress(block) if stream else block
+            room -= len(plain) if stream else 0
+            yield plain
 
 
 def _decompress_head(head: bytes) -> bytes:

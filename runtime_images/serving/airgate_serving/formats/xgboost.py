@@ -10,6 +10,7 @@ import numpy as np
 from airgate_serving.errors import BadModelFile, MissingLibrary, ModelFailed, ModelRefused
 from airgate_serving.formats.boosted import Meaning, Trees, make_matrix, name_columns, read_scores
 from airgate_serving.formats.interface import Library, LoadOptions, ModelInfo
+from airgate_serving.formats.versions import FREEZE, read_numbers, require_readable
 from airgate_serving.tensors import Array, Tensors
 
 VERSION_JSON = re.compile(rb'"version"\s*:\s*\[\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\]')
@@ -26,12 +27,14 @@ def load(path: Path, options: LoadOptions) -> "XgboostRunner":
 
     booster = xgboost.Booster({"nthread": options.threads})
     made_with, installed = find_version(path), str(xgboost.__version__)
+    library = Library("xgboost", made_with, installed)
+    require_readable((library,))
     try:
         booster.load_model(bytearray(path.read_bytes()))  # by name it would be guessed at
     except Exception as error:
         raise explain_failure(error, made_with, installed) from error
     booster.set_param({"device": "cpu"})
-    return XgboostRunner(booster, (Library("xgboost", made_with, installed), Library("numpy", "", np.__version__)))
+    return XgboostRunner(booster, (library, Library("numpy", "", np.__version__)))
 
 
 def find_version(path: Path) -> str:
@@ -47,16 +50,14 @@ def find_version(path: Path) -> str:
 def explain_failure(error: Exception, made_with: str, installed: str) -> BadModelFile:
     """Return the sentence for a file that could not be opened: of a newer version, or damaged."""
     reason = _find_reason(error)
-    if made_with and _read_numbers(made_with) > _read_numbers(installed):
+    if made_with and read_numbers(made_with) > read_numbers(installed):
         return MissingLibrary(
             f"The file was saved by XGBoost {made_with}; this runtime's {installed} cannot open it ({reason}).",
-            f"Choose a runtime with XGBoost {made_with}, or save the model again with {installed}.",
+            f"Choose a runtime with XGBoost {made_with}, make one with {FREEZE}, or save the model again with "
+            f"{installed}.",
+            {"xgboost": made_with},
         )
     return BadModelFile(f"XGBoost cannot open the model: {reason}", HINT_SAVE)
-
-
-def _read_numbers(version: str) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", version)]
 
 
 def _find_reason(error: Exception) -> str:

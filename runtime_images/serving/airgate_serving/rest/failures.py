@@ -19,6 +19,7 @@ STATUS = {
     "bad-model-file": 422,
     "dangerous-model-file": 422,
     "missing-library": 422,
+    "card-missing": 422,
     "lock-missing": 422,
     "call-stopped": 422,
     "fetch-failed": 502,

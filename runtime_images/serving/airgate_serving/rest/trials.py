@@ -1,4 +1,4 @@
-"""The test runtime's door: POST /inspect and POST /test."""
+"""The test runtime's door: POST /inspect, POST /test and POST /fit."""
 
 from typing import Any
 
@@ -21,16 +21,21 @@ class TrialsDoor:
         self._trials = trials
 
     async def __call__(self, request: Request) -> Answer:
-        """Answer one of the two paths. Raises the error that explains any other."""
-        handler = {"/inspect": self._inspect, "/test": self._test}.get(request.path)
+        """Answer one of the three paths. Raises the error that explains any other."""
+        handler = {"/inspect": self._inspect, "/test": self._test, "/fit": self._fit}.get(request.path)
         if handler is None:
-            raise UnknownPath(f"There is nothing at {request.path[:200]}.", "Use POST /inspect or POST /test.")
+            raise UnknownPath(f"There is nothing at {request.path[:200]}.", "Use POST /inspect, /test or /fit.")
         if request.verb != "POST":
             raise WrongVerb(f"{request.verb} is not possible at {request.path}.", "Use POST.")
         return await handler(_read_body(request.body))
 
     async def _inspect(self, body: dict[str, Any]) -> Answer:
         report = await self._trials.inspect(_read_text(body, "digest"), _read_text(body, "format", ""))
+        refusal = _find_refusal(report)
+        return _refuse(refusal, report) if refusal else write_json(report.answer)
+
+    async def _fit(self, body: dict[str, Any]) -> Answer:
+        report = await self._trials.fit(_read_versions(body))
         refusal = _find_refusal(report)
         return _refuse(refusal, report) if refusal else write_json(report.answer)
 
@@ -43,6 +48,13 @@ class TrialsDoor:
         if refusal:
             return _refuse(refusal, report)
         return write_json({**report.answer, "stdout": report.stdout, "stderr": report.stderr})
+
+
+def _read_versions(body: dict[str, Any]) -> dict[str, str]:
+    versions = body.get("libraries")
+    if not isinstance(versions, dict) or not all(isinstance(version, str) for version in versions.values()):
+        raise BadRequest("The field 'libraries' is not an object of versions by library.")
+    return versions
 
 
 def _read_body(body: bytes) -> dict[str, Any]:
@@ -69,7 +81,8 @@ def _find_refusal(report: CallReport) -> dict[str, Any] | None:
     if isinstance(report.error, ServingError):
         return {"code": report.error.code, "error": report.error.sentence, "hint": report.error.hint}
     if "error" in report.answer:
-        return {name: str(report.answer.get(name, "")) for name in ("code", "error", "hint")}
+        needs = {"needs": report.answer["needs"]} if "needs" in report.answer else {}
+        return {name: str(report.answer.get(name, "")) for name in ("code", "error", "hint")} | needs
     return None
 
 

@@ -33,6 +33,11 @@ def apply_limits(limits: CallLimits) -> None:
     _bound(resource.RLIMIT_CORE, 0)
 
 
+def limit_files(size: int) -> None:
+    """Bound the bytes of each file that this process may still write."""
+    _bound(resource.RLIMIT_FSIZE, size)
+
+
 def die_with_parent() -> None:
     """Ask the kernel to kill this process when the one that started it ends."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

@@ -17,6 +17,8 @@ OWN_FACTS = ("maps", "status", "stat", "statm", "cgroup", "mountinfo")  # not en
 ALWAYS_DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 NVIDIA_FACTS = ("/proc/driver/nvidia", "/proc/devices", "/sys/module", "/dev/shm", "/usr/local/nvidia")  # noqa: S108
 NVIDIA_DEVICES = "nvidia*"
+QAIC_FACTS = ("/sys/class/accel", "/sys/bus/mhi", "/etc/group")  # the runtime looks the group qaic up by its name
+QAIC_DEVICES = "accel/accel*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +110,11 @@ def list_wheel_folders() -> list[Path]:
     return [Path(found.origin).parent.parent] if found and found.origin else []
 
 
-def list_card_paths(nvidia: bool) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-    """Return what to read and what to drive where cards were granted: the node files this container was given."""
-    if not nvidia:
-        return (), ()
-    return tuple(map(Path, NVIDIA_FACTS)), tuple(Path("/dev").glob(NVIDIA_DEVICES))
+def list_card_paths(nvidia: bool, qaic_sdk: str = "", qaic: bool = False) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Return what to read and what to drive where cards were granted: the node files this container was given.
+
+    qaic_sdk: where Qualcomm's libraries lie; a program is described by them without a card too.
+    """
+    facts = (*(NVIDIA_FACTS if nvidia else ()), *(QAIC_FACTS if qaic else ()), *([qaic_sdk] if qaic_sdk else ()))
+    devices = (*((NVIDIA_DEVICES,) if nvidia else ()), *((QAIC_DEVICES,) if qaic else ()))
+    return tuple(map(Path, facts)), tuple(path for pattern in devices for path in Path("/dev").glob(pattern))

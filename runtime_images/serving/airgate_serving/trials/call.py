@@ -12,12 +12,14 @@ from airgate_kit.clock import Clock
 from airgate_serving.codecs.calls import Call, unwrap, write_result
 from airgate_serving.codecs.csv_rows import read_csv
 from airgate_serving.codecs.records import arrange, build_result, make_sample_arguments, read_arguments
-from airgate_serving.errors import CallStopped, ModelFailed, ServingError, UnknownFunction
+from airgate_serving.errors import CallStopped, MissingLibrary, ModelFailed, ServingError, UnknownFunction
+from airgate_serving.formats.archive import may_hold_program
 from airgate_serving.formats.interface import LoadOptions, Runner, Script
 from airgate_serving.formats.table import find_format, guess_format, load
+from airgate_serving.formats.versions import find_here, judge
 from airgate_serving.sandbox import lock
-from airgate_serving.sandbox.limits import CallLimits, apply_limits, die_with_parent, volunteer_for_oom
-from airgate_serving.trials.job import CONVERT, CONVERTED, INSPECT, MEBIBYTE, Bounds, Job, read_job
+from airgate_serving.sandbox.limits import CallLimits, apply_limits, die_with_parent, limit_files, volunteer_for_oom
+from airgate_serving.trials.job import CONVERT, CONVERTED, FIT, INSPECT, MEBIBYTE, TEST, Bounds, Job, read_job
 
 OUT_OF_MEMORY = ("bad_alloc", "Failed to allocate memory")  # C++ and ONNX Runtime, by their words
 SPARE_SECONDS = 5  # of processor time over what the deadline allows all threads
@@ -42,10 +44,16 @@ def run_call(job_file: int, result_file: int, clock: Clock) -> None:
 
 def _do(job: Job, clock: Clock) -> dict[str, Any]:
     report = _lock_in(job)
+    if job.action == FIT:
+        found = find_here(job.arguments)
+        return {**asdict(judge(found)), "here": {library.name: library.installed for library in found}}
     name = job.format or guess_format(Path(job.file))
-    lock.judge_opening(report, find_format(name).carries_code, job.around.excused)
+    form = find_format(name)
+    lock.judge_opening(report, form.carries_code, job.around.excused)
+    if not form.unpacks:
+        limit_files(job.bounds.print_bytes)
     began = clock.monotonic()
-    runner = load(Path(job.file), name, LoadOptions(job.bounds.threads, job.around.nvidia))
+    runner = load(Path(job.file), name, _choose_options(job))
     load_seconds = clock.monotonic() - began
     if job.action == INSPECT:
         return {"format": name, "lock": report.explain(), **_describe(runner)}
@@ -54,12 +62,21 @@ def _do(job: Job, clock: Clock) -> dict[str, Any]:
     return _test(runner, job, load_seconds, clock)
 
 
+def _choose_options(job: Job) -> LoadOptions:
+    around = job.around
+    qids, scratch = tuple(around.qids), Path(job.scratch)
+    return LoadOptions(
+        job.bounds.threads, around.nvidia, qids, around.qaic_sdk, scratch, describe=job.action == INSPECT
+    )
+
+
 def _lock_in(job: Job) -> lock.LockReport:
     """Lock this process to its model and its scratch folder, for the rest of its short life."""
     die_with_parent()
     volunteer_for_oom()
     os.chdir(job.scratch)
-    facts, devices = lock.list_card_paths(job.around.nvidia)
+    qaic = bool(job.around.qids) and job.action == TEST and may_hold_program(Path(job.file), job.format)
+    facts, devices = lock.list_card_paths(job.around.nvidia, job.around.qaic_sdk, qaic)
     plan = lock.LockPlan((Path(job.file), *facts), (Path(job.scratch),), devices)
     report = lock.lock_files(plan, abi=None if job.around.landlock else 0)
     apply_limits(_find_limits(job.bounds))
@@ -68,7 +85,7 @@ def _lock_in(job: Job) -> lock.LockReport:
 
 def _find_limits(bounds: Bounds) -> CallLimits:
     processor = int(bounds.seconds * bounds.threads) + SPARE_SECONDS
-    return CallLimits(bounds.memory_bytes, processor, bounds.print_bytes)
+    return CallLimits(bounds.memory_bytes, processor, max(bounds.print_bytes, bounds.memory_bytes))
 
 
 def _describe(runner: Runner) -> dict[str, Any]:
@@ -84,6 +101,7 @@ def _describe(runner: Runner) -> dict[str, Any]:
         "engine": info.engine,
         "device": info.device,
         "libraries": [asdict(library) for library in info.libraries],
+        "warnings": list(judge(info.libraries).warnings),
         "functions": list(info.functions),
     }
 
@@ -135,6 +153,8 @@ def _say_device(runner: Runner, granted: str) -> None:
     print(f"{runner.info.engine} device: {runner.info.device}", flush=True)
     if granted and runner.info.device == "CPU":
         print(f"Granted {granted}, but {runner.info.engine} computes on the CPU.", flush=True)
+    for warning in judge(runner.info.libraries).warnings:
+        print(f"Warning: {warning}", flush=True)
 
 
 def _explain(error: ServingError, bounds: Bounds) -> dict[str, Any]:
@@ -162,4 +182,5 @@ def _explain_memory(bounds: Bounds) -> CallStopped:
 
 
 def _write_error(error: ServingError) -> dict[str, Any]:
-    return {"code": error.code, "error": error.sentence, "hint": error.hint}
+    needs = {"needs": error.needs} if isinstance(error, MissingLibrary) and error.needs else {}
+    return {"code": error.code, "error": error.sentence, "hint": error.hint, **needs}

@@ -5,8 +5,10 @@ from typing import Any
 
 import orjson
 
+from airgate_kit import names
+
 MEBIBYTE = 1024 * 1024
-INSPECT, TEST, CONVERT = "inspect", "test", "convert"
+INSPECT, TEST, CONVERT, FIT = "inspect", "test", "convert", "fit"
 CONVERTED = "converted.onnx"  # the file that a conversion leaves in the scratch folder
 
 
@@ -28,13 +30,15 @@ class Surroundings:
     nvidia: bool = False
     landlock: bool = True  # False: as if the kernel had none
     excused: bool = False  # formats that carry code may be opened without a whole lock
+    qids: tuple[int, ...] = ()  # of the Qualcomm cards among the granted
+    qaic_sdk: str = names.QAIC_SDK
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """One call. An empty `format` is found out from the file; `function` and `arguments` are for a test.
 
-    `arguments` may be the text of a CSV file for a conversion.
+    `arguments` may be the text of a CSV file for a conversion, or versions by library for `fit`, which has no file.
     """
 
     action: str
@@ -55,5 +59,6 @@ def write_job(job: Job) -> bytes:
 def read_job(content: bytes) -> Job:
     """Return the job that `write_job` wrote."""
     fields = orjson.loads(content)
-    bounds, around = Bounds(**fields.pop("bounds")), Surroundings(**fields.pop("around"))
+    bounds, around = Bounds(**fields.pop("bounds")), fields.pop("around")
+    around = Surroundings(**{**around, "qids": tuple(around["qids"])})
     return Job(**fields, bounds=bounds, around=around)

@@ -1,4 +1,4 @@
-"""The two things a test runtime does: read a signature, and run a function once."""
+"""What a test runtime does: read a signature, run a function once, and say whether versions fit."""
 
 import asyncio
 import shutil
@@ -10,7 +10,7 @@ from typing import Any
 
 from airgate_serving.errors import Busy
 from airgate_serving.trials.blobs import Blobs
-from airgate_serving.trials.job import INSPECT, TEST, Bounds, Job, Surroundings
+from airgate_serving.trials.job import FIT, INSPECT, TEST, Bounds, Job, Surroundings
 from airgate_serving.trials.keeper import CallReport, Keeper
 
 
@@ -36,12 +36,16 @@ class Trials:
         """Load a file and run a function once. Raises FetchFailed, Busy and NotReady."""
         return await self._run(digest, action=TEST, format=format_name, function=function, arguments=arguments)
 
+    async def fit(self, versions: dict[str, str]) -> CallReport:
+        """Judge the versions in a file by this runtime's own. Raises Busy and NotReady."""
+        return await self._run("", action=FIT, arguments=versions)
+
     async def _run(self, digest: str, **what: Any) -> CallReport:
         async with self._take_place():
-            file = await asyncio.to_thread(self._blobs.find, digest)
+            file = await asyncio.to_thread(self._blobs.find, digest) if digest else None
             folder = tempfile.mkdtemp(dir=self._scratch, prefix="call-")
             try:
-                job = Job(file=str(file), scratch=folder, bounds=self._bounds, around=self._around, **what)
+                job = Job(file=str(file or folder), scratch=folder, bounds=self._bounds, around=self._around, **what)
                 return await self._keeper.run(job)
             finally:
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)

@@ -2,6 +2,7 @@
 
     POST /inspect {"digest", "filename"}
                -> {"format", "signature", "task", "libraries": [{"name", "in_file", …}], "sample"}
+    POST /fit {"libraries": {name: version}} -> {"refusal", "hint", "here": {name: version}}
     POST /test {"digest", "filename", "format", "name", "version", "function", "args"}
                -> {"result", "stdout", "stderr", "device", "seconds", "load_seconds"}
     a refusal -> {"code", "error", "hint"}
@@ -10,6 +11,7 @@ Where it runs is read from the last observation, so that it is found again where
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,12 +25,13 @@ from airgate_web.domain.runtime import find_tester_name
 from airgate_web.domain.sample import read_sample
 from airgate_web.domain.secrets import find_tester_secret
 from airgate_web.domain.workload import Address, Observation, ReplicaState
-from airgate_web.ports import Inspection, Store, TrialRun
+from airgate_web.ports import Fit, Inspection, Store, TrialRun
 
 PATIENCE = 30.0  # seconds to wait for a tester that is starting or moving
 LOOK_AGAIN = 0.25  # seconds between two looks at the observation
 CONNECT = 2.0  # seconds for one try to connect
 ANSWER = 600.0  # seconds for a large model to load and run; the tester has limits of its own, below this
+JUDGEMENT = 10.0  # seconds for a comparison of versions
 BUSY = (429, 503)  # asked again, like one that does not take the connection
 ANSWER_MAX = 64 * 1024 * 1024  # bytes; whoever took the tester over must not fill our memory
 # Codes by which the tester speaks of itself; any other speaks of the file or of the values.
@@ -57,11 +60,20 @@ class HttpTester:
         answer = self._call(runtime, "/inspect", {"digest": digest, "filename": filename})
         body = read_answer(answer)
         if is_refused(answer):
-            raise BadModel(*read_refusal(body))
+            raise BadModel(*read_refusal(body), read_versions(body.get("needs")))
         try:
             return read_inspection(body)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise explain_nonsense(answer) from error
+
+    def judge(self, runtime: str, libraries: Mapping[str, str]) -> Fit:
+        """Compare versions; see `Tester.judge`."""
+        headers = {HEADER_GATE: find_tester_secret(self._internal_token, runtime)}
+        answer = self._try(runtime, "/fit", {"libraries": dict(libraries)}, headers, JUDGEMENT)
+        if answer is None or answer.status in BUSY:
+            raise explain_away(self._store, runtime)
+        body = read_answer(answer)
+        return Fit(str(body.get("refusal") or ""), str(body.get("hint") or ""), read_versions(body.get("here")))
 
     def test(self, runtime: str, version: ModelVersion, function: str, args: object) -> TrialRun:
         """Load, call once, forget; see `Tester.test`."""
@@ -90,21 +102,23 @@ class HttpTester:
                 raise explain_away(self._store, runtime)
             self._clock.sleep(LOOK_AGAIN)
 
-    def _try(self, runtime: str, path: str, body: dict[str, object], headers: dict[str, str]) -> Answer | None:
+    def _try(
+        self, runtime: str, path: str, body: dict[str, object], headers: dict[str, str], seconds: float = ANSWER
+    ) -> Answer | None:
         """Return one answer, or None when nobody takes the connection."""
         address = find_address(self._store, runtime)
         try:
-            return post(address, path, body, headers) if address else None
+            return post(address, path, body, headers, seconds) if address else None
         except (httpx.ConnectError, httpx.ConnectTimeout):
             return None
 
 
-def post(address: Address, path: str, body: dict[str, object], headers: dict[str, str]) -> Answer:
+def post(address: Address, path: str, body: dict[str, object], headers: dict[str, str], seconds: float) -> Answer:
     """Send one request, past any proxy of the surroundings; Unavailable when the answer breaks off."""
     url = f"http://{address.host}:{address.http_port}{path}"
     try:
         with (
-            httpx.Client(timeout=httpx.Timeout(ANSWER, connect=CONNECT), trust_env=False) as client,
+            httpx.Client(timeout=httpx.Timeout(seconds, connect=CONNECT), trust_env=False) as client,
             client.stream("POST", url, json=body, headers=headers) as answer,
         ):
             return Answer(answer.status_code, read_bounded(answer))
@@ -178,6 +192,11 @@ def is_refused(answer: Answer) -> bool:
 def read_refusal(body: dict[str, Any]) -> tuple[str, str]:
     """Return the sentence and the hint of a refusal."""
     return str(body.get("error") or "The file is not a model that can be read."), str(body.get("hint") or "")
+
+
+def read_versions(found: object) -> dict[str, str]:
+    """Return versions by library; none where there is no such object."""
+    return {str(name): str(version) for name, version in found.items()} if isinstance(found, dict) else {}
 
 
 def read_inspection(body: dict[str, Any]) -> Inspection:

@@ -53,9 +53,13 @@ class Forbidden(Refusal):
 
 
 class BadModel(Refusal):
-    """The file is not a model that can be read."""
+    """The file is not a model that can be read. needs: versions by library that would read it, where that is known."""
 
     code = "bad_model"
+
+    def __init__(self, sentence: str, hint: str = "", needs: dict[str, str] | None = None) -> None:
+        super().__init__(sentence, hint)
+        self.needs = dict(needs or {})
 
 
 class Unavailable(Refusal):

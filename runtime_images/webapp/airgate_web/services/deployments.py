@@ -18,6 +18,7 @@ from airgate_web.domain.timeouts import REQUEST_S, Timeouts, read_timeouts
 from airgate_web.domain.user import User
 from airgate_web.domain.workload import Kind, ModelFile, Observation, ReplicaState
 from airgate_web.services.desk import Desk
+from airgate_web.services.fitting import require_readable
 from airgate_web.services.models import LATEST, find_version
 from airgate_web.services.projects import find_project
 from airgate_web.services.runtimes import find_server, find_serving_runtime
@@ -183,6 +184,8 @@ def read_wish(desk: Desk, route: str, wish: DeploymentWish) -> CheckedWish:
     runtime = find_serving_runtime(desk, version, wish.runtime) if version else find_server(desk, wish.runtime)
     server = read_own_server(runtime, wish.arguments)
     require_model(desk, version, server)
+    if version:
+        require_readable(desk, version, runtime)
     others = read_others(desk, route, wish, runtime)
     amounts = read_amounts(wish.cpu, wish.memory, wish.accelerators, wish.resource)
     require_possible(desk, amounts)
@@ -202,6 +205,7 @@ def read_others(desk: Desk, route: str, wish: DeploymentWish, runtime: Runtime) 
             raise Invalid(f"The model '{name}' is named twice.", "Name each once: it is called by its name.")
         kept = find_version(desk, route, name, version)
         find_serving_runtime(desk, kept, runtime.slug)
+        require_readable(desk, kept, runtime)
         found.append(find_file(kept))
     if len(found) > OTHERS_MAX:
         raise Invalid(f"Beside the first there are {len(found)} models, {OTHERS_MAX} fit.", "Make two deployments.")

@@ -9,6 +9,7 @@ from airgate_web.domain.names import read_route, read_text, read_title
 from airgate_web.domain.user import User
 from airgate_web.ports import Inspection
 from airgate_web.services.desk import Desk
+from airgate_web.services.fitting import inspect_file
 from airgate_web.services.projects import find_project
 from airgate_web.services.runtimes import find_runtime
 
@@ -46,7 +47,7 @@ def keep_version(
     digest, size = desk.blobs.put(source, desk.upload_limit)
     with desk.uploads.hold(digest, partial(remove_unused, desk, digest)):
         require_file(desk, words[2], digest, size)
-        found = desk.tester.inspect(runtime, digest, words[2])
+        found = inspect_file(desk, runtime, digest, words[2])
         return desk.store.add_version(make_version(desk, user, words, (digest, size), found))
 
 

@@ -1,0 +1,129 @@
+"""Whether this runtime's libraries can read a file: the versions in the file against those here, before it is opened.
+
+What is older, or unknown, is opened. A file of a newer major version than its maker's library here is refused, and so
+is one of a newer ONNX than ONNX Runtime reads; a newer minor version is worth a warning, for it usually opens.
+Estimators of scikit-learn are promised to open in their own version alone, so an older one is worth a warning too:
+https://scikit-learn.org/stable/model_persistence.html
+"""
+
+import importlib.metadata
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from airgate_serving.errors import MissingLibrary
+from airgate_serving.formats.interface import Library
+from airgate_serving.formats.onnx_limits import find_limits
+
+MAKERS = {"scikit-learn": "scikit-learn", "xgboost": "XGBoost", "lightgbm": "LightGBM"}
+ONNX_IR, ONNX_OPSET, ONNX_ML_OPSET = "onnx-ir", "onnx-opset", "onnx-ml-opset"
+SPELLED = {ONNX_IR: "IR version", ONNX_OPSET: "opset", ONNX_ML_OPSET: "opset of ai.onnx.ml"}
+BESIDE = {"numpy": "NumPy", "pandas": "pandas", "scipy": "SciPy", "joblib": "joblib", "skops": "skops"}
+DISTRIBUTIONS = {"xgboost": ("xgboost-cpu", "xgboost")}  # where the version is known, by the library's name
+EXACT = frozenset({"scikit-learn"})  # an older minor version is another one too
+NUMBERS = re.compile(r"\d+(?:\.\d+)*")
+FREEZE = "airgate-serve freeze FILE --wheels DIR --to LOCK"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the versions in a file mean here: a refusal with its hint and what would be needed, or warnings."""
+
+    refusal: str = ""
+    hint: str = ""
+    needs: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def judge(libraries: Iterable[Library]) -> Verdict:
+    """Return what the versions in a file mean: the first that refuses, or a warning for each that might matter."""
+    warnings = []
+    for library in libraries:
+        refusal = _find_refusal(library)
+        if refusal:
+            return refusal
+        warning = _find_warning(library)
+        warnings += [warning] if warning else []
+    return Verdict(warnings=tuple(warnings))
+
+
+def require_readable(libraries: Iterable[Library]) -> None:
+    """Raise MissingLibrary when a file needs newer libraries than there are."""
+    verdict = judge(libraries)
+    if verdict.refusal:
+        raise MissingLibrary(verdict.refusal, verdict.hint, verdict.needs)
+
+
+def find_here(versions: Mapping[str, str]) -> tuple[Library, ...]:
+    """Return the versions of a file, by library, beside those of this runtime."""
+    return tuple(Library(name, version, find_installed(name)) for name, version in versions.items())
+
+
+def find_installed(name: str) -> str:
+    """Return the version of a library here, or of ONNX the newest that is read; nothing for what is not here."""
+    limits = {ONNX_IR: "ir", ONNX_OPSET: "opset", ONNX_ML_OPSET: "ml_opset"}
+    if name in limits:
+        return str(getattr(find_limits(), limits[name]) or "")
+    for distribution in DISTRIBUTIONS.get(name, (name,) if name in {**MAKERS, **BESIDE} else ()):
+        try:
+            return importlib.metadata.version(distribution)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return ""
+
+
+def read_numbers(version: str) -> tuple[int, ...]:
+    """Return the numbers at the beginning of a version, (1, 9, 1); none for what does not begin with one."""
+    found = NUMBERS.match(version)
+    return tuple(int(number[:9]) for number in found.group().split(".")) if found else ()
+
+
+def _find_refusal(library: Library) -> Verdict | None:
+    wanted, here = read_numbers(library.in_file), read_numbers(library.installed)
+    if not wanted or not here:
+        return None
+    needs = {library.name: library.in_file}
+    if library.name in SPELLED and wanted > here:
+        return Verdict(*_explain_onnx(library), needs)
+    if library.name in MAKERS and wanted[0] > here[0]:
+        return Verdict(*_explain_maker(library), needs)
+    return None
+
+
+def _explain_onnx(library: Library) -> tuple[str, str]:
+    what = SPELLED[library.name]
+    return (
+        f"The file is of ONNX {what} {library.in_file}; this runtime's ONNX Runtime {find_installed_onnxruntime()} "
+        f"reads {what}s up to {library.installed}.",
+        f"Choose a runtime with a newer ONNX Runtime, or export the model for {what} {library.installed}.",
+    )
+
+
+def _explain_maker(library: Library) -> tuple[str, str]:
+    name = MAKERS[library.name]
+    return (
+        f"The file was saved by {name} {library.in_file}; this runtime has {library.installed}, a major version older.",
+        f"Choose a runtime with {name} {library.in_file}, make one with {FREEZE}, or save the model again with "
+        f"{library.installed}.",
+    )
+
+
+def _find_warning(library: Library) -> str:
+    wanted, here = read_numbers(library.in_file)[:2], read_numbers(library.installed)[:2]
+    name = {**MAKERS, **BESIDE}.get(library.name)
+    if not name or not wanted or not here or wanted == here:
+        return ""
+    if wanted < here and library.name not in EXACT:
+        return ""
+    age = "older" if here < wanted else "newer"
+    return (
+        f"The file was made with {name} {library.in_file}; this runtime has {library.installed}, which is {age}: "
+        f"compare its answers with your own, or make a runtime with {FREEZE}."
+    )
+
+
+def find_installed_onnxruntime() -> str:
+    """Return ONNX Runtime's version."""
+    import onnxruntime
+
+    return str(onnxruntime.__version__)
