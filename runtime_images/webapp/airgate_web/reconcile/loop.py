@@ -35,10 +35,9 @@ class Loop:
         self.trouble = ""  # the last failed round's reason, said once
 
     def run(self) -> None:
-        """Reconcile until `stop`."""
-        watchers = [threading.Thread(target=each, daemon=True) for each in (self.watch_store, self.watch_cluster)]
-        for watcher in watchers:
-            watcher.start()
+        """Reconcile until `stop`; a long poll that is under way then ends by itself, with nobody left to wake."""
+        for watch in (self.watch_store, self.watch_cluster):
+            threading.Thread(target=watch, daemon=True).start()
         while not self.over.is_set():
             self.wake.clear()
             good = self.run_round()
@@ -48,8 +47,6 @@ class Loop:
                 self.wake.wait(pause)
             else:
                 self.over.wait(PAUSE_SECONDS)
-        for watcher in watchers:
-            watcher.join()
 
     def stop(self) -> None:
         """End the loop after the round that runs."""
