@@ -1,6 +1,7 @@
 """What the agent reports of Envoy, and how often it asks."""
 
 import dataclasses
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,12 +10,13 @@ from typing import Any
 import httpx
 import pytest
 
-from airgate_gateway.admin import CDS, WARMING, Sight, read_sight
+from airgate_gateway.admin import CDS, WARMING, Sight, look, open_admin, read_sight
 from airgate_gateway.report import (
     CALM,
     FAST_S,
     HEARTBEAT_S,
     IDLE_S,
+    TAKE_S,
     Expected,
     Reporter,
     find_awaited,
@@ -111,7 +113,7 @@ class Scene:
         self.sight: Sight | None = make_sight()
         self.reports: list[object] = []
         (folder / "token").write_text("internal")
-        self.reporter = Reporter("host", folder / "token", self.clock)
+        self.reporter = Reporter("host", folder, folder / "token", self.clock)
         self.web = httpx.Client(base_url="http://web", transport=httpx.MockTransport(self.take))
         self.admin = httpx.Client(base_url="http://admin", transport=httpx.MockTransport(self.answer))
         self.took = 0.0
@@ -192,11 +194,40 @@ def test_what_envoy_has_not_taken_is_not_reported(scene: Scene) -> None:
     assert scene.reports[1] == b'{"gateway":"host","snapshot":"next","reached":{"qc/two":["10.0.0.1:8080"]}}'
 
 
-def test_an_envoy_that_is_away_is_not_reported_for_well(scene: Scene) -> None:
-    """The webapp hears nothing at all then, and says since when."""
-    scene.sight = None
+@pytest.mark.parametrize("sight", [None, make_sight(versions={CDS: "c1", VERSION: "r0"})])
+def test_an_envoy_that_is_away_or_takes_nothing_is_not_reported_for_well(scene: Scene, sight: Sight | None) -> None:
+    """The webapp hears nothing at all then, and says since when; it hears again when all is well."""
     scene.turn()
-    assert scene.reports == []
+    scene.sight = sight
+    for _ in range(20):
+        scene.turn(HEARTBEAT_S / 4)
+    assert len(scene.reports) == 1
+    scene.sight = make_sight()
+    scene.turn(IDLE_S)
+    assert len(scene.reports) == 2
+
+
+def test_a_real_envoy_that_missed_its_files_is_told_again(tmp_path: Path) -> None:
+    """A file written in place is news that Envoy never hears of: it looks at renames alone."""
+    folder, clock = tmp_path / "routes", HandClock()
+    gateway = Gateway(folder, "http://127.0.0.1:1", "--http", f"127.0.0.1:{find_free_port()}")
+    gateway.start("agent", "envoy")
+    try:
+        with open_admin(folder) as admin:
+            wait_until("Envoy works", lambda: look(admin) is not None)
+            gateway.stop("agent")
+            clusters = folder / "cds.json"
+            clusters.write_text(json.dumps({**json.loads(clusters.read_text()), "version_info": "missed"}))
+            reporter = Reporter("host", folder, tmp_path / "token", clock)
+            reporter.expect(Expected("missed", {CDS: "missed"}, NONE))
+            reporter.follow(admin)
+            clock.turn(TAKE_S)
+            reporter.follow(admin)
+            wait_until("Envoy has it", lambda: (seen := look(admin)) is not None and seen.versions[CDS] == "missed")
+            reporter.follow(admin)
+            assert reporter.is_due()
+    finally:
+        gateway.stop("envoy")
 
 
 def test_a_report_that_did_not_arrive_is_sent_again(scene: Scene) -> None:

@@ -44,7 +44,7 @@ class Agent:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         """Take up the last snapshot that was kept; nothing is written yet."""
         self._settings = settings
-        self._reporter = Reporter(settings.name, settings.token_file, clock)
+        self._reporter = Reporter(settings.name, settings.folder, settings.token_file, clock)
         self._snapshot = read_snapshot(read_json(settings.folder / "snapshot.json")) or listeners.EMPTY
 
     def run(self, stop: threading.Event) -> None:
@@ -52,8 +52,7 @@ class Agent:
         self.write()
         answered = True
         with open_client(self._settings.web) as client, open_client(self._settings.web) as second:
-            work = (self._settings.folder, second, stop)
-            threading.Thread(target=self._reporter.run, args=work, name="report", daemon=True).start()
+            threading.Thread(target=self._reporter.run, args=(second, stop), name="report", daemon=True).start()
             while not stop.is_set():
                 heard = self.follow(client)
                 if heard != answered:

@@ -21,6 +21,13 @@ def write_json(path: Path, content: Any) -> bool:
     return True
 
 
+def nudge(folder: Path) -> None:
+    """Have whoever watches the folder read its files again: something is renamed in it."""
+    beside = folder / ".nudge.new"
+    beside.touch(mode=0o600)
+    beside.rename(folder / "nudge")
+
+
 def read_json(path: Path) -> Any:
     """Return the content of `path`, or None when it is absent or not JSON (a disk that was full, say)."""
     try:

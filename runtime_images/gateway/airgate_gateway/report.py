@@ -1,6 +1,8 @@
 """Tells the webapp whom Envoy reaches: when that changes, and now and then that it has not.
 
 Envoy is looked at often only while something is awaited: a file that it has not taken, a host that is not well yet.
+An Envoy that does not take its files is told of them again, and nothing is reported of it meanwhile: the webapp then
+says since when it has heard nothing, instead of what is true no more.
 """
 
 import threading
@@ -12,6 +14,7 @@ from typing import Any
 import httpx
 
 from airgate_gateway.admin import Sight, look, open_admin
+from airgate_gateway.files import nudge
 from airgate_kit import logs
 from airgate_kit.clock import Clock
 
@@ -21,6 +24,7 @@ SHARE = 20  # a look comes after this part of the time that something has been a
 CALM = 10  # and after so many times what the last look took, so that many deployments keep no core busy
 HEARTBEAT_S = 10.0  # between two reports that say the same
 RETRY_S = 1.0  # after a report that did not arrive
+TAKE_S = 5.0  # Envoy takes files within a moment; one that has not after this long may have missed them
 
 log = logs.get("airgate_gateway.report")
 
@@ -37,9 +41,12 @@ class Expected:
 class Reporter:
     """Lives on a thread of its own beside the agent's loop, which tells it what it has written (`expect`)."""
 
-    def __init__(self, name: str, token_file: Path, clock: Clock) -> None:
-        """Know nothing yet: as long as Envoy has not taken the first files, there is nothing to report."""
-        self._name, self._token_file, self._clock = name, token_file, clock
+    def __init__(self, name: str, folder: Path, token_file: Path, clock: Clock) -> None:
+        """Know nothing yet: as long as Envoy has not taken the first files, there is nothing to report.
+
+        folder: of the files.
+        """
+        self._name, self._folder, self._token_file, self._clock = name, folder, token_file, clock
         self._expected: Expected | None = None
         self._written = threading.Event()
         self._awaited: object = None
@@ -47,6 +54,7 @@ class Reporter:
         self._report: dict[str, Any] | None = None
         self._sent: dict[str, Any] | None = None
         self._again = 0.0  # when the next report is due though it says the same, or the last one did not arrive
+        self._nudged = 0.0  # when Envoy was last told again of what it has not taken
 
     def expect(self, expected: Expected) -> None:
         """Take note of what was written, and look at once."""
@@ -54,9 +62,9 @@ class Reporter:
             self._expected = expected
             self._written.set()
 
-    def run(self, folder: Path, web: httpx.Client, stop: threading.Event) -> None:
-        """Look and report until `stop` is set. folder: of the files. web: a client of this thread's own."""
-        with open_admin(folder) as admin:
+    def run(self, web: httpx.Client, stop: threading.Event) -> None:
+        """Look and report until `stop` is set. web: a client of this thread's own."""
+        with open_admin(self._folder) as admin:
             while not stop.is_set():
                 self._written.clear()
                 pause = self.follow(admin)
@@ -70,16 +78,27 @@ class Reporter:
         if expected is None:
             return FAST_S
         sight = look(admin)
-        if sight is None:  # nothing is reported: that the gateway is silent says it
-            return self.choose_pause((expected.digest, False, frozenset()), began)
-        taken = has_taken(sight, expected)
-        if taken:
-            self._report = {
-                "gateway": self._name,
-                "snapshot": expected.digest,
-                "reached": find_reached(sight, expected),
-            }
-        return self.choose_pause((expected.digest, taken, find_awaited(sight, expected)), began)
+        if sight is None or not has_taken(sight, expected):
+            pause = self.choose_pause((expected.digest, False, frozenset()), began)
+            self.press(expected, sight)
+            return pause
+        reached = find_reached(sight, expected)
+        self._report = {"gateway": self._name, "snapshot": expected.digest, "reached": reached}
+        return self.choose_pause((expected.digest, True, find_awaited(sight, expected)), began)
+
+    def press(self, expected: Expected, sight: Sight | None) -> None:
+        """Once Envoy has had its time: report nothing of it, and tell it again and again what it has to take."""
+        now = self._clock.monotonic()
+        if now - self._since < TAKE_S:
+            return
+        self._report = None
+        if now - self._nudged < TAKE_S:
+            return
+        self._nudged = now
+        nudge(self._folder)
+        has = {name: sight.versions.get(name, "") for name in expected.versions} if sight else "no answer"
+        fields = {"snapshot": expected.digest[:12], "has": has, "wanted": dict(expected.versions)}
+        log.warning("Envoy does not take its routes; told it again", extra={"fields": fields})
 
     def choose_pause(self, awaited: tuple[str, bool, frozenset[str]], began: float) -> float:
         """Return the seconds until the next look. awaited: digest, whether it was taken, and who is not reached."""

@@ -9,8 +9,8 @@ from airgate_web.domain.deployment import Deployment, DeploymentStatus, find_wor
 from airgate_web.domain.workload import ReplicaState, find_replica_digest
 
 SILENT = datetime.timedelta(seconds=30)  # three reports of a gateway that are missing
-NOT_YET = "The gateway has not reached it yet."
 WHERE = "see the pod airgate-gateway, or make trial-logs in a trial"
+NOT_YET = f"The gateway has not reached it yet. Should that last, {WHERE}."
 
 
 @dataclass(frozen=True, slots=True)
