@@ -30,13 +30,15 @@ def test_the_tables_defaults_are_the_real_ones() -> None:
 
 
 def test_flags_win_over_environment_over_file(
-    host: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    host: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The nearest word counts: command line, then environment, then file."""
-    path = tmp_path / "settings.yaml"
-    path.write_text(
-        f"host_root: /nowhere\nsku_resources: true\nqids: {{'0000:10:00.0': 42}}\nkubelet_dir: {tmp_path}\n"
-    )
+    folder = tmp_path_factory.mktemp("k")  # a socket's path has to be short
+    path = folder / "settings.yaml"
+    path.write_text(f"host_root: /nowhere\nsku_resources: true\nqids: {{'0000:10:00.0': 42}}\nkubelet_dir: {folder}\n")
     monkeypatch.setenv("AIRGATE_PLUGIN_HOST_ROOT", str(host))
     monkeypatch.setenv("AIRGATE_PLUGIN_PORT_9400_TCP_ADDR", "10.0.0.1")  # Kubernetes' own, beside a Service
     assert main(["doctor", "--json", "--config", str(path), "--sku-resources=false"]) == 0

@@ -89,14 +89,14 @@ def test_the_command_freezes_a_model_of_another_version(tmp_path, model_folder) 
     assert version
     for need in freeze.list_needs({}):
         name = freeze.normalize(re.split(r"[<>=\[ ]", need)[0])
-        make_wheel(wheels, name, version.group(1) if name == "scikit-learn" else "99.0")
-    make_wheel(wheels, "scikit-learn", "99.0")
+        make_wheel(wheels, name, version.group(1) if name == "scikit-learn" else "9999.0")
+    make_wheel(wheels, "scikit-learn", "9999.0")
     done = run_command(
         "freeze", str(model_folder / "iris.pkl"), "--wheels", str(wheels), "--to", str(tmp_path / "lock")
     )
     assert done.returncode == 0, done.stderr
     lock = (tmp_path / "lock").read_text()
-    assert f"scikit-learn=={version.group(1)} \\" in lock and "granian==99.0 \\" in lock and "nicegui" not in lock
+    assert f"scikit-learn=={version.group(1)} \\" in lock and "granian==9999.0 \\" in lock and "nicegui" not in lock
     nothing = run_command(
         "freeze", str(model_folder / "mlp.onnx"), "--wheels", str(wheels), "--to", str(tmp_path / "x")
     )
