@@ -124,21 +124,25 @@ def test_doctor_advises_where_sku_names_cannot_be_told(host: Path, capsys: pytes
     assert "switch QAIC_SKU_BASED_RESOURCE_ENABLED off" in report
 
 
-def test_the_process_serves_and_ends_cleanly(host: Path, kubelet: ReplayedKubelet, folder: Path) -> None:
+def test_the_process_serves_and_ends_cleanly(
+    host: Path, kubelet: ReplayedKubelet, folder: Path, tmp_path: Path
+) -> None:
     """As the image runs it, through a kubelet restart: JSON lines only, exit code 0 on SIGTERM, no socket left."""
     flags = ["--host-root", str(host), "--kubelet-dir", str(folder), "--http", "127.0.0.1:0"]
     command = [sys.executable, "-m", "airgate_plugin", "run", *flags]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    log = tmp_path / "log"
+    with log.open("w") as errors:
+        process = subprocess.Popen(command, stderr=errors)
     try:
         kubelet.wait_list("qualcomm.com/qaic", lambda found: len(found) == 8)
         kubelet.restart()
         kubelet.wait_list("qualcomm.com/qaic", lambda found: len(found) == 8)
+        wait_until(lambda: log.read_text().count('"registered"') == 2)  # said after the kubelet has heard it
     finally:
         process.send_signal(signal.SIGTERM)
-        _, lines = process.communicate(timeout=20)
+        process.wait(timeout=20)
     assert process.returncode == 0
-    messages = [json.loads(line)["message"] for line in lines.splitlines()]
-    assert messages.count("registered") == 2
+    messages = [json.loads(line)["message"] for line in log.read_text().splitlines()]
     assert messages[-1] == "stopped"
     wait_until(lambda: not list(folder.glob("airgate-*.sock")))
 

@@ -210,7 +210,9 @@ def test_the_page_says_the_same_of_a_name_and_of_a_count_of_cards(page: Page) ->
     page.get_by_label("Name", exact=True).fill("half")
     page.get_by_label("Accelerator", exact=True).click()
     page.get_by_role("option", name="qualcomm.com/qaic").click()
-    page.get_by_label("Accelerators for each replica, whole cards", exact=True).fill("1.5")
+    count = page.get_by_label("Accelerators for each replica, whole cards", exact=True)
+    expect(count).to_have_value("1")  # the page has taken the choice
+    count.fill("1.5")
     expect(wrong).to_contain_text("1.5 is not: a card cannot be shared. Write 0 to 64.")
     expect(button).to_be_disabled()
 
