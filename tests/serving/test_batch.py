@@ -184,14 +184,9 @@ def predict(args):
 """
 
 
-@pytest.mark.process
-def test_a_run_that_was_killed_is_gone_on_with(tmp_path) -> None:
-    """Killed in the middle, run again: every row is there once, and the first ones are not computed twice."""
-    (tmp_path / "slow.py").write_text(SLOW)
-    (tmp_path / "rows.csv").write_text("a\n" + "".join(f"{number}\n" for number in range(200)))
-    to = tmp_path / "out.csv"
-    words = ["batch", str(tmp_path / "slow.py"), "--rows", str(tmp_path / "rows.csv"), "--to", str(to), "--chunk", "4"]
-    progress = tmp_path / "out.csv.progress"
+def kill_and_go_on(words: list[str], to: Path) -> None:
+    """Kill a run over 200 rows, 4 at a time, in the middle, and run it again: it computes no chunk twice."""
+    progress = to.with_name(f"{to.name}.progress")
     with subprocess.Popen([sys.executable, "-m", "airgate_serving", *words], stderr=subprocess.DEVNULL) as process:
         wait_for(lambda: progress.exists() and read_done(progress) >= 20)
         worker = find_children(process.pid)[0]
@@ -202,6 +197,16 @@ def test_a_run_that_was_killed_is_gone_on_with(tmp_path) -> None:
     again = run_command(*words)
     assert again.returncode == 0, again.stderr
     assert min(read_steps(again.stderr)) == done + 4
+
+
+@pytest.mark.process
+def test_a_run_that_was_killed_is_gone_on_with(tmp_path) -> None:
+    """Killed in the middle, run again: every row is there once, and the first ones are not computed twice."""
+    (tmp_path / "slow.py").write_text(SLOW)
+    (tmp_path / "rows.csv").write_text("a\n" + "".join(f"{number}\n" for number in range(200)))
+    to = tmp_path / "out.csv"
+    words = ["batch", str(tmp_path / "slow.py"), "--rows", str(tmp_path / "rows.csv"), "--to", str(to), "--chunk", "4"]
+    kill_and_go_on(words, to)
     assert to.read_text() == "double\n" + "".join(f"{2 * number}\n" for number in range(200))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "rows.csv", "slow.py"]
 

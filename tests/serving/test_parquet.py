@@ -5,7 +5,6 @@ import faulthandler
 import json
 import os
 import signal
-import subprocess
 import sys
 from io import BytesIO
 from pathlib import Path
@@ -22,8 +21,8 @@ from airgate_serving.batch import parquet
 from airgate_serving.batch.parquet import find_kinds, import_library, read_parquet, write_parquet
 from airgate_serving.batch.rows import read_chunks
 from airgate_serving.errors import BadRequest
-from tests.serving.server import run_command, wait_for
-from tests.serving.test_batch import SLOW, find_children, read_done, read_steps
+from tests.serving.server import run_command
+from tests.serving.test_batch import SLOW, kill_and_go_on, read_steps
 from tests.serving.test_codecs import COLUMNS
 
 fastparquet = import_library()
@@ -190,7 +189,7 @@ def test_a_killed_run_is_gone_on_with_and_ends_as_one_whole_file(tmp_path) -> No
     """Until it is whole there is no file of that name; each row is there once."""
     (tmp_path / "slow.py").write_text(SLOW)
     fastparquet.write(tmp_path / "rows.parquet", pd.DataFrame({"a": range(200)}), row_group_offsets=30)
-    to, progress = tmp_path / "out.parquet", tmp_path / "out.parquet.progress"
+    to = tmp_path / "out.parquet"
     words = [
         "batch",
         str(tmp_path / "slow.py"),
@@ -201,15 +200,6 @@ def test_a_killed_run_is_gone_on_with_and_ends_as_one_whole_file(tmp_path) -> No
         "--chunk",
         "4",
     ]
-    with subprocess.Popen([sys.executable, "-m", "airgate_serving", *words], stderr=subprocess.DEVNULL) as process:
-        wait_for(lambda: progress.exists() and read_done(progress) >= 20)
-        worker = find_children(process.pid)[0]
-        os.kill(process.pid, signal.SIGKILL)
-    wait_for(lambda: not Path(f"/proc/{worker}").exists())
-    done = read_done(progress)
-    assert 20 <= done < 200 and not to.exists()
-    again = run_command(*words)
-    assert again.returncode == 0, again.stderr
-    assert min(read_steps(again.stderr)) == done + 4
+    kill_and_go_on(words, to)
     assert [row["double"] for row in read_parquet(to, 0)] == [2 * number for number in range(200)]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.parquet", "rows.parquet", "slow.py"]
