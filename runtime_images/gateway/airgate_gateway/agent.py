@@ -50,29 +50,29 @@ class Agent:
     def run(self, stop: threading.Event) -> None:
         """Write what is known at once, then follow the webapp until `stop` is set."""
         self.write()
-        answered = True
+        failed = ""
         with open_client(self._settings.web) as client, open_client(self._settings.web) as second:
             threading.Thread(target=self._reporter.run, args=(second, stop), name="report", daemon=True).start()
             while not stop.is_set():
-                heard = self.follow(client)
-                if heard != answered:
-                    log.info(
-                        "the webapp answers again" if heard else "the webapp does not answer; routes stay as they are"
-                    )
-                answered = heard
-                if not heard:
+                why = self.follow(client)
+                if why and why != failed:
+                    fields = {"web": str(client.base_url), "error": why}
+                    log.info("the webapp does not answer; routes stay as they are", extra={"fields": fields})
+                elif failed and not why:
+                    log.info("the webapp answers again")
+                failed = why
+                if why:
                     stop.wait(RETRY_S)
 
-    def follow(self, client: httpx.Client) -> bool:
-        """Ask once; write what is new, a renewed certificate included. Return whether the webapp answered."""
+    def follow(self, client: httpx.Client) -> str:
+        """Ask once; write what is new, a renewed certificate included. Return why the webapp did not answer, or ""."""
         try:
             snapshot = ask_snapshot(client, self._settings.token_file, self._snapshot["digest"])
         except (httpx.HTTPError, OSError, ValueError) as error:
-            log.debug("asking failed", extra={"fields": {"error": str(error)}})
-            return False
+            return str(error) or type(error).__name__
         self._snapshot = snapshot or self._snapshot
         self.write()
-        return True
+        return ""
 
     def write(self) -> None:
         """Write the snapshot's files, and have reported when Envoy works by them."""
@@ -81,12 +81,15 @@ class Agent:
 
 
 def open_client(web: Address) -> httpx.Client:
-    """Return a client for the webapp; it reads no proxy settings from the environment."""
+    """Return a client for the webapp; it reads no proxy settings from the environment.
+
+    Every question has a connection of its own. The first may have been made before the node knew where the Service's
+    address leads, and whoever else answered there would be asked again and again.
+    """
     timeout = httpx.Timeout(5.0, read=WAIT_S + 10.0)
-    if web.port:
-        return httpx.Client(base_url=f"http://{web.host}:{web.port}", timeout=timeout, trust_env=False)
-    transport = httpx.HTTPTransport(uds=web.host)
-    return httpx.Client(base_url="http://web", timeout=timeout, transport=transport, trust_env=False)
+    uds, base = (None, f"http://{web.host}:{web.port}") if web.port else (web.host, "http://web")
+    transport = httpx.HTTPTransport(uds=uds, limits=httpx.Limits(max_keepalive_connections=0), trust_env=False)
+    return httpx.Client(base_url=base, timeout=timeout, transport=transport, trust_env=False)
 
 
 def ask_snapshot(client: httpx.Client, token_file: Path, have: str) -> Mapping[str, Any] | None:
