@@ -1,6 +1,7 @@
 """python -m tests.cluster up|down|shell|status|bare: the test cluster for a person, and bare nodes for molecule."""
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from tests.cluster.cluster import NAME, Cluster, list_cluster_nodes, remove_clus
 from tests.cluster.command import CommandFailed, ToolMissing
 from tests.cluster.network import remove_network_if_unused
 from tests.cluster.node import Node, list_nodes
+from tests.cluster.ssh import describe_instance
 from tests.cluster.wait import TooLate
 
 
@@ -80,9 +82,11 @@ def _bare(asked: argparse.Namespace) -> int:
     left = Node.find(asked.name)
     if left is not None:
         left.remove()
-    if not asked.remove:
-        Node.bare(asked.name, egress=False)
-    print(f"The node {asked.name} is {'gone' if asked.remove else 'there'}.")
+    if asked.remove:
+        print(f"The node {asked.name} is gone.")
+        return 0
+    node = Node.bare(asked.name, egress=False)
+    print(json.dumps(describe_instance(node.name, node.address)))
     return 0
 
 

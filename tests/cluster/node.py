@@ -11,6 +11,7 @@ from tests.cluster.artefacts import find_artefacts
 from tests.cluster.command import CommandFailed, ensure_tools, run
 from tests.cluster.egress import Attempts
 from tests.cluster.podman_images import SYSTEMD
+from tests.cluster.ssh import AUTHORIZED_KEYS, find_public_key
 from tests.cluster.store import find_store
 from tests.cluster.wait import wait_until
 
@@ -40,7 +41,7 @@ class Node:
         mounts: Mapping[Path, str] | None = None,
         labels: Mapping[str, str] | None = None,
     ) -> "Node":
-        """Create and start a node with systemd, snapd, sudo and Python, and nothing of Kubernetes.
+        """Create and start a node with systemd, sshd, snapd, sudo and Python, and nothing of Kubernetes.
 
         With egress=False every packet to beyond its peers and `allowed` (iptables matches, see egress.close_egress)
         is dropped and counted, from before its first process on and after every start. `mounts` are host paths to
@@ -152,7 +153,8 @@ def _create(name: str, labels: Mapping[str, str], mounts: Mapping[Path, str]) ->
         network.ensure_network()
         address = network.choose_address(network.find_addresses())
         words = [f"--label={key}={value}" for key, value in {**labels, network.LABEL: address}.items()]
-        words += [f"--volume={source}:{target}:ro" for source, target in mounts.items()]
+        seen = {**mounts, find_public_key(): AUTHORIZED_KEYS}
+        words += [f"--volume={source}:{target}:ro" for source, target in seen.items()]
         place = ("--network", network.NAME, "--ip", address, "--hostname", name, "--name", name)
         # containerd's layers and snapd's data cannot lie on podman's overlay.
         run("podman", "create", *SYSTEMD, *place, f"--volume={_volume(name)}:/var/snap", *words, image)

@@ -26,6 +26,10 @@ UNITS_MASKED = (
 LOOP_DEVICES = "".join(f"b /dev/loop{number} 0660 root disk - 7:{number}\n" for number in range(128))
 
 
+# Who a site's Ansible comes as.
+OPERATOR = "ansible"
+
+
 @dataclass(frozen=True, slots=True)
 class System:
     """One root file system: the packages in it and what is changed after they are installed ($1 is its root)."""
@@ -36,15 +40,18 @@ class System:
     changes: tuple[str, ...] = ()
 
 
-# What a server has on which the appliance is installed: systemd, Python for Ansible, snapd. Nothing of Kubernetes.
+# A server on which the appliance is installed: systemd, sshd, Python for Ansible, snapd. Nothing of Kubernetes.
 NODE = System(
     name="node",
     variant="minbase",
     packages=(
         *("systemd", "systemd-sysv", "dbus", "udev", "kmod", "procps", "iproute2", "iptables", "conntrack"),
         *("ethtool", "socat", "openssl", "ca-certificates", "python3", "python3-apt", "sudo", "snapd", "tzdata"),
+        "openssh-server",
     ),
     changes=(
+        f'chroot "$1" useradd --create-home --shell /bin/bash {OPERATOR}',
+        f'echo "{OPERATOR} ALL=(ALL) NOPASSWD: ALL" > "$1/etc/sudoers.d/{OPERATOR}"',
         f'chroot "$1" systemctl mask {" ".join(UNITS_MASKED)}',
         f'printf %s "{LOOP_DEVICES}" > "$1/usr/lib/tmpfiles.d/airgate-loop.conf"',
     ),

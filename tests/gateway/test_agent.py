@@ -4,7 +4,7 @@ import json
 import threading
 from pathlib import Path
 
-from airgate_gateway.agent import Agent, Settings, open_client
+from airgate_gateway.agent import Agent, Settings
 from airgate_gateway.doors import Address
 from airgate_gateway.listeners import EMPTY
 from airgate_kit.clock import SystemClock

@@ -18,6 +18,7 @@ import yaml
 
 from tests.charts.appliance import SIMULATED
 from tests.cluster import Node, find_artefacts
+from tests.cluster.ssh import describe_connection
 from tests.images.built import find_built_images
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -122,8 +123,8 @@ def sign(bundle: Path, key: Path) -> None:
 
 
 def write_inventory(path: Path, node: Node, public_key: str) -> Path:
-    """Write the inventory of a site of one node, reached without sshd."""
-    variables = {"ansible_connection": "containers.podman.podman", **find_variables(public_key)}
+    """Write the inventory of a site of one node, reached over SSH by a user who may call sudo."""
+    variables = {**describe_connection(node.address), **find_variables(public_key)}
     path.write_text(yaml.safe_dump({"airgate_nodes": {"hosts": {node.name: variables}}}))
     return path
 
