@@ -1,23 +1,30 @@
 """What every test is held to: it leaves no thread and no process behind, and a run that must not skip does not."""
 
+from __future__ import annotations
+
 import os
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 SETTLE_S = 20.0  # a process that was told to end may take this long to be gone on a busy machine
 
+if TYPE_CHECKING:
+    from tests.cluster import Cluster
+
 settings.register_profile("loaded", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("loaded")  # a machine that is busy with something else fails no property
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --forbid-skips."""
+    """Add --forbid-skips and --cluster."""
     parser.addoption("--forbid-skips", action="store_true", help="fail when a test was skipped or none ran")
+    parser.addoption("--cluster", default="airgate-suite", help="name of the suites' cluster; not that of another run")
 
 
 @pytest.hookimpl(trylast=True)
@@ -40,6 +47,16 @@ def nothing_is_left_behind() -> Iterator[None]:
     while (left := (find_threads() - before_threads, find_children() - before_children)) != (set(), set()):
         assert time.monotonic() < deadline, f"left behind: threads {left[0]}, processes {left[1]}"
         time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def suite_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """One cluster of one node for all suites that leave of it only images; removed at the end."""
+    from tests.cluster import Cluster
+
+    started = Cluster.start(request.config.getoption("--cluster"))
+    yield started
+    started.remove()
 
 
 def find_threads() -> set[threading.Thread]:

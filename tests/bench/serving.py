@@ -101,7 +101,9 @@ def run_ours(model: Path) -> Iterator[tuple[str, int]]:
     port, grpc, admin = find_free_port(), find_free_port(), find_free_port()
     command = [str(BINARIES / "airgate-serve"), str(model), "--name", "digits", "--version", "1", "--host", "127.0.0.1"]
     ports = ["--http-port", str(port), "--grpc-port", str(grpc), "--admin-port", str(admin)]
-    with run_server("ours", [*command, *ports], f"http://127.0.0.1:{port}/v2/health/ready") as pid:
+    ready = f"http://127.0.0.1:{port}/v2/health/ready"
+    with run_server("ours", [*command, *ports], ready) as pid:
+        wait_for_ok(ready)
         yield f"http://127.0.0.1:{port}/v2/models/digits/infer", pid
 
 

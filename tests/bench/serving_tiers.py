@@ -153,7 +153,7 @@ def wait_for_ok(url: str) -> None:
     deadline = time.monotonic() + 60
     while httpx.get(url).status_code != 200:
         assert time.monotonic() < deadline, f"{url} is not ready"
-        time.sleep(0.1)
+        time.sleep(0.01)
 
 
 def measure_raw(tier: Tier) -> float:

@@ -18,6 +18,7 @@ CTR = "/snap/bin/microk8s.ctr"
 SIMULATED = "/var/lib/airgate-simulated"  # the simulated host's folder, in the node
 SIMULATOR = "/opt/airgate-simulator"  # the simulator's package, in the node
 PRIVILEGED = {"pod-security.kubernetes.io/enforce": "privileged", "pod-security.kubernetes.io/warn": "restricted"}
+NAMESPACES = (names.NAMESPACE_SYSTEM, names.NAMESPACE_DEPLOY, names.NAMESPACE_COMPUTE)
 READY_LIMIT_S = 180
 
 
@@ -38,6 +39,14 @@ def make_namespace(cluster: Cluster) -> None:
     meta = {"name": NAMESPACE, "labels": PRIVILEGED}
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
     cluster.label(cluster.control, dict.fromkeys(names.NODE_CLASSES.values(), "true"))
+
+
+def clear(cluster: Cluster) -> None:
+    """Take everything away again but the images."""
+    for release in json.loads(cluster.helm("list", "--all-namespaces", "--output", "json").stdout):
+        cluster.helm("uninstall", release["name"], "--namespace", release["namespace"], "--wait")
+    cluster.kubectl("delete", "namespace", *NAMESPACES, "--ignore-not-found", "--wait")
+    cluster.control.exec("rm", "-rf", SIMULATED)
 
 
 def simulate_cards(node: Node, *arguments: str) -> None:

@@ -1,4 +1,4 @@
-"""Helm and the packed charts, once for all tests; a cluster of their own with the images and the charts on it."""
+"""Helm and the packed charts, once for all tests; a cluster with the images on it."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from tests.charts import appliance
 from tests.charts.charts import Helm
-from tests.cluster import Cluster, find_artefacts
+from tests.cluster import find_artefacts
 from tests.images.built import find_built_images
 
 CARDS = 4
@@ -27,12 +27,11 @@ def images():
     return find_built_images()
 
 
-@pytest.fixture(scope="session")
-def cluster(images):
-    """A cluster with the images, simulated cards and the appliance's namespace, and nothing installed."""
-    cluster = Cluster.start("airgate-charts")
-    appliance.bring_images(cluster, images)
-    appliance.make_namespace(cluster)
-    appliance.simulate_cards(cluster.control, "--cards", str(CARDS), "--device-files", "mknod")
-    yield cluster
-    cluster.remove()
+@pytest.fixture(scope="package")
+def cluster(images, suite_cluster):
+    """The cluster with the images, simulated cards and the appliance's namespace, and nothing installed."""
+    appliance.bring_images(suite_cluster, images)
+    appliance.make_namespace(suite_cluster)
+    appliance.simulate_cards(suite_cluster.control, "--cards", str(CARDS), "--device-files", "mknod")
+    yield suite_cluster
+    appliance.clear(suite_cluster)

@@ -12,17 +12,14 @@ from airgate_web.adapters.cluster_kubernetes.client import KubeClient, open_clie
 from airgate_web.adapters.cluster_kubernetes.settings import KubernetesSettings
 from airgate_web.domain.secrets import find_blob_secret, find_blobs_secret
 from airgate_web.domain.workload import WorkloadFacts
-from runtime_images import build_images
+from tests.charts.appliance import SIMULATED, clear, simulate_cards
 from tests.cluster import Cluster
 from tests.cluster.wait import wait_until
 from tests.contracts.cluster_rig import DEADLINE, FILES, RESOURCE
 from tests.images.built import OUT, find_built_images
 from tests.kit.small_server import Handler, serve
 
-NAME = "airgate-contract"
 TOKEN = "internal-token"
-SIMULATED = "/var/lib/airgate-simulated"
-SIMULATE = "from airgate_simulator.cli import main; import sys; sys.exit(main(sys.argv[1:]))"
 
 
 class BlobHandler(Handler):
@@ -36,12 +33,12 @@ class BlobHandler(Handler):
 
 
 class KubernetesRig:
-    """A cluster of its own with four simulated cards, and a server of model files that its pods can reach."""
+    """A cluster with four simulated cards, and a server of model files that its pods can reach."""
 
     cards = 4
 
-    def __init__(self) -> None:
-        self.test_cluster = Cluster.start(NAME)
+    def __init__(self, test_cluster: Cluster) -> None:
+        self.test_cluster = test_cluster
         self.image = self.load_images()
         self.blobs = ExitStack()
         port = self.blobs.enter_context(serve(BlobHandler, "0.0.0.0"))
@@ -70,11 +67,7 @@ class KubernetesRig:
 
     def simulate(self, *wishes: str) -> None:
         """Make, break or mend the simulated host on the node."""
-        node = self.test_cluster.control
-        node.exec("mkdir", "-p", "/opt/simulator")
-        for folder in ("plugin_src/airgate_simulator", "runtime_images/base/airgate_kit"):
-            node.copy_in(build_images.ROOT / folder, "/opt/simulator")
-        node.exec("env", "PYTHONPATH=/opt/simulator", "python3", "-c", SIMULATE, "--root", SIMULATED, *wishes)
+        simulate_cards(self.test_cluster.control, *wishes)
 
     def has_cards(self) -> bool:
         """Say whether the kubelet offers every card."""
@@ -114,7 +107,7 @@ class KubernetesRig:
     def close(self) -> None:
         self.blobs.close()
         self.client.api.close()
-        self.test_cluster.remove()
+        clear(self.test_cluster)
 
 
 def make_namespace(name: str) -> tuple[dict[str, Any], ...]:

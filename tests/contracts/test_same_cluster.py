@@ -38,14 +38,18 @@ from tests.contracts.rig_memory import MemoryRig
 from tests.fakes.samples import make_runtime
 
 
-def make_kubernetes_rig() -> Rig:
-    """Bring up a cluster; what builds images is loaded only then."""
+def make_kubernetes_rig(request: pytest.FixtureRequest) -> Rig:
+    """Use the suites' cluster; what builds images is loaded only then."""
     from tests.contracts.rig_kubernetes import KubernetesRig
 
-    return KubernetesRig()
+    return KubernetesRig(request.getfixturevalue("suite_cluster"))
 
 
-RIGS: dict[str, Callable[[], Rig]] = {"memory": MemoryRig, "local": LocalRig, "kubernetes": make_kubernetes_rig}
+RIGS: dict[str, Callable[[pytest.FixtureRequest], Rig]] = {
+    "memory": lambda _: MemoryRig(),
+    "local": lambda _: LocalRig(),
+    "kubernetes": make_kubernetes_rig,
+}
 PARAMS = [
     "memory",
     pytest.param("local", marks=pytest.mark.process),
@@ -56,7 +60,7 @@ PARAMS = [
 @pytest.fixture(scope="module", params=PARAMS)
 def whole_rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     """One rig for all tests of an implementation."""
-    rig = RIGS[request.param]()
+    rig = RIGS[request.param](request)
     yield rig
     rig.close()
 

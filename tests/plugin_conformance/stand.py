@@ -17,7 +17,6 @@ from tests.cluster import Cluster, Node
 from tests.cluster.wait import wait_until
 from tests.cluster.workloads import describe_namespace, describe_pod_template
 
-NAME = "airgate-conformance"
 NAMESPACE = "conformance"
 KUBELET = "/var/lib/kubelet"
 KUBELITE = "snap.microk8s.daemon-kubelite"
@@ -29,10 +28,10 @@ SOON = {"terminationGracePeriodSeconds": 1}  # not 0: then a pod is gone from th
 
 
 class Stand:
-    """One cluster of one node. `links` leads to the node's folders by short paths: a socket's may have 107 bytes."""
+    """A cluster of one node. `links` leads to the node's folders by short paths: a socket's may have 107 bytes."""
 
-    def __init__(self) -> None:
-        self.cluster = Cluster.start(NAME)
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
         self.links = Path(tempfile.mkdtemp(prefix="agc"))
         self.link()
         self.cluster.apply(describe_namespace(NAMESPACE))
@@ -53,9 +52,10 @@ class Stand:
             (self.links / name).symlink_to(inside / place)
 
     def close(self) -> None:
-        """Remove the cluster and the links."""
-        self.cluster.remove()
+        """Remove the links and what was put on the cluster."""
         shutil.rmtree(self.links)
+        self.cluster.kubectl("delete", "namespace", NAMESPACE, "--wait")
+        self.node.exec("rm", "-rf", SIMULATED)
 
     # What the kubelet says
 

@@ -1,4 +1,4 @@
-"""Our plugin on a real kubelet, a few rounds of each demand; the soak has twenty."""
+"""Our plugin on a real kubelet, each demand twice; the soak has twenty rounds."""
 
 import json
 import random
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.cluster import Cluster
 from tests.cluster.wait import wait_until
 from tests.plugin_conformance import checks
 from tests.plugin_conformance.stand import LIMIT_S, NAMESPACE, Stand
@@ -13,7 +14,7 @@ from tests.plugin_conformance.subjects import SUBJECTS, LongIds, Subject
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 SEED = 20261127
-ROUNDS = 3
+ROUNDS = 2
 LOSABLE = [name for name, subject in SUBJECTS.items() if subject.can_lose]
 LASTING = [name for name, subject in SUBJECTS.items() if subject.lasts]
 OPEN_ALL = ("sh", "-c", "for node in /dev/accel/*; do : <>$node || exit 1; echo $node; done; id -u")
@@ -25,9 +26,9 @@ def on(*names: str) -> pytest.MarkDecorator:
 
 
 @pytest.fixture(scope="module")
-def stand() -> Iterator[Stand]:
-    """A node of its own."""
-    stand = Stand()
+def stand(suite_cluster: Cluster) -> Iterator[Stand]:
+    """A node with a real kubelet."""
+    stand = Stand(suite_cluster)
     yield stand
     stand.close()
 

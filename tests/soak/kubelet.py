@@ -3,6 +3,7 @@
 import random
 
 from tests.bench.install import measure
+from tests.cluster import Cluster
 from tests.plugin_conformance import checks
 from tests.plugin_conformance.stand import Stand
 from tests.plugin_conformance.subjects import Airgate
@@ -13,7 +14,8 @@ ROUNDS = 20
 
 def run() -> dict[str, object]:
     """Repeat the demands of tests/plugin_conformance; each raises where one is not met."""
-    stand, subject = Stand(), Airgate()
+    cluster, subject = Cluster.start("airgate-soak"), Airgate()
+    stand = Stand(cluster)
     try:
         subject.prepare(stand)
         subject.start()
@@ -25,6 +27,7 @@ def run() -> dict[str, object]:
     finally:
         subject.kill()
         stand.close()
+        cluster.remove()
     return {
         "rounds": ROUNDS,
         "seed": SEED,
