@@ -22,9 +22,8 @@ settings.load_profile("loaded")  # a machine that is busy with something else fa
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --forbid-skips and --cluster."""
+    """Add --forbid-skips."""
     parser.addoption("--forbid-skips", action="store_true", help="fail when a test was skipped or none ran")
-    parser.addoption("--cluster", default="airgate-suite", help="name of the suites' cluster; not that of another run")
 
 
 @pytest.hookimpl(trylast=True)
@@ -50,11 +49,16 @@ def nothing_is_left_behind() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def suite_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """One cluster of one node for all suites that leave of it only images; removed at the end."""
-    from tests.cluster import Cluster
+def suite_cluster() -> Iterator[Cluster]:
+    """One cluster of one node for all suites that leave of it only images; removed at the end.
 
-    started = Cluster.start(request.config.getoption("--cluster"))
+    Nothing beyond this machine is reached: before kube-proxy has written its rules a Service's address leads there,
+    and whoever answers on it would be taken for the Service.
+    """
+    from tests.cluster import Cluster
+    from tests.cluster.network import GATEWAY
+
+    started = Cluster.start("airgate-suite", egress=False, allowed=[f"-d {GATEWAY}"])
     yield started
     started.remove()
 

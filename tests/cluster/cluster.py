@@ -37,16 +37,24 @@ class Cluster:
 
     @classmethod
     def start(
-        cls, name: str = NAME, *, nodes: int = 1, egress: bool = True, addons: Sequence[str] = ADDONS
+        cls,
+        name: str = NAME,
+        *,
+        nodes: int = 1,
+        egress: bool = True,
+        allowed: Sequence[str] = (),
+        addons: Sequence[str] = ADDONS,
     ) -> "Cluster":
         """Bring up the cluster of this name and return it when its nodes are Ready and its addons roll.
 
         Does only what is missing: a running cluster answers within seconds, a stopped one is started, one of an
-        older recipe is made anew. The first node, NAME-1, is the control plane, the others are workers.
+        older recipe is made anew. The first node, NAME-1, is the control plane, the others are workers. `egress` and
+        `allowed` are those of Node.bare.
         """
         artefacts = find_artefacts()
         with find_store().lock(f"cluster-{name}"):
-            made = [_start_node(f"{name}-{number}", artefacts, egress) for number in range(1, nodes + 1)]
+            way_out = {"egress": egress, "allowed": tuple(allowed)}
+            made = [_start_node(f"{name}-{number}", artefacts, **way_out) for number in range(1, nodes + 1)]
             cluster = cls(name, tuple(made), find_kubeconfig(name), artefacts)
             cluster._install(addons)
         return cluster
@@ -198,8 +206,8 @@ def find_kubeconfig(name: str) -> Path:
     return find_store().root / "clusters" / name / "kubeconfig"
 
 
-def _start_node(name: str, artefacts: Artefacts, egress: bool) -> Node:
-    recipe = compute_key(artefacts.node_image, str(artefacts.snaps["microk8s"]), str(egress))
+def _start_node(name: str, artefacts: Artefacts, *, egress: bool, allowed: tuple[str, ...]) -> Node:
+    recipe = compute_key(artefacts.node_image, str(artefacts.snaps["microk8s"]), repr((egress, allowed)))
     node = Node.find(name)
     if node is not None and node.read_label(LABEL_RECIPE) != recipe:
         node.remove()
@@ -207,6 +215,6 @@ def _start_node(name: str, artefacts: Artefacts, egress: bool) -> Node:
     if node is None:
         snaps, images = (next(iter(paths.values())).parent for paths in (artefacts.snaps, artefacts.images))
         mounts = {snaps: SNAPS, images: IMAGES}
-        return Node.bare(name, egress=egress, mounts=mounts, labels={LABEL_RECIPE: recipe})
+        return Node.bare(name, egress=egress, allowed=allowed, mounts=mounts, labels={LABEL_RECIPE: recipe})
     node.start()
     return node

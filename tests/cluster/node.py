@@ -1,6 +1,7 @@
 """One node: a container in which systemd is the first process, as on a server."""
 
 import json
+import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,7 +133,15 @@ class Node:
 
     def _has_booted(self) -> bool:
         state = self.exec("systemctl", "is-system-running", check=False).stdout.strip()
-        return state in ("running", "degraded")
+        return state in ("running", "degraded") and self._answers_ssh()
+
+    def _answers_ssh(self) -> bool:
+        """Ask from this machine, which may have to forget a removed node of the same address first."""
+        try:
+            socket.create_connection((self.address, 22), timeout=2).close()
+        except OSError:
+            return False
+        return True
 
     def read_pid(self) -> int:
         """Return the process id of the node's first process, by which its files can be reached while it runs."""
