@@ -13,6 +13,7 @@ LIMIT_S = 1200
 
 # The program that a recipe calls, and the Debian or Ubuntu package that has it.
 PACKAGES = {
+    "ssh-keygen": "openssh-client",
     "podman": "podman",
     "runc": "runc",
     "mmdebstrap": "mmdebstrap",
