@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +15,7 @@ import httpx
 
 RUNS = 5
 SECONDS = 4
+END_S = 20
 SERVER_CORE = "0"
 CLIENT_CORE = str((os.cpu_count() or 1) - 1)
 HERE = Path(__file__).parent
@@ -36,14 +38,24 @@ def run_server(name: str, command: list[str], url: str, **environment: str) -> I
     LOGS.mkdir(parents=True, exist_ok=True)
     with (LOGS / f"{name}.log").open("wb") as log:
         pinned = ["taskset", "-c", SERVER_CORE, *command]
-        process = subprocess.Popen(pinned, stdout=log, stderr=log, env={**os.environ, **environment})
+        surroundings = {**os.environ, **environment}
+        process = subprocess.Popen(pinned, stdout=log, stderr=log, env=surroundings, start_new_session=True)
         try:
             wait_until(f"{name} answers", lambda: answers(url) or process.poll() is not None)
             assert process.poll() is None, f"{name} ended: see {LOGS / name}.log"
             yield process.pid
         finally:
-            process.terminate()
-            process.wait(30)
+            end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a server and its workers; MLServer with a worker does not always end when it is told to."""
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(END_S)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def answers(url: str) -> bool:
