@@ -23,6 +23,7 @@ DATATYPES: dict[str, np.dtype[np.generic]] = {
     "FP64": np.dtype(np.float64),
     "BYTES": np.dtype(object),
 }
+NAMES = {dtype: name for name, dtype in DATATYPES.items()}
 ANY = -1  # a dimension of any size
 
 Array = NDArray[np.generic]
@@ -41,6 +42,11 @@ class TensorSpec:
     sample: object = None
     values: tuple[Scalar, ...] = ()  # the possible values, where the model knows them
 
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """The NumPy type of its arrays."""
+        return DATATYPES[self.datatype]
+
 
 @dataclass(frozen=True, slots=True)
 class Signature:
@@ -58,12 +64,7 @@ class Signature:
 
 def find_datatype(dtype: np.dtype[np.generic]) -> str:
     """Return the Open Inference name of a NumPy type; text of any width is BYTES. Raises KeyError for others."""
-    if dtype.kind in "OUS":
-        return "BYTES"
-    for name, known in DATATYPES.items():
-        if known == dtype:
-            return name
-    raise KeyError(str(dtype))
+    return NAMES.get(dtype) or ("BYTES" if dtype.kind in "OUS" else NAMES[dtype.newbyteorder("=")])
 
 
 def make_sample(datatype: str, shape: tuple[int, ...]) -> object:

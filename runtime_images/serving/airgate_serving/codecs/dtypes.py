@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from airgate_serving.errors import BadRequest
-from airgate_serving.tensors import ANY, DATATYPES, Array, TensorSpec, explain_shape, find_datatype
+from airgate_serving.tensors import ANY, DATATYPES, Array, TensorSpec, explain_shape
 
 LENGTH_PREFIX = 4  # bytes before each text in a raw BYTES tensor, little-endian
 Json = object
@@ -25,7 +25,9 @@ def read_array(data: Json, spec: TensorSpec) -> Array:
 def cast_array(array: Array, spec: TensorSpec) -> Array:
     """Return the array in the model's datatype. Raises BadRequest where that would lose more than precision."""
     wanted = DATATYPES[spec.datatype]
-    if array.dtype == wanted or (wanted.kind == "f" and array.dtype.kind in "fiu"):
+    if array.dtype == wanted:
+        return array
+    if wanted.kind == "f" and array.dtype.kind in "fiu":
         return _cast_floats(array, spec)
     if array.size == 0 and array.dtype.kind == "f":
         return array.astype(wanted)
@@ -41,28 +43,34 @@ def cast_array(array: Array, spec: TensorSpec) -> Array:
 
 def fit_shape(array: Array, shape: Sequence[int], spec: TensorSpec) -> Array:
     """Return the array in `shape`. Raises BadRequest when the elements do not fill it or the model takes another."""
-    check_shape(shape, spec)
-    needed = math.prod(shape)
-    if array.size != needed:
+    if not _fits(shape, spec.shape):
+        raise _explain_misfit(shape, spec)
+    try:
+        return array.reshape(shape)
+    except ValueError:
+        needed = math.prod(shape)
         raise BadRequest(
             f"The input {spec.name!r} has {array.size} elements; {explain_shape(tuple(shape))} needs {needed}."
-        )
-    return array.reshape(tuple(shape))
+        ) from None
 
 
 def check_shape(shape: Sequence[int], spec: TensorSpec) -> None:
     """Raise BadRequest when a shape is not one that the model takes."""
     if not _fits(shape, spec.shape):
-        raise BadRequest(
-            f"The input {spec.name!r} has the shape {explain_shape(tuple(shape))[:200]}; the model takes "
-            f"{explain_shape(spec.shape)}, where {ANY} is any size."
-        )
+        raise _explain_misfit(shape, spec)
+
+
+def _explain_misfit(shape: Sequence[int], spec: TensorSpec) -> BadRequest:
+    return BadRequest(
+        f"The input {spec.name!r} has the shape {explain_shape(tuple(shape))[:200]}; the model takes "
+        f"{explain_shape(spec.shape)}, where {ANY} is any size."
+    )
 
 
 def _fits(shape: Sequence[int], wanted: Sequence[int]) -> bool:
     if len(shape) != len(wanted):
         return False
-    for size, free in zip(shape, wanted, strict=True):  # noqa: SIM110 - a generator costs every request a microsecond
+    for size, free in zip(shape, wanted):  # noqa: B905, SIM110 - a generator costs every request a microsecond
         if size < 0 or (size != free and free != ANY):
             return False
     return True
@@ -84,11 +92,6 @@ def write_raw(array: Array) -> bytes:
         texts = [str(text).encode() for text in array.reshape(-1)]
         return b"".join(len(text).to_bytes(LENGTH_PREFIX, "little") + text for text in texts)
     return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
-
-
-def find_spec_datatype(array: Array) -> str:
-    """Return the Open Inference datatype of an output."""
-    return find_datatype(array.dtype)
 
 
 def _read_plain(data: Json, name: str) -> Array:
@@ -124,12 +127,9 @@ def _read_texts(data: Json, name: str) -> Array:
 
 
 def _cast_floats(array: Array, spec: TensorSpec) -> Array:
-    wanted = DATATYPES[spec.datatype]
-    if array.dtype == wanted:
-        return array
     try:
         with np.errstate(over="raise"):
-            return array.astype(wanted)
+            return array.astype(DATATYPES[spec.datatype])
     except FloatingPointError as error:
         raise BadRequest(f"The input {spec.name!r} holds a number too large for {spec.datatype}.") from error
 

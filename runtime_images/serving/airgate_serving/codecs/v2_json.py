@@ -5,23 +5,21 @@ Header `Inference-Header-Content-Length` says how long the JSON is; each binary 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-import numpy as np
 import orjson
 
-from airgate_serving.codecs.dtypes import cast_array, find_spec_datatype, fit_shape, read_array, read_raw, write_raw
+from airgate_serving.codecs.dtypes import cast_array, fit_shape, read_array, read_raw, write_raw
 from airgate_serving.errors import BadRequest
-from airgate_serving.tensors import DATATYPES, Array, Signature, Tensors, TensorSpec
+from airgate_serving.tensors import DATATYPES, Array, Signature, Tensors, TensorSpec, find_datatype
 
 CONTENT_JSON = "application/json"
 CONTENT_BINARY = "application/octet-stream"
 HEADER_JSON_LENGTH = "inference-header-content-length"
 
 
-class InputTensor(msgspec.Struct):
+class InputTensor(msgspec.Struct, gc=False):
     """One input as it travels."""
 
     name: str
@@ -38,7 +36,7 @@ class WantedOutput(msgspec.Struct):
     parameters: dict[str, Any] | None = None
 
 
-class InferBody(msgspec.Struct):
+class InferBody(msgspec.Struct, gc=False):
     """A request as it travels."""
 
     inputs: list[InputTensor]
@@ -47,8 +45,7 @@ class InferBody(msgspec.Struct):
     parameters: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class InferRequest:
+class InferRequest(msgspec.Struct, frozen=True):
     """A request that fits the signature. `binary` names the outputs that are wanted as bytes."""
 
     tensors: Tensors
@@ -57,8 +54,7 @@ class InferRequest:
     binary: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class InferAnswer:
+class InferAnswer(msgspec.Struct, frozen=True):
     """An encoded answer; `json_length` is there when binary tensors follow the JSON."""
 
     body: bytes
@@ -83,11 +79,11 @@ def decode_request(body: bytes, signature: Signature, json_length: str | None = 
 
 def encode_answer(tensors: Tensors, request: InferRequest, model: str, version: str) -> InferAnswer:
     """Return the answer's bytes: the outputs that were asked for, in JSON or after it."""
-    outputs, raws = [], []
-    for name in request.outputs or tensors:
-        described, raw = _write_output(name, tensors[name], name in request.binary)
-        outputs.append(described)
-        raws.append(raw)
+    raws: list[bytes] = []
+    outputs = [
+        _write_binary(name, tensors[name], raws) if name in request.binary else _write_output(name, tensors[name])
+        for name in request.outputs or tensors
+    ]
     answer: dict[str, Any] = {"model_name": model, "model_version": version, "outputs": outputs}
     if request.id is not None:
         answer["id"] = request.id
@@ -176,14 +172,17 @@ def _find_binary(parsed: InferBody, wanted: Sequence[str]) -> list[str]:
     return [name for name in wanted if own.get(name, default)]
 
 
-def _write_output(name: str, array: Array, binary: bool) -> tuple[dict[str, Any], bytes]:
-    described: dict[str, Any] = {"name": name, "shape": array.shape, "datatype": find_spec_datatype(array)}
-    if binary:
-        raw = write_raw(array)
-        described["parameters"] = {"binary_data_size": len(raw)}
-        return described, raw
-    described["data"] = array.tolist() if array.dtype.kind in "OUS" else np.ascontiguousarray(array).reshape(-1)
-    return described, b""
+def _write_output(name: str, array: Array) -> dict[str, Any]:
+    datatype = find_datatype(array.dtype)
+    data = array.tolist() if datatype == "BYTES" else array.ravel()
+    return {"name": name, "shape": array.shape, "datatype": datatype, "data": data}
+
+
+def _write_binary(name: str, array: Array, raws: list[bytes]) -> dict[str, Any]:
+    """Return an output's description, and add its bytes to `raws`."""
+    raws.append(write_raw(array))
+    parameters = {"binary_data_size": len(raws[-1])}
+    return {"name": name, "shape": array.shape, "datatype": find_datatype(array.dtype), "parameters": parameters}
 
 
 def describe_tensor(spec: TensorSpec) -> dict[str, Any]:

@@ -6,6 +6,7 @@ in the loop itself; a longer one in a thread, so that the loop can go on reading
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +21,9 @@ from airgate_serving.tensors import Tensors
 LOOP_SECONDS = 0.001  # a run expected to be shorter than this stays in the loop
 HINT_DEADLINE = "Try again in a second, or add replicas."
 FINISH_PAUSE = 0.005  # seconds between two looks at whether a queue is done
-SMOOTHING = 0.1  # weight of the newest run in the expected duration
+# Of so many runs the one that a quarter was shorter than is what the next is expected to take: in a thread a run of
+# microseconds may wait milliseconds for the interpreter's lock, and any run for the processor.
+RECENT = 16
 
 
 @dataclass(slots=True)
@@ -72,6 +75,7 @@ class Batcher:
         self._scheduled = False
         self._in_thread = False
         self._expected = LOOP_SECONDS if rules.seconds is None else rules.seconds
+        self._recent = deque([self._expected], maxlen=RECENT)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="model")
 
     def submit(self, inputs: Any, function: str = PREDICT) -> asyncio.Future[Any]:
@@ -111,11 +115,20 @@ class Batcher:
         if not batch:
             self._schedule_next()
         elif self._expected < LOOP_SECONDS and not self._rules.in_thread:
-            self._finish(batch, now, _try(self._run, _join(batch)))
+            self._finish(batch, *self._try(_join(batch)))
         else:
             self._in_thread = True
-            future = self._loop.run_in_executor(self._pool, _try, self._run, _join(batch))
-            future.add_done_callback(lambda done: self._finish(batch, now, done.result()))
+            future = self._loop.run_in_executor(self._pool, self._try, _join(batch))
+            future.add_done_callback(lambda done: self._finish(batch, *done.result()))
+
+    def _try(self, inputs: Any) -> tuple[Any, float]:
+        """Run the model; return its outputs, or the error for whoever waits, and the seconds of the run alone."""
+        begin = self._monotonic()
+        try:
+            result = self._run(inputs)
+        except Exception as error:  # noqa: BLE001 - carried to whoever waits for the answer
+            result = error
+        return result, self._monotonic() - begin
 
     def _take_batch(self, now: float) -> list[Waiting]:
         queue, rows, place = self._queue, 0, 0
@@ -154,13 +167,16 @@ class Batcher:
         """Return whether a request can join a batch: same shapes but for the rows, and not too many of those."""
         if not self._rules.batchable or first.alone or waiting.alone or rows + waiting.rows > self._rules.most_rows:
             return False
-        return all(array.shape[1:] == waiting.inputs[name].shape[1:] for name, array in first.inputs.items())
+        for name, array in first.inputs.items():  # noqa: SIM110 - a generator costs every request a microsecond
+            if array.shape[1:] != waiting.inputs[name].shape[1:]:
+                return False
+        return True
 
-    def _finish(self, batch: list[Waiting], begin: float, result: "Tensors | Exception") -> None:
+    def _finish(self, batch: list[Waiting], result: "Tensors | Exception", seconds: float) -> None:
         """Hand the outputs, or the error, to everyone in the batch; then go on with the queue."""
         self._in_thread = False
-        seconds = self._monotonic() - begin
-        self._expected += SMOOTHING * (seconds - self._expected)
+        self._recent.append(seconds)
+        self._expected = sorted(self._recent)[len(self._recent) // 4]
         self._meter.count_batch(sum(waiting.rows for waiting in batch), seconds, batch[0].function)
         if isinstance(result, Exception) and len(batch) > 1:
             self._queue = [_set_apart(waiting) for waiting in batch] + self._queue
@@ -172,13 +188,6 @@ class Batcher:
         self._scheduled = bool(self._queue)
         if self._scheduled:
             self._loop.call_soon(self._flush)
-
-
-def _try(run: Callable[[Tensors], Tensors], inputs: Tensors) -> Tensors | Exception:
-    try:
-        return run(inputs)
-    except Exception as error:  # noqa: BLE001 - carried to whoever waits for the answer
-        return error
 
 
 def _set_apart(waiting: Waiting) -> Waiting:

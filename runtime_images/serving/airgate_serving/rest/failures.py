@@ -1,7 +1,6 @@
 """Answers, and the one table from an error's code to an HTTP status."""
 
-from dataclasses import dataclass
-
+import msgspec
 import orjson
 
 from airgate_serving.errors import ServingError
@@ -32,8 +31,7 @@ STATUS = {
 RETRY_AFTER = {429: "1", 503: "2", 504: "1"}  # seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What goes back."""
 
     status: int

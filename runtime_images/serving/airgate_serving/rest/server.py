@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from granian.constants import HTTPModes
 from granian.net import SocketHolder  # type: ignore[attr-defined]
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
@@ -28,8 +29,7 @@ LONGEST_ID = 128  # characters of a request id that is echoed
 log = logs.get("airgate_serving.rest")
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """A request with its whole body. `headers.get(name)` takes a lower-case name."""
 
     verb: str

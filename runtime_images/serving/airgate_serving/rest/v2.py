@@ -5,9 +5,7 @@ from typing import Any
 
 from airgate_serving.codecs.v2_json import (
     CONTENT_BINARY,
-    CONTENT_JSON,
     HEADER_JSON_LENGTH,
-    InferAnswer,
     decode_request,
     describe_tensor,
     encode_answer,
@@ -52,27 +50,22 @@ class V2Door:
 
     async def infer(self, request: Request) -> Answer:
         """POST /v2/models/M/infer."""
-        plane = self._plane
+        plane, monotonic = self._plane, self._monotonic
         try:
-            answer = await self._infer(request)
+            begin = monotonic()
+            wish = decode_request(request.body, plane.info.signature, request.headers.get(HEADER_JSON_LENGTH))
+            decoded = monotonic()
+            outputs = await plane.infer(wish.tensors)
+            inferred = monotonic()
+            answer = encode_answer(outputs, wish, plane.model.name, plane.model.version)
         except ServingError as error:
             plane.meter.count_request(DOOR, "infer", STATUS.get(error.code, 500))
             raise
+        self._observe_codec(decoded - begin + monotonic() - inferred)
         plane.meter.count_request(DOOR, "infer", 200)
         if answer.json_length is None:
-            return Answer(200, answer.body, CONTENT_JSON)
+            return Answer(200, answer.body)
         return Answer(200, answer.body, CONTENT_BINARY, ((HEADER_JSON_LENGTH, str(answer.json_length)),))
-
-    async def _infer(self, request: Request) -> InferAnswer:
-        plane, monotonic = self._plane, self._monotonic
-        begin = monotonic()
-        wish = decode_request(request.body, plane.info.signature, request.headers.get(HEADER_JSON_LENGTH))
-        decoded = monotonic()
-        outputs = await plane.infer(wish.tensors)
-        inferred = monotonic()
-        answer = encode_answer(outputs, wish, plane.model.name, plane.model.version)
-        self._observe_codec(decoded - begin + monotonic() - inferred)
-        return answer
 
 
 def describe_model(plane: DataPlane) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from airgate_protocols import open_inference_pb2 as pb
-from airgate_serving.codecs.dtypes import cast_array, find_spec_datatype, fit_shape, read_array, read_raw, write_raw
+from airgate_serving.codecs.dtypes import cast_array, fit_shape, read_array, read_raw, write_raw
 from airgate_serving.errors import BadRequest
 from airgate_serving.formats.interface import ModelInfo
-from airgate_serving.tensors import DATATYPES, Array, Signature, Tensors, TensorSpec
+from airgate_serving.tensors import DATATYPES, Array, Signature, Tensors, TensorSpec, find_datatype
 
 CONTENTS = {
     "BOOL": "bool_contents",
@@ -109,7 +109,7 @@ def _widest(datatype: str) -> str:
 
 
 def _write_tensor(response: pb.ModelInferResponse, name: str, array: Array, raw: bool) -> None:
-    datatype = find_spec_datatype(array)
+    datatype = find_datatype(array.dtype)
     output = response.outputs.add(name=name, datatype=datatype, shape=array.shape)
     if raw:
         response.raw_output_contents.append(write_raw(array))
