@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.stage import PASSWORD, run_stage
+from tests.kit.chromium import run_chromium
 
-CHROMIUM = "/usr/bin/chromium"
 PATIENCE_MS = 40_000
 expect.set_options(timeout=PATIENCE_MS)  # its own 5 s are not enough beside other tests
 
@@ -22,11 +22,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A Chromium without a window. Its own sandbox needs user namespaces, which containers do not give."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    """A Chromium without a window."""
+    with run_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

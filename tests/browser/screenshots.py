@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page
 
-from tests.browser.conftest import CHROMIUM
+from tests.kit.chromium import run_chromium
 
 FOLDER = Path(__file__).parents[2] / "runtime_images/webapp/screenshots"
 HOME = Path(os.environ.get("AIRGATE_HOME") or Path.home() / ".local/share/airgate")
@@ -33,15 +33,12 @@ def main() -> int:
         print(f"No trial in {HOME}. Start one: AIRGATE_QAIC=4 make trial", file=sys.stderr)
         return 2
     FOLDER.mkdir(exist_ok=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with run_chromium() as browser:
         try:
             take_all(browser, password_file.read_text().strip())
         except Error as error:
             print(f"The trial at {ADDRESS} did not show what was expected: {error.message}", file=sys.stderr)
             return 1
-        finally:
-            browser.close()
     return 0
 
 

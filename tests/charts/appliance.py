@@ -3,7 +3,10 @@
 Other rooms' tests may use it; each function can be repeated.
 """
 
+import io
 import json
+import tarfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +54,19 @@ def clear(cluster: Cluster) -> None:
 
 def simulate_cards(node: Node, *arguments: str) -> None:
     """Run the simulator of Qualcomm cards in a node, for example with ("--cards", "4")."""
-    node.exec("rm", "-rf", SIMULATOR)
-    node.exec("mkdir", "-p", SIMULATOR)
-    for package in (ROOT / "plugin_src/airgate_simulator", ROOT / "runtime_images/base/airgate_kit"):
-        node.copy_in(package, f"{SIMULATOR}/{package.name}")
-    command = ("python3", "-m", "airgate_simulator", "--root", SIMULATED, *arguments)
-    node.exec("env", f"PYTHONPATH={SIMULATOR}", *command)
+    simulate = f"mkdir -p {SIMULATOR} && tar -x -C {SIMULATOR} && PYTHONPATH={SIMULATOR} python3 -m airgate_simulator"
+    command = ("sh", "-c", f'{simulate} "$@"', "sh", "--root", SIMULATED)
+    node.exec(*command, *arguments, source=pack_simulator())
+
+
+@cache
+def pack_simulator() -> bytes:
+    """Return the simulator's packages as a tar archive."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for package in (ROOT / "plugin_src/airgate_simulator", ROOT / "runtime_images/base/airgate_kit"):
+            archive.add(package, package.name)
+    return packed.getvalue()
 
 
 def make_values(images: dict[str, Built]) -> dict[str, Any]:

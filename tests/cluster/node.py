@@ -11,6 +11,7 @@ from tests.cluster import egress, network
 from tests.cluster.artefacts import find_artefacts
 from tests.cluster.command import CommandFailed, ensure_tools, run
 from tests.cluster.egress import Attempts
+from tests.cluster.entry import describe_entry
 from tests.cluster.podman_images import SYSTEMD
 from tests.cluster.ssh import AUTHORIZED_KEYS, find_public_key
 from tests.cluster.store import find_store
@@ -23,6 +24,8 @@ LABEL_NODE = "airgate.test.node"
 LABEL_EGRESS = "airgate.test.egress"
 LABEL_RECIPE = "airgate.test.recipe"
 OPEN = "open"
+
+_pids: dict[str, int] = {}  # asking podman takes longer than most of what is done in a node
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class Node:
         self, *argv: str, source: bytes | Path = b"", check: bool = True, limit_s: float = 600
     ) -> CompletedProcess[str]:
         """Run argv in the node as root, with `source` as its standard input."""
-        return run("podman", "exec", "--interactive", self.name, *argv, source=source, check=check, limit_s=limit_s)
+        return run(*describe_entry(self.read_pid()), *argv, source=source, check=check, limit_s=limit_s)
 
     def copy_in(self, source: Path, target: str) -> None:
         """Copy a file or a folder of this machine to a path in the node (not below /tmp and /run)."""
@@ -144,8 +147,16 @@ class Node:
         return True
 
     def read_pid(self) -> int:
-        """Return the process id of the node's first process, by which its files can be reached while it runs."""
-        return int(_inspect(self.name, "{{.State.Pid}}"))
+        """Return the process id of the node's first process, by which its files can be reached while it runs.
+
+        Raises CommandFailed when the node does not run.
+        """
+        pid = _pids.get(self.name, 0)
+        if not _is_first_process(pid, self.name):
+            pid = _pids[self.name] = int(_inspect(self.name, "{{.State.Pid}}"))
+        if not pid:
+            raise CommandFailed(f"The node {self.name} does not run: start it first.")
+        return pid
 
 
 def list_nodes(prefix: str = "") -> list[Node]:
@@ -168,6 +179,14 @@ def _create(name: str, labels: Mapping[str, str], mounts: Mapping[Path, str]) ->
         # containerd's layers and snapd's data cannot lie on podman's overlay.
         run("podman", "create", *SYSTEMD, *place, f"--volume={_volume(name)}:/var/snap", *words, image)
     return Node(name, address)
+
+
+def _is_first_process(pid: int, name: str) -> bool:
+    """Whether a process id that was right once still is: after a restart it may be anybody's."""
+    try:
+        return pid > 0 and Path(f"/proc/{pid}/root/etc/hostname").read_text().strip() == name
+    except OSError:
+        return False
 
 
 def _volume(name: str) -> str:

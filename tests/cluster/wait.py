@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-PERIOD_S = 0.25
+PERIOD_S, LONGEST_PERIOD_S = 0.1, 1.0  # who waits for long may ask more rarely: an answer of kubectl is work too
+GROWTH = 1.3
 
 Answer = TypeVar("Answer")
 
@@ -15,9 +16,10 @@ class TooLate(Exception):
 
 def wait_until(what: str, ask: Callable[[], Answer], limit_s: float) -> Answer:
     """Ask until the answer is true and return it; raise TooLate after limit_s seconds."""
-    end = time.monotonic() + limit_s
+    end, period = time.monotonic() + limit_s, PERIOD_S
     while not (answer := ask()):
         if time.monotonic() > end:
             raise TooLate(f"{what} did not happen within {limit_s:.0f} s; the last answer was {answer!r}")
-        time.sleep(PERIOD_S)
+        time.sleep(period)
+        period = min(period * GROWTH, LONGEST_PERIOD_S)
     return answer

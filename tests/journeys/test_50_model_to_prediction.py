@@ -9,16 +9,16 @@ from typing import Any
 
 import grpc
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from airgate_kit import names
 from airgate_protocols import open_inference_pb2 as messages
 from airgate_protocols import open_inference_pb2_grpc as services
 from airgate_trial.samples import train_digits
-from tests.browser.conftest import CHROMIUM
 from tests.cluster.wait import wait_until
 from tests.journeys.conftest import CARDS, Installed
 from tests.kit.appliance import Appliance
+from tests.kit.chromium import run_chromium
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -52,8 +52,7 @@ def appliance(installed: Installed, password: str) -> Iterator[Appliance]:
 @pytest.fixture(scope="module")
 def page(installed: Installed, password: str) -> Iterator[Page]:
     """A Chromium on the site, signed in as admin; any request to another address fails the tests."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with run_chromium() as browser:
         context = browser.new_context(base_url=installed.address, ignore_https_errors=True)
         context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
@@ -66,7 +65,6 @@ def page(installed: Installed, password: str) -> Iterator[Page]:
         page.get_by_role("button", name="Sign in").click()
         page.get_by_role("heading", name="Home").wait_for()
         yield page
-        browser.close()
     assert outside == []
 
 

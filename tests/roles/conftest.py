@@ -31,14 +31,22 @@ class Played:
     recap: dict[str, int]
 
 
+Play = Callable[..., Played]
+
+
 @pytest.fixture
-def play(tmp_path: Path) -> Callable[..., Played]:
+def play(tmp_path: Path) -> Play:
     """Run a playbook of the project on this machine as a person would, with extra variables."""
+    return play_in(tmp_path)
+
+
+def play_in(scratch: Path) -> Play:
+    """Return what runs a playbook, with its temporary files in a folder."""
 
     def run(playbook: str, *arguments: str, **variables: object) -> Played:
         path = Path(playbook) if playbook.startswith("/") else REPOSITORY / "playbooks" / playbook
         command = [sys.executable, "-m", "ansible", "playbook", str(path), "-e", json.dumps(variables), *arguments]
-        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCAL_TEMP": str(tmp_path / "ansible")}
+        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCAL_TEMP": str(scratch / "ansible")}
         done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, env=environment, check=False)
         return Played(done.returncode, done.stdout + done.stderr, read_recap(done.stdout))
 
@@ -70,37 +78,45 @@ def make_key(path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def release_file(tmp_path: Path) -> Callable[..., Path]:
+def build_in(folder: Path, play: Play, name: str, *arguments: str, **changes: object) -> Played:
+    """Build a bundle FOLDER/NAME with bundle_build.yml out of FOLDER/parts, signed by FOLDER/sender."""
+    key = folder / "sender"
+    return play(
+        "bundle_build.yml",
+        *arguments,
+        airgate_release_file=str(write_release(folder, **changes)),
+        airgate_bundle_build_base=str(folder / "parts"),
+        airgate_bundle_build_folder=str(folder / name),
+        airgate_bundle_private_key=str(key if key.exists() else make_key(key)),
+    )
+
+
+def write_release(folder: Path, **changes: object) -> Path:
     """Write a release of one small image, one snap, one chart, one wheel and one app; changes are merged in."""
-
-    def write(**changes: object) -> Path:
-        parts = tmp_path / "parts"
-        if not parts.exists():
-            make_parts(parts)
-        release = {
-            "name": "airgate",
-            "version": "1.2.3",
-            "built": "2026-01-02",
-            "platform": "linux/amd64",
-            "snaps": [{"name": "hello", "from": {"file": "hello.snap", "assertion": "hello.assert"}}],
-            "images": [{"name": "airgate.local/small:1", "from": {"file": "small.tar"}}],
-            "charts": [{"name": "web", "from": {"folder": "web"}}],
-            "wheels": ["tool-1-py3-none-any.whl"],
-            "apps": [
-                {
-                    "name": "web",
-                    "chart": "web",
-                    "namespace": "airgate-system",
-                    "images": {"web.image": "airgate.local/small:1"},
-                }
-            ],
-        }
-        path = tmp_path / "release.yml"
-        path.write_text(yaml.safe_dump({"airgate_release": {**release, **changes}}))
-        return path
-
-    return write
+    parts = folder / "parts"
+    if not parts.exists():
+        make_parts(parts)
+    release = {
+        "name": "airgate",
+        "version": "1.2.3",
+        "built": "2026-01-02",
+        "platform": "linux/amd64",
+        "snaps": [{"name": "hello", "from": {"file": "hello.snap", "assertion": "hello.assert"}}],
+        "images": [{"name": "airgate.local/small:1", "from": {"file": "small.tar"}}],
+        "charts": [{"name": "web", "from": {"folder": "web"}}],
+        "wheels": ["tool-1-py3-none-any.whl"],
+        "apps": [
+            {
+                "name": "web",
+                "chart": "web",
+                "namespace": "airgate-system",
+                "images": {"web.image": "airgate.local/small:1"},
+            }
+        ],
+    }
+    path = folder / "release.yml"
+    path.write_text(yaml.safe_dump({"airgate_release": {**release, **changes}}))
+    return path
 
 
 def make_parts(parts: Path) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from ansible.module_utils.airgate_layout import ImageRefused, Tools, Wanted, add_image, read_index
 
 from tests.roles import small_registry
-from tests.roles.conftest import Played, make_image, make_key
+from tests.roles.conftest import Play, build_in, make_image
 from tests.roles.small_image import write_layout
 
 NAME = "airgate.local/small:1"
@@ -62,7 +62,7 @@ def test_an_image_comes_from_the_local_store_and_is_the_same_each_time(stored: s
 
 
 def test_a_snap_comes_from_the_store_with_its_assertion(
-    tmp_path: Path, play: Callable[..., Played], release_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The snap store itself cannot be had here: a stand-in named `snap` writes what `snap download` writes."""
     fake = tmp_path / "bin" / "snap"
@@ -74,13 +74,8 @@ def test_a_snap_comes_from_the_store_with_its_assertion(
     )
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
-    built = play(
-        "bundle_build.yml",
-        airgate_release_file=str(release_file(snaps=[{"name": "core22", "from": {"store": "latest/stable"}}])),
-        airgate_bundle_build_base=str(tmp_path / "parts"),
-        airgate_bundle_build_folder=str(tmp_path / "bundle"),
-        airgate_bundle_private_key=str(make_key(tmp_path / "key")),
-    )
+    snaps = [{"name": "core22", "from": {"store": "latest/stable"}}]
+    built = build_in(tmp_path, play, "bundle", snaps=snaps)
     assert built.status == 0, built.output
     assert (tmp_path / "bin/asked").read_text().split()[:3] == ["download", "--channel", "latest/stable"]
     (snap,) = json.loads((tmp_path / "bundle/manifest.json").read_text())["release"]["snaps"]

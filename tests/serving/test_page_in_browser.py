@@ -1,10 +1,10 @@
 """The form of a model, in a real browser."""
 
 import pytest
-from playwright.sync_api import sync_playwright
+
+from tests.kit.chromium import run_chromium
 
 pytestmark = [pytest.mark.process, pytest.mark.browser]
-CHROMIUM = "/usr/bin/chromium"
 
 
 @pytest.mark.parametrize("fixture", ["iris_server", "mlp_server"])
@@ -12,8 +12,7 @@ def test_a_person_sees_the_sample_presses_a_button_and_sees_the_prediction(fixtu
     """Nobody needs to know JSON to try a model; the page runs under its own policy without one error."""
     server = request.getfixturevalue(fixture)
     errors: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with run_chromium() as browser:
         page = browser.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
@@ -21,5 +20,4 @@ def test_a_person_sees_the_sample_presses_a_button_and_sees_the_prediction(fixtu
         page.locator("#curl", has_text="/predict").wait_for()
         page.click("button")
         page.locator("#answer", has_text="result").wait_for()
-        browser.close()
     assert [line for line in errors if "favicon" not in line] == []

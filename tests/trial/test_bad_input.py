@@ -20,10 +20,11 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import CHROMIUM, PATIENCE_MS
+from tests.browser.conftest import PATIENCE_MS
 from tests.gateway.rig import wait_until
+from tests.kit.chromium import run_chromium
 from tests.kit.traces import explain_difference, look_around
 from tests.kit.trial import Trial, run_trial
 
@@ -172,8 +173,7 @@ def test_one_and_a_half_accelerators_are_refused(trial: Trial, count: object, se
 @pytest.fixture(scope="module")
 def page(trial: Trial) -> Iterator[Page]:
     """A window in which admin is signed in."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with run_chromium() as browser:
         page = browser.new_page(base_url=f"http://127.0.0.1:{trial.port}")
         page.set_default_timeout(PATIENCE_MS)
         page.goto("/sign-in")
@@ -182,7 +182,6 @@ def page(trial: Trial) -> Iterator[Page]:
         page.get_by_role("button", name="Sign in").click()
         page.get_by_role("heading", name="Home").wait_for()
         yield page
-        browser.close()
 
 
 @pytest.mark.parametrize("what", BAD_FILES)

@@ -1,16 +1,16 @@
 """A model of each format, from its file to a prediction through the gateway."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.kit.trial import Trial, run_trial
+from tests.kit.trial import Trial
 from tests.serving import models
+from tests.trial.conftest import GROUP
 
-pytestmark = [pytest.mark.trial, pytest.mark.timeout(400)]
+pytestmark = [GROUP, pytest.mark.trial, pytest.mark.timeout(400)]
 PROJECT = "formats"
 ADDS = {"X": [{"a": 1, "b": 2}]}
 SCRIPT = f"""
@@ -29,11 +29,10 @@ FILES = {
 
 
 @pytest.fixture(scope="module")
-def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
-    """A trial with a project of its own."""
-    with run_trial(tmp_path_factory.mktemp("t") / "home") as running:
-        running.appliance.send("POST", "/projects", {"name": "Formats", "route": PROJECT})
-        yield running
+def trial(shared_trial: Trial) -> Trial:
+    """A trial with a project for these."""
+    shared_trial.appliance.send("POST", "/projects", {"name": "Formats", "route": PROJECT})
+    return shared_trial
 
 
 @pytest.fixture(scope="module")

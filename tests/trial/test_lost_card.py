@@ -6,20 +6,22 @@ from collections.abc import Iterator
 import pytest
 
 from tests.kit.card_loss import MODEL, SCRIPT, ask, deploy, find_card, measure_loss
-from tests.kit.trial import BINARIES, Trial, run_trial
+from tests.kit.trial import BINARIES, Trial
+from tests.trial.conftest import GROUP
 
-pytestmark = [pytest.mark.trial, pytest.mark.timeout(600)]
+pytestmark = [GROUP, pytest.mark.trial, pytest.mark.timeout(600)]
 PROJECT = "cards"
 LIMIT_S = 120
 
 
 @pytest.fixture(scope="module")
-def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
-    """A trial with two cards and a project."""
-    with run_trial(tmp_path_factory.mktemp("t") / "home", cards=2) as running:
-        running.appliance.send("POST", "/projects", {"name": "Cards", "route": PROJECT})
-        running.appliance.upload(PROJECT, MODEL, f"{MODEL}.py", SCRIPT)
-        yield running
+def trial(shared_trial: Trial) -> Iterator[Trial]:
+    """A trial with two cards and a project for these; the cards are free again afterwards."""
+    appliance = shared_trial.appliance
+    appliance.send("POST", "/projects", {"name": "Cards", "route": PROJECT})
+    appliance.upload(PROJECT, MODEL, f"{MODEL}.py", SCRIPT)
+    yield shared_trial
+    appliance.remove_deployment(PROJECT, "live")
 
 
 def simulate(trial: Trial, *wishes: str) -> None:
@@ -45,3 +47,4 @@ def test_predictions_go_on_from_a_spare_card_and_without_one_the_page_says_why(t
     trial.appliance.wait_for(PROJECT, "live", lambda found: found["state"] == "Ready", LIMIT_S)
     assert ask(trial.appliance, PROJECT, "live", token)[0]
     assert find_card(trial.appliance, PROJECT, "live") == first
+    simulate(trial, "--restore", second)

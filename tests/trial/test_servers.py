@@ -1,9 +1,7 @@
 """Deployments that are more than one uploaded model, in a trial: servers of others, folders, several models."""
 
-import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -12,44 +10,18 @@ import pytest
 
 from airgate_kit.manifest import NAME
 from tests.gateway.rig import wait_until
-from tests.kit.trial import IRIS, Trial, run_trial
+from tests.kit.trial import IRIS, Trial
+from tests.trial.conftest import GROUP
 
-pytestmark = [pytest.mark.trial, pytest.mark.timeout(400)]
+pytestmark = [GROUP, pytest.mark.trial, pytest.mark.timeout(400)]
 
-PROGRAM = Path(__file__).parents[1] / "kit" / "streaming_server.py"
-WORDS = {
-    "slug": "words",
-    "name": "Words",
-    "kind": "server",
-    "description": "Streams words like a language model's server.",
-    "server": {
-        "port": 8000,
-        "health": "/health",
-        "metrics": "/metrics",
-        "command": [sys.executable, str(PROGRAM)],
-        "arguments": ["--host", "{host}", "--port", "{port}"],
-    },
-}
-FOLDERS = {
-    **WORDS,
-    "slug": "folders",
-    "name": "Folders",
-    "formats": ["directory"],
-    "server": {**WORDS["server"], "arguments": [*WORDS["server"]["arguments"], "--model", "{model}"]},
-}
 LONGER_THAN_ENVOYS_OWN_S = 16
 
 
 @pytest.fixture(scope="module")
-def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
-    """A trial with two simulated cards that offers two servers beside the usual runtime, and a disk with models."""
-    folder = tmp_path_factory.mktemp("t")
-    offered = folder / "runtimes.json"
-    offered.write_text(json.dumps([WORDS, FOLDERS]))
-    (folder / "disk").mkdir()
-    more = {"AIRGATE_RUNTIMES_FILE": str(offered), "AIRGATE_MODEL_ROOTS": str(folder / "disk")}
-    with run_trial(folder / "home", cards=2, **more) as running:
-        yield running
+def trial(shared_trial: Trial) -> Trial:
+    """A trial that offers the servers WORDS and FOLDERS."""
+    return shared_trial
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,21 @@
+"""The one Chromium that tests and pictures look at pages with."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, sync_playwright
+
+CHROMIUM = "/usr/bin/chromium"
+# Its own sandbox needs user namespaces, which containers do not give.
+ARGUMENTS = ["--no-sandbox"]
+
+
+@contextmanager
+def run_chromium() -> Iterator[Browser]:
+    """Start Chromium without a window, and end it with the block."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            browser.close()
