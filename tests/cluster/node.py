@@ -96,10 +96,6 @@ class Node:
         """Copy a file or a folder of this machine to a path in the node (not below /tmp and /run)."""
         run("podman", "cp", source, f"{self.name}:{target}")
 
-    def copy_out(self, source: str, target: Path) -> None:
-        """Copy a file or a folder of the node to this machine."""
-        run("podman", "cp", f"{self.name}:{source}", target)
-
     def is_running(self) -> bool:
         """Return whether the container has processes."""
         return _inspect(self.name, "{{.State.Running}}") == "true"

@@ -5,9 +5,10 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, sync_playwright
 
-CHROMIUM = "/usr/bin/chromium"
+# Debian's program itself: its wrapper asks for rasterisation by a graphics card, which no test machine has.
+CHROMIUM = "/usr/lib/chromium/chromium"
 # Its own sandbox needs user namespaces, which containers do not give.
-ARGUMENTS = ["--no-sandbox"]
+ARGUMENTS = ["--no-sandbox", "--disable-gpu"]
 
 
 @contextmanager
