@@ -7,6 +7,7 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -85,9 +86,9 @@ def run_gateway(port: int) -> Iterator[tuple[str, str, int]]:
 def check_answers(direct: str, through: str, headers: dict[str, str]) -> None:
     """Fail unless both ways answer the same numbers."""
     one = httpx.post(direct, content=BODY).json()["outputs"]
-    two = httpx.post(through, content=BODY, headers=headers, verify=False)
-    assert two.status_code == 200, two.text
-    assert two.json()["outputs"] == one
+    ask = partial(httpx.post, through, content=BODY, headers=headers, verify=False)
+    wait_until("the gateway knows the route", lambda: ask().status_code == 200)
+    assert ask().json()["outputs"] == one
 
 
 def measure_cost(envoy: int, url: str, count: int, headers: dict[str, str]) -> tuple[Load, float]:

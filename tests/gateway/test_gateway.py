@@ -4,6 +4,7 @@ import datetime
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,6 +25,7 @@ from airgate_web.domain.workload import Address, ModelFile, ReplicaState
 from airgate_web.gateway.snapshot import Route, find_snapshot
 from tests.gateway.rig import Gateway, Web, find_free_port, is_ready, serve_echo, serve_stream, serve_web, wait_until
 
+CLOCK_SKEW_S = 60
 NOW = datetime.datetime.now(datetime.UTC)
 MODEL = ModelFile("digits", 1, "onnx", "digits.onnx", "sha256:" + "0" * 64, 1)
 
@@ -192,6 +194,13 @@ def test_a_revoked_token_is_refused(site: SimpleNamespace, keys: Keys) -> None:
     site.web.snapshot = find_snapshot(routes, keys.jwks)
     wait_until("the revoked token is refused", lambda: call(site.http, "one", bad).status_code == 403)
     assert call(site.http, "one", good).status_code == 200
+
+
+def test_a_token_that_expires_while_it_is_in_use_is_refused(site: SimpleNamespace, keys: Keys) -> None:
+    """Its signature is not checked again; its time is. Clocks may differ by a minute: that is Envoy's own allowance."""
+    token = keys.sign("qc/one", exp=time.time() - CLOCK_SKEW_S + 3)
+    assert call(site.http, "one", token).status_code == 200
+    wait_until("the expired token is refused", lambda: call(site.http, "one", token).status_code == 401)
 
 
 def test_an_unknown_deployment_gets_a_sentence(site: SimpleNamespace, keys: Keys) -> None:

@@ -24,6 +24,7 @@ READY_PATH = "/gateway/readyz"  # answers as soon as Envoy has its routes
 HIDDEN = ("/internal/", "/metrics", "/livez", "/readyz")  # of the webapp, and not for anybody outside
 CONSOLE_TIMEOUT_S = 3600  # uploads of large models
 IDLE_TIMEOUT_S = 3600
+CACHED_TOKENS = 1000  # whose signature need not be checked again
 VERSION_DIGITS = 16  # of a file's digest: enough to tell one from the next
 EMPTY: dict[str, Any] = {"digest": "", "jwks": {"keys": []}, "clusters": [], "routes": []}
 
@@ -214,6 +215,8 @@ def find_jwt_filters(jwks: Json) -> list[Json]:
         "local_jwks": {"inline_string": json.dumps(jwks, sort_keys=True)},
         "forward": False,
         "payload_in_metadata": "token",
+        # A signature is checked once; its expiry, and the route's rules by which tokens are revoked, at each request.
+        "jwt_cache_config": {"jwt_cache_size": CACHED_TOKENS},
     }
     settings = {"providers": {"airgate": provider}, "requirement_map": {"deployment": {"provider_name": "airgate"}}}
     kind = TYPE + "extensions.filters.http.jwt_authn.v3.JwtAuthentication"
