@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from airgate_serving.engine.meter import PREDICT, Meter
+from airgate_serving.engine.trace import COMPUTE, Trace
 from airgate_serving.errors import DeadlinePassed
 from airgate_serving.tensors import Tensors
 
@@ -35,6 +36,7 @@ class Waiting:
     since: float
     answer: asyncio.Future[Any]
     function: str = PREDICT
+    trace: Trace | None = None
     alone: bool = False
     taken: bool = False
 
@@ -74,11 +76,11 @@ class Batcher:
         self._expected = LOOP_SECONDS if rules.seconds is None else rules.seconds
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="model")
 
-    def submit(self, inputs: Any, function: str = PREDICT) -> asyncio.Future[Any]:
-        """Queue a request of a function and return the future of its outputs."""
+    def submit(self, inputs: Any, function: str = PREDICT, trace: Trace | None = None) -> asyncio.Future[Any]:
+        """Queue a request of a function and return the future of its outputs; `trace` is told how it fared."""
         answer = self._loop.create_future()
         rows = next(iter(inputs.values())).shape[0] if self._rules.batchable else 1
-        waiting = Waiting(inputs, rows, self._monotonic(), answer, function)
+        waiting = Waiting(inputs, rows, self._monotonic(), answer, function, trace)
         self._queue.append(waiting)
         if self._in_thread:
             self._loop.call_later(self._rules.deadline, self._expire, waiting)
@@ -141,11 +143,15 @@ class Batcher:
             self._expire(waiting)
             return False
         waiting.taken = True
+        if waiting.trace is not None:
+            waiting.trace.note_queue(waiting.since, now)
         return True
 
     def _expire(self, waiting: Waiting) -> None:
         """Tell someone who has waited too long so, unless the model has their request by now."""
         if not waiting.taken and not waiting.answer.done():
+            if waiting.trace is not None:
+                waiting.trace.note_queue(waiting.since, self._monotonic())
             waiting.answer.set_exception(
                 DeadlinePassed(f"The request waited for its deadline of {self._rules.deadline:g} s.", HINT_DEADLINE)
             )
@@ -161,7 +167,11 @@ class Batcher:
         self._in_thread = False
         seconds = self._monotonic() - begin
         self._expected += SMOOTHING * (seconds - self._expected)
-        self._meter.count_batch(sum(waiting.rows for waiting in batch), seconds, batch[0].function)
+        rows = sum(waiting.rows for waiting in batch)
+        self._meter.count_batch(rows, seconds, batch[0].function)
+        for waiting in batch:
+            if waiting.trace is not None:
+                waiting.trace.note(COMPUTE, begin, begin + seconds, rows, isinstance(result, Exception))
         if isinstance(result, Exception) and len(batch) > 1:
             self._queue = [_set_apart(waiting) for waiting in batch] + self._queue
         else:

@@ -14,6 +14,7 @@ from airgate_serving.codecs.v2_json import (
 )
 from airgate_serving.engine.dataplane import DataPlane
 from airgate_serving.engine.meter import PREDICT
+from airgate_serving.engine.trace import CODEC
 from airgate_serving.errors import ServingError
 from airgate_serving.rest.failures import STATUS, Answer, write_json
 from airgate_serving.rest.server import Request
@@ -64,14 +65,19 @@ class V2Door:
         return Answer(200, answer.body, CONTENT_BINARY, ((HEADER_JSON_LENGTH, str(answer.json_length)),))
 
     async def _infer(self, request: Request) -> InferAnswer:
-        plane, monotonic = self._plane, self._monotonic
+        plane, monotonic, trace = self._plane, self._monotonic, request.trace
         begin = monotonic()
         wish = decode_request(request.body, plane.info.signature, request.headers.get(HEADER_JSON_LENGTH))
         decoded = monotonic()
-        outputs = await plane.infer(wish.tensors)
+        if trace is not None:
+            trace.note(CODEC, begin, decoded)
+        outputs = await plane.infer(wish.tensors, trace)
         inferred = monotonic()
         answer = encode_answer(outputs, wish, plane.model.name, plane.model.version)
-        self._observe_codec(decoded - begin + monotonic() - inferred)
+        encoded = monotonic()
+        self._observe_codec(decoded - begin + encoded - inferred)
+        if trace is not None:
+            trace.note(CODEC, inferred, encoded)
         return answer
 
 
