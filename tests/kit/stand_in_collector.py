@@ -4,10 +4,13 @@ It is no collector: it reads `ExportTraceServiceRequest` by OpenTelemetry's own 
 """
 
 import gzip
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -16,7 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from tests.kit.small_server import Handler, serve
+from tests.kit.small_server import Handler, run_server
 
 CONTENT_TYPE = "application/x-protobuf"
 
@@ -117,8 +120,11 @@ def read_attributes(attributes: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def run_collector() -> Iterator[StandInCollector]:
-    """Take spans on a free port until the block ends; what still waits is let through then."""
+def run_collector(tls: tuple[Path, Path] | None = None) -> Iterator[StandInCollector]:
+    """Take spans on a free port until the block ends; what still waits is let through then.
+
+    tls: files of a certificate and its key; plain HTTP without.
+    """
     collector = StandInCollector()
     collector.open.set()
 
@@ -129,7 +135,13 @@ def run_collector() -> Iterator[StandInCollector]:
             status, answer = collector.take(self.path, headers, self.read_body())
             self.answer(status, answer, **{"content-type": CONTENT_TYPE})
 
-    with serve(Posts) as collector.port:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Posts)
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    with run_server(server):
+        collector.port = server.server_port
         try:
             yield collector
         finally:

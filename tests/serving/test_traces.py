@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -155,6 +156,8 @@ def test_refusals_say_why_and_only_our_own_faults_are_errors(model_folder, colle
     ) and "http.route" not in lost.attributes
     assert unknown.attributes["error.type"] == unknown.attributes["rpc.response.status_code"] == "NOT_FOUND"
     assert not any(span.is_error for span in (bad, lost, unknown))
+    assert "airgate.model.name" in bad.attributes
+    assert not any("airgate.model.name" in span.attributes for span in (lost, unknown))
 
 
 def test_a_script_that_fails_is_an_error_in_its_run_and_in_its_request(tmp_path, collector) -> None:
@@ -223,7 +226,7 @@ def test_what_is_followed_is_what_the_sampler_says(model_folder, collector, samp
 def test_the_standard_variables_name_the_collector(model_folder, collector) -> None:
     """With headers and compression, as every product that speaks OpenTelemetry reads them."""
     variables = {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://localhost:{collector.port}",  # a name is looked up behind the lock too
         "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20abc",
         "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
         **SOON,
@@ -360,8 +363,35 @@ def attempt(way):
 """
 
 
+def test_a_collector_of_the_sites_own_authority_is_reached_over_tls(model_folder, tmp_path) -> None:
+    """By the authority's file, read before the lock; without it, and by it alone, nothing is sent."""
+    key, certificate = make_certificate(tmp_path)
+    with run_collector((certificate, key)) as collector:
+        url = f"https://127.0.0.1:{collector.port}"
+        with start_server(model_folder / "mlp.onnx", "--trace-url", url, name="mlp", env=IMPATIENT) as server:
+            predict(server, "stranger")
+            wait_for(lambda: count(server, "dropped") == 5)
+        trusting = {**SOON, "OTEL_EXPORTER_OTLP_CERTIFICATE": str(certificate)}
+        with start_server(model_folder / "mlp.onnx", "--trace-url", url, name="mlp", env=trusting) as server:
+            predict(server, "known")
+            wait_request(collector, "known")
+    assert collector.find_request("stranger") is None
+
+
+def make_certificate(folder: Path) -> tuple[Path, Path]:
+    """Return the files of a key and of its own certificate for this machine."""
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=stand-in"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*command, "-addext", "subjectAltName=IP:127.0.0.1", *files], check=True, capture_output=True)
+    return key, certificate
+
+
 def test_an_address_that_is_none_is_said_at_the_start(model_folder) -> None:
     """Not at the first request."""
     for url in ("collector:4318", "ftp://collector", "http://"):
         ended = run_command(str(model_folder / "mlp.onnx"), "--trace-url", url)
         assert ended.returncode == 3 and "--trace-url" in ended.stderr
+    lost = {"OTEL_EXPORTER_OTLP_CERTIFICATE": "/nowhere.pem"}
+    ended = run_command(str(model_folder / "mlp.onnx"), "--trace-url", "https://127.0.0.1:9", env=lost)
+    assert ended.returncode == 3 and "/nowhere.pem cannot be read" in ended.stderr

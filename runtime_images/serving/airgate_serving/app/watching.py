@@ -34,7 +34,7 @@ class Watchers:
             from airgate_serving.traces.tracer import Tracer
 
             settings, pipe = tracing
-            tracer = Tracer(settings, pipe.send, self._find_model, clock.now, clock.monotonic, os.urandom)
+            tracer = Tracer(settings, pipe.send, self._find_called, clock.now, clock.monotonic, os.urandom)
             self.follow = tracer.follow
             notes.append(tracer.note)
         self.watch = _tell_all(notes) if notes else None
@@ -52,11 +52,16 @@ class Watchers:
         if self._pipe:
             self._pipe.finish(self._clock)
 
-    def _find_model(self, seen: Seen) -> ServedModel:
-        return (self._models.find(seen.model) or self._models.find_called(seen.what)).model
+    def _find_called(self, seen: Seen) -> ServedModel | None:
+        """Return the model that a request names, or for HTTP the first; None for a name that is not here."""
+        named = self._models.find(seen.model)
+        if named is None and seen.model:
+            return None
+        return (named or self._models.find_called(seen.what)).model
 
     def _find_digest(self, seen: Seen) -> str:
-        return self._find_model(seen).digest
+        called = self._find_called(seen)
+        return called.digest if called else ""
 
 
 def _tell_all(notes: list[Watch]) -> Watch:

@@ -37,7 +37,7 @@ class Tracer:
         self,
         settings: TraceSettings,
         send: Callable[[SpanRecord], None],
-        find_model: Callable[[Seen], ServedModel],
+        find_model: Callable[[Seen], ServedModel | None],
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
         make_bytes: Callable[[int], bytes],
@@ -63,14 +63,15 @@ class Tracer:
             self._send(make_record(seen, seen.trace, self._find_model(seen)))
 
 
-def make_record(seen: Seen, trace: Trace, model: ServedModel) -> SpanRecord:
-    """Return the spans of one answered request."""
+def make_record(seen: Seen, trace: Trace, model: ServedModel | None) -> SpanRecord:
+    """Return the spans of one answered request; `model` is the one that it led to, if it led to one."""
     name, attributes, failed = _describe_rpc(seen) if seen.door == "grpc" else _describe_http(seen)
-    attributes |= {
-        "airgate.model.name": model.name,
-        "airgate.model.version": model.version,
-        "airgate.model.digest": model.digest,
-    }
+    if model and seen.code not in NOWHERE:
+        attributes |= {
+            "airgate.model.name": model.name,
+            "airgate.model.version": model.version,
+            "airgate.model.digest": model.digest,
+        }
     if seen.request_id:
         attributes["airgate.request.id"] = seen.request_id[:LONGEST_TEXT]
     begin = int(trace.unix * BILLION)
