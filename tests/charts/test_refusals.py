@@ -29,6 +29,7 @@ COMBINATIONS = [
         "gateway.expose.type=ClusterIP,gateway.replicas=2,gateway.routes.hostPath=/srv",
         "gateway.routes.hostPath is shared by pods of one node",
     ),
+    (UMBRELLA, "airgate-webapp.tracing.url=http://10.0.0.5:4318", "but no deployment may reach it. Say where that is"),
     (UMBRELLA, "airgate-runtimes.enabled=false", "the webapp would have nowhere to run a model"),
 ]
 SHAPES = [
@@ -41,6 +42,8 @@ SHAPES = [
     (RUNTIMES, "runtimes[0].slug=Capitals", "slug"),
     (RUNTIMES, "runtimes[0].image.tag=latest", "tag"),
     (RUNTIMES, "networkPolicy=false", "networkPolicy"),
+    (RUNTIMES, "tracing.to[0].host=collector", "host"),
+    (WEBAPP, "tracing.url=collector:4318", "tracing"),
     (WEBAPP, "gateway.expose.port=443", "port"),
     (WEBAPP, "gateway.expose.type=Ingress", "type"),
     (WEBAPP, "storage.size=lots", "size"),

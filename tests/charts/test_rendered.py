@@ -222,6 +222,20 @@ def test_a_server_of_others_is_offered_and_reached_on_its_own_port(helm):
     assert [entry["kind"] for entry in offered] == ["environment", "environment", "server"]
 
 
+def test_traces_leave_for_the_collector_that_is_named_and_for_nowhere_else(helm):
+    """Off, there is neither variable nor way; on, the reconciler is told the address and services may reach it."""
+    pod = find_one(render_ci(helm, "airgate-webapp", "every"), "Deployment", "airgate-web")["spec"]["template"]["spec"]
+    reconciler = pod["containers"][1]
+    assert {"name": "AIRGATE_TRACE_URL", "value": "http://10.0.0.5:4318"} in reconciler["env"]
+    values = ("--values", CHARTS / "airgate-runtimes/ci/every-values.yaml", "--set", "networkPolicies=true")
+    rendered = list(map(read_rendered, split_documents(helm.template("airgate-runtimes", *values).stdout)))
+    policy = find_one(rendered, "NetworkPolicy", "trace", names.NAMESPACE_DEPLOY)["spec"]
+    assert policy["policyTypes"] == ["Egress"]
+    assert policy["egress"] == [{"to": [{"ipBlock": {"cidr": "10.0.0.5/32"}}], "ports": [{"port": 14318}]}]
+    plain = [*render_ci(helm, "airgate-runtimes", "plain"), *render_ci(helm, "airgate-webapp", "plain")]
+    assert not [each for each in plain if each.name == "trace" or "AIRGATE_TRACE_URL" in str(each.object)]
+
+
 def test_disks_with_folders_of_models_are_seen_read_only_by_web_alone(helm):
     """Where a model is registered is where the runtimes will mount it."""
     pod = find_one(render_ci(helm, "airgate-webapp", "every"), "Deployment", "airgate-web")["spec"]["template"]["spec"]

@@ -8,6 +8,7 @@ import pytest
 
 from airgate_serving import arguments, cli
 from airgate_serving.rest.failures import STATUS
+from airgate_serving.traces import settings
 from tests.serving.server import RunningServer
 
 README = (Path(__file__).parents[2] / "runtime_images/serving/README.md").read_text()
@@ -49,6 +50,8 @@ def test_every_variable_is_documented() -> None:
         cli.ENV_QAIC_SDK,
         cli.THREAD_VARIABLES[0],
         *cli.LIBRARY_SETTINGS,
+        *cli.TRACE_VARIABLES,
+        *(value for name, value in vars(settings).items() if name.startswith("ENV_")),
     ):
         assert f"`{variable}" in README
 

@@ -56,6 +56,10 @@ HEADER_REQUEST_ID = "x-request-id"
 HEADER_MODEL_DIGEST = "x-airgate-model-digest"
 METADATA_DEPLOYMENT = "airgate-deployment"  # gRPC metadata: "route/deployment"
 
+# OpenTelemetry's own variables, by which a deployment is told where its traces go and under which name.
+ENV_TRACES = "OTEL_EXPORTER_OTLP_ENDPOINT"
+ENV_TRACED_AS = "OTEL_SERVICE_NAME"
+
 # Ports inside a pod.
 PORT_SERVE_HTTP = 8080  # Open Inference and records
 PORT_SERVE_GRPC = 8081  # Open Inference over gRPC

@@ -83,6 +83,7 @@ def _describe(seen: Seen, digest: str, at: datetime) -> dict[str, object]:
         "seconds": round(seen.seconds, 6),
         "id": seen.request_id[:128],
         **({"digest": digest} if digest else {}),
+        **({"trace": seen.trace.trace_id} if seen.trace else {}),
     }
 
 

@@ -47,6 +47,9 @@ def _add_records(parser: argparse.ArgumentParser) -> None:
     add("--sample-file", type=Path, help="ring file for whole requests; none are kept unless given")
     add("--sample-every", type=_read_count, default=100, help="one request of so many goes into the ring (100)")
     add("--sample-keep", type=_read_count, default=1000, help="requests in the ring, 4 KiB each (1000)")
+    add(
+        "--trace-url", default="", help="OpenTelemetry collector to send traces to, http://HOST:4318; none unless given"
+    )
 
 
 def _read_count(text: str) -> int:

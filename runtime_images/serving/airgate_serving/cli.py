@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airgate_kit import logs, names
 from airgate_kit.clock import SystemClock
@@ -30,11 +31,15 @@ from airgate_serving.sandbox.lock import LockPlan, LockReport, list_card_paths, 
 from airgate_serving.sandbox.room import make_room
 from airgate_serving.trials.job import Surroundings
 
+if TYPE_CHECKING:
+    from airgate_serving.app.watching import Tracing
+
 EXIT_REFUSED = 3
 ENV_GATE_SECRET = "AIRGATE_GATE_SECRET"  # noqa: S105 - the variable's name
 ENV_FETCH_TOKEN = "AIRGATE_FETCH_TOKEN"  # noqa: S105 - the variable's name
 ENV_QAIC_SDK = "AIRGATE_QAIC_SDK"
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
+TRACE_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 LIBRARY_SETTINGS = {
     "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime would report to its maker over the Internet
     "JOBLIB_MULTIPROCESSING": "0",  # joblib would make semaphores, which a locked process may not
@@ -73,6 +78,7 @@ def serve(words: Sequence[str]) -> int:
     forms = (parsed.format or "", *(one[3] for one in parsed.also))
     programs = [one for one, form in zip(files, forms, strict=True) if may_hold_program(one, form)]
     scratch = make_room() if any(one.is_file() for one in programs) else None
+    tracing = _start_traces(parsed.trace_url, os.environ)
     plan = LockPlan(
         tuple(_find_folder(one) if parsed.repository else one for one in files), (scratch,) if scratch else ()
     )
@@ -105,7 +111,7 @@ def serve(words: Sequence[str]) -> int:
         for (name, version, digest, form, _), place in zip(parsed.also, files[1:], strict=True)
     )
     require_different(config.name, *(one.name for one in others))
-    serve_model(replace(config, others=others), report, SystemClock(), ring)
+    serve_model(replace(config, others=others), report, SystemClock(), ring, tracing)
     return 0
 
 
@@ -238,6 +244,17 @@ def _open_ring(parsed: argparse.Namespace) -> Ring | None:
     if not parsed.sample_file:
         return None
     return Ring(parsed.sample_file, parsed.sample_keep, parsed.sample_every, SystemClock().now)
+
+
+def _start_traces(url: str, environment: Mapping[str, str]) -> "Tracing | None":
+    """Start the process that sends traces while there is one thread and no lock, where an address is given."""
+    if not url and not any(environment.get(name) for name in TRACE_VARIABLES):
+        return None
+    from airgate_serving.traces.settings import read_settings
+    from airgate_serving.traces.start import start_exporter
+
+    settings = read_settings(url, environment)
+    return (settings, start_exporter(settings, SystemClock())) if settings else None
 
 
 def _find_folder(file: Path) -> Path:

@@ -1,6 +1,6 @@
 """Metrics as Prometheus reads them, made from the meter when they are asked for."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -22,9 +22,9 @@ LABELS = ["model", "version"]
 class Metrics(Collector):
     """Every metric of one runtime; README.md lists them."""
 
-    def __init__(self, models: Models) -> None:
-        """Read from `models` at every scrape."""
-        self._models = models
+    def __init__(self, models: Models, count_spans: Callable[[], tuple[int, int]] = lambda: (0, 0)) -> None:
+        """Read from `models` at every scrape; `count_spans` gives the spans that were sent and those dropped."""
+        self._models, self._count_spans = models, count_spans
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -37,6 +37,7 @@ class Metrics(Collector):
         yield self._count_requests()
         yield self._measure_stages()
         yield from self._count_batches()
+        yield from self._tell_spans()
         yield from self._tell_state()
 
     def _count_requests(self) -> Metric:
@@ -64,6 +65,11 @@ class Metrics(Collector):
             runs.add_metric(_label(plane), plane.meter.batches)
             rows.add_metric(_label(plane), plane.meter.batched_rows)
         yield from (runs, rows)
+
+    def _tell_spans(self) -> Iterator[Metric]:
+        sent, dropped = self._count_spans()
+        yield CounterMetricFamily("airgate_spans_sent", "Spans that the collector of traces took.", value=sent)
+        yield CounterMetricFamily("airgate_spans_dropped", "Spans that nobody took in time.", value=dropped)
 
     def _tell_state(self) -> Iterator[Metric]:
         inside = GaugeMetricFamily("airgate_requests_in_flight", "Requests waiting or running.")

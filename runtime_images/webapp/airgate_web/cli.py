@@ -15,6 +15,7 @@ from airgate_web.config import UPLOAD_LIMIT_MIB, FilesConfig, ReconcileConfig, S
 from airgate_web.domain.errors import Invalid, Refusal
 
 INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")  # what model processes see of ours
+TRACES = "collector of OpenTelemetry traces for every deployment, http://HOST:4318"
 USAGE = 2  # exit code of a setting that cannot be
 
 
@@ -95,6 +96,7 @@ def add_reconcile(commands: Any) -> None:
     what = "where pods fetch model files; run workloads in Kubernetes, not as processes of this machine"
     add_setting(parser, "--blobs-url", "AIRGATE_BLOBS_URL", "", what)
     add_setting(parser, "--kubeconfig", "AIRGATE_KUBECONFIG", None, "the way to that cluster from outside", Path)
+    add_setting(parser, "--trace-url", "AIRGATE_TRACE_URL", "", TRACES)
     add_setting(parser, "--health-host", "AIRGATE_RECONCILER_HEALTH_HOST", "127.0.0.1", "address of the probes")
     add_setting(parser, "--health-port", "AIRGATE_RECONCILER_HEALTH_PORT", "8001", "port of the probes", int)
     parser.set_defaults(run=start_reconcile)
@@ -115,6 +117,7 @@ def read_reconcile(given: argparse.Namespace) -> ReconcileConfig:
         internal_token_file=given.internal_token_file,
         blobs_url=given.blobs_url,
         kubeconfig=given.kubeconfig,
+        trace_url=given.trace_url,
         health_host=given.health_host,
         health_port=given.health_port,
         log_level=given.log_level,
@@ -144,6 +147,7 @@ def add_supervise(commands: Any) -> None:
     serve = str(Path(sys.executable).with_name("airgate-serve"))
     add_setting(parser, "--home", "AIRGATE_HOME", home, "folder for model files, sockets and logs", Path)
     add_setting(parser, "--serve", "AIRGATE_SERVE", serve, "the serving runtime's program", Path)
+    add_setting(parser, "--trace-url", "AIRGATE_TRACE_URL", "", TRACES)
     add_setting(parser, "--log-level", "AIRGATE_LOG_LEVEL", "info", "how much to log", choices=logs.LEVELS)
     parser.set_defaults(run=start_supervise)
 
@@ -158,7 +162,7 @@ def start_supervise(given: argparse.Namespace) -> int:
 def read_supervise(given: argparse.Namespace) -> SuperviseConfig:
     """Return the settings of `supervise`."""
     environ = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    return SuperviseConfig(home=given.home, serve=given.serve, environ=environ, log_level=given.log_level)
+    return SuperviseConfig(given.home, given.serve, environ, given.trace_url, given.log_level)
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:

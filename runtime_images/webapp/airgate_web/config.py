@@ -54,7 +54,8 @@ class ReconcileConfig:
     """Settings of `airgate-web reconcile`.
 
     blobs_url: of the files process as pods reach it; with it workloads run in Kubernetes, without it as processes of
-    this machine. kubeconfig: of that cluster; None inside of it. health_host, health_port: of the probes and metrics.
+    this machine. kubeconfig: of that cluster; None inside of it. trace_url: a collector of
+    OpenTelemetry, told to every deployment in Kubernetes. health_host, health_port: of the probes and metrics.
     """
 
     home: Path
@@ -62,6 +63,7 @@ class ReconcileConfig:
     internal_token_file: Path | None = None
     blobs_url: str = ""
     kubeconfig: Path | None = None
+    trace_url: str = ""
     health_host: str = "127.0.0.1"
     health_port: int = PORT_RECONCILER_HEALTH
     log_level: str = "info"
@@ -80,11 +82,15 @@ class FilesConfig:
 
 @dataclass(frozen=True, slots=True)
 class SuperviseConfig:
-    """Settings of `airgate-web supervise`. serve: the program airgate-serve. environ: what model processes inherit."""
+    """Settings of `airgate-web supervise`.
+
+    serve: the program airgate-serve. environ: what model processes inherit. trace_url: a collector of OpenTelemetry.
+    """
 
     home: Path
     serve: Path
     environ: Mapping[str, str] = field(repr=False)
+    trace_url: str = ""
     log_level: str = "info"
 
 

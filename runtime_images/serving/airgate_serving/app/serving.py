@@ -5,22 +5,21 @@ import contextlib
 import importlib.metadata
 import os
 import signal
-import sys
 import uuid
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import uvloop
 
 from airgate_kit import logs, names
 from airgate_kit.clock import Clock
-from airgate_serving.access import AccessLog, Ring
+from airgate_serving.access import Ring
 from airgate_serving.app.bringing import Bringer
+from airgate_serving.app.watching import Watchers
 from airgate_serving.config import ServeConfig
 from airgate_serving.engine.admission import Admission, State
 from airgate_serving.engine.dataplane import DataPlane, ServedModel
 from airgate_serving.engine.meter import Meter
 from airgate_serving.engine.models import Models
-from airgate_serving.engine.seen import Seen, Watch
 from airgate_serving.formats.table import find_format
 from airgate_serving.rest.many import ManyRouter
 from airgate_serving.rest.pages import PagesDoor
@@ -35,34 +34,48 @@ from airgate_serving.rpc.servicer import InferenceServicer
 from airgate_serving.sandbox.lock import LockReport, judge_opening, lock_calls
 from airgate_serving.telemetry import Metrics
 
+if TYPE_CHECKING:
+    from airgate_serving.app.watching import Tracing
+
 SERVER_NAME = "airgate-serve"
 EXIT_UNANSWERED = 4
 GRPC_SECONDS = 2.0  # for calls that are inside when everything else has drained
 log = logs.get("airgate_serving.app")
 
 
-def serve(config: ServeConfig, report: LockReport, clock: Clock, ring: Ring | None = None) -> None:
+def serve(
+    config: ServeConfig,
+    report: LockReport,
+    clock: Clock,
+    ring: Ring | None = None,
+    tracing: "Tracing | None" = None,
+) -> None:
     """Serve until SIGTERM or SIGINT. Raises ServingError when the model or a port cannot be had.
 
     `report` says how files are locked already; system calls follow when the ports are bound. Requests are sampled into
-    `ring`, which was opened before the lock.
+    `ring` and followed by `tracing`, both of which were opened before the lock.
     """
-    uvloop.run(_Runtime(config, report, clock, ring).run())
+    uvloop.run(_Runtime(config, report, clock, ring, tracing).run())
 
 
 class _Runtime:
     """One serving process, from its first socket to its last answer."""
 
-    def __init__(self, config: ServeConfig, report: LockReport, clock: Clock, ring: Ring | None) -> None:
-        self._ring = ring
-        self._access = AccessLog(_print_bytes, self._find_digest, clock.now) if config.access_log else None
-
+    def __init__(
+        self,
+        config: ServeConfig,
+        report: LockReport,
+        clock: Clock,
+        ring: Ring | None,
+        tracing: "Tracing | None",
+    ) -> None:
         self._config = config
         self._report = report
         self._clock = clock
         self._stop = asyncio.Event()
         configs = (config, *config.others)
         self._models = Models([_make_plane(one) for one in configs])
+        self._watchers = Watchers(self._models, clock, config.access_log, ring, tracing)
         pairs = zip(configs, self._models.planes, strict=True)
         self._bringers = [Bringer(one, plane, clock) for one, plane in pairs]
 
@@ -72,7 +85,7 @@ class _Runtime:
             asyncio.get_running_loop().add_signal_handler(number, self._end)
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self._models.close)
-            stack.callback(self._close_records)
+            stack.callback(self._watchers.close)
             door = await self._open_doors(stack)
             self._lock()
             for bringer in self._bringers:
@@ -93,7 +106,8 @@ class _Runtime:
         http_socket, admin_socket = bind_port(ports.host, ports.http), bind_port(ports.host, ports.admin)
         rpc_port = await self._open_grpc(stack)
         door = Door(self._make_handler(), self._make_rules())
-        probes = Door(ProbesDoor(lambda: self._models.state, Metrics(self._models).render), DoorRules())
+        metrics = Metrics(self._models, self._watchers.count_spans)
+        probes = Door(ProbesDoor(lambda: self._models.state, metrics.render), DoorRules())
         http, admin = HttpServer(http_socket, door), HttpServer(admin_socket, probes)
         for server in (admin, http):
             server.start()
@@ -103,9 +117,14 @@ class _Runtime:
         return door
 
     async def _open_grpc(self, stack: contextlib.AsyncExitStack) -> int:
-        config = self._config
+        config, watchers = self._config, self._watchers
         servicer = InferenceServicer(
-            self._models, _find_server(), config.gate_secret, self._clock.monotonic, self._find_watch()
+            self._models,
+            _find_server(),
+            config.gate_secret,
+            self._clock.monotonic,
+            watchers.watch,
+            watchers.follow,
         )
         server = GrpcServer(servicer, config.limits.body_bytes)
         stack.push_async_callback(server.stop, GRPC_SECONDS)
@@ -129,36 +148,20 @@ class _Runtime:
         return Router(plane, routes, records)
 
     def _make_rules(self) -> DoorRules:
-        config = self._config
-        rules = DoorRules(config.gate_secret, config.limits.body_bytes, self._name_file, uuid.uuid4().hex[:12])
-        watch = self._find_watch()
-        return replace(rules, watch=watch, monotonic=self._clock.monotonic) if watch else rules
-
-    def _find_digest(self, seen: Seen) -> str:
-        named = self._models.find(seen.model) or self._models.find_called(seen.what)
-        return named.model.digest
+        config, watchers = self._config, self._watchers
+        return DoorRules(
+            config.gate_secret,
+            config.limits.body_bytes,
+            self._name_file,
+            uuid.uuid4().hex[:12],
+            watchers.watch,
+            watchers.follow,
+            self._clock.monotonic if watchers.watch else float,
+        )
 
     def _name_file(self, path: str) -> tuple[tuple[str, str], ...]:
         """Return the header that names the file which answers at a path now."""
         return ((names.HEADER_MODEL_DIGEST, self._models.find_called(path).model.digest),)
-
-    def _find_watch(self) -> Watch | None:
-        """Return what is told of every answer, or None where nobody wants to know."""
-        watchers = [watcher.note for watcher in (self._access, self._ring) if watcher]
-        if not watchers:
-            return None
-
-        def watch(seen: Seen) -> None:
-            for note in watchers:
-                note(seen)
-
-        return watch
-
-    def _close_records(self) -> None:
-        if self._access:
-            self._access.flush()
-        if self._ring:
-            self._ring.close()
 
     def _lock(self) -> None:
         """Forbid new sockets and programs, now that the ports are bound and before the model is opened."""
@@ -178,7 +181,7 @@ class _Runtime:
     def _leave(self) -> None:
         """End the process with requests in it: a model that does not return would hold its thread, and us, for ever."""
         log.warning("the drain ran out of time", extra={"fields": {"in_flight": self._models.in_flight}})
-        self._close_records()
+        self._watchers.close()
         os._exit(EXIT_UNANSWERED)
 
 
@@ -186,11 +189,6 @@ def _make_plane(config: ServeConfig) -> DataPlane:
     """Return the way to one model, which is not loaded yet, with a queue of its own."""
     model = ServedModel(config.name, config.version, config.digest, config.granted)
     return DataPlane(model, Admission(config.limits.queue), Meter())
-
-
-def _print_bytes(lines: bytes) -> None:
-    sys.stdout.buffer.write(lines)
-    sys.stdout.buffer.flush()
 
 
 def _find_server() -> tuple[str, str]:

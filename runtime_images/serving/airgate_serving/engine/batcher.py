@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from airgate_serving.engine.meter import PREDICT, Meter
+from airgate_serving.engine.trace import COMPUTE, Trace
 from airgate_serving.errors import DeadlinePassed
 from airgate_serving.tensors import Tensors
 
@@ -38,6 +39,7 @@ class Waiting:
     since: float
     answer: asyncio.Future[Any]
     function: str = PREDICT
+    trace: Trace | None = None
     alone: bool = False
     taken: bool = False
 
@@ -78,11 +80,11 @@ class Batcher:
         self._recent = deque([self._expected], maxlen=RECENT)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="model")
 
-    def submit(self, inputs: Any, function: str = PREDICT) -> asyncio.Future[Any]:
-        """Queue a request of a function and return the future of its outputs."""
+    def submit(self, inputs: Any, function: str = PREDICT, trace: Trace | None = None) -> asyncio.Future[Any]:
+        """Queue a request of a function and return the future of its outputs; `trace` is told how it fared."""
         answer = self._loop.create_future()
         rows = next(iter(inputs.values())).shape[0] if self._rules.batchable else 1
-        waiting = Waiting(inputs, rows, self._monotonic(), answer, function)
+        waiting = Waiting(inputs, rows, self._monotonic(), answer, function, trace)
         self._queue.append(waiting)
         if self._in_thread:
             self._loop.call_later(self._rules.deadline, self._expire, waiting)
@@ -121,14 +123,14 @@ class Batcher:
             future = self._loop.run_in_executor(self._pool, self._try, _join(batch))
             future.add_done_callback(lambda done: self._finish(batch, *done.result()))
 
-    def _try(self, inputs: Any) -> tuple[Any, float]:
-        """Run the model; return its outputs, or the error for whoever waits, and the seconds of the run alone."""
+    def _try(self, inputs: Any) -> tuple[Any, float, float]:
+        """Run the model; return its outputs, or the error for whoever waits, and begin and end of the run alone."""
         begin = self._monotonic()
         try:
             result = self._run(inputs)
         except Exception as error:  # noqa: BLE001 - carried to whoever waits for the answer
             result = error
-        return result, self._monotonic() - begin
+        return result, begin, self._monotonic()
 
     def _take_batch(self, now: float) -> list[Waiting]:
         queue, rows, place = self._queue, 0, 0
@@ -154,11 +156,15 @@ class Batcher:
             self._expire(waiting)
             return False
         waiting.taken = True
+        if waiting.trace is not None:
+            waiting.trace.note_queue(waiting.since, now)
         return True
 
     def _expire(self, waiting: Waiting) -> None:
         """Tell someone who has waited too long so, unless the model has their request by now."""
         if not waiting.taken and not waiting.answer.done():
+            if waiting.trace is not None:
+                waiting.trace.note_queue(waiting.since, self._monotonic())
             waiting.answer.set_exception(
                 DeadlinePassed(f"The request waited for its deadline of {self._rules.deadline:g} s.", HINT_DEADLINE)
             )
@@ -172,12 +178,17 @@ class Batcher:
                 return False
         return True
 
-    def _finish(self, batch: list[Waiting], result: "Tensors | Exception", seconds: float) -> None:
+    def _finish(self, batch: list[Waiting], result: "Tensors | Exception", begin: float, end: float) -> None:
         """Hand the outputs, or the error, to everyone in the batch; then go on with the queue."""
         self._in_thread = False
+        seconds = end - begin
         self._recent.append(seconds)
         self._expected = sorted(self._recent)[len(self._recent) // 4]
-        self._meter.count_batch(sum(waiting.rows for waiting in batch), seconds, batch[0].function)
+        rows = sum(waiting.rows for waiting in batch)
+        self._meter.count_batch(rows, seconds, batch[0].function)
+        for waiting in batch:
+            if waiting.trace is not None:
+                waiting.trace.note(COMPUTE, begin, end, rows, isinstance(result, Exception))
         if isinstance(result, Exception) and len(batch) > 1:
             self._queue = [_set_apart(waiting) for waiting in batch] + self._queue
         else:

@@ -5,7 +5,8 @@ from typing import Any
 
 from airgate_serving.engine.admission import Admission, State
 from airgate_serving.engine.batcher import Batcher
-from airgate_serving.engine.meter import Meter
+from airgate_serving.engine.meter import PREDICT, Meter
+from airgate_serving.engine.trace import Trace
 from airgate_serving.errors import BadRequest
 from airgate_serving.formats.interface import ModelInfo
 from airgate_serving.tensors import Tensors
@@ -60,7 +61,7 @@ class DataPlane:
         """Return whether requests should be sent here."""
         return self.admission.state is State.READY
 
-    async def infer(self, inputs: Tensors) -> Tensors:
+    async def infer(self, inputs: Tensors, trace: Trace | None = None) -> Tensors:
         """Return the outputs. Raises NotReady, Busy, DeadlinePassed, ModelRefused or ModelFailed."""
         if self.info.is_script:
             raise BadRequest(f"{self.model.name} is a script, which takes no tensors.", "Ask POST /predict.")
@@ -68,18 +69,18 @@ class DataPlane:
         admission.enter()
         try:
             assert self._batcher is not None
-            outputs: Tensors = await self._batcher.submit(inputs)
+            outputs: Tensors = await self._batcher.submit(inputs, PREDICT, trace)
             return outputs
         finally:
             admission.leave()
 
-    async def call(self, function: str, call: Any) -> Any:
+    async def call(self, function: str, call: Any, trace: Trace | None = None) -> Any:
         """Return what a script's function answers. Raises what `infer` raises."""
         admission = self.admission
         admission.enter()
         try:
             assert self._batcher is not None
-            return await self._batcher.submit(call, function)
+            return await self._batcher.submit(call, function, trace)
         finally:
             admission.leave()
 

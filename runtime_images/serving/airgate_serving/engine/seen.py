@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from airgate_serving.engine.trace import Trace
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -15,6 +17,8 @@ class Seen:
     seconds: float
     body: Callable[[], bytes]
     model: str = ""  # where `what` does not say it
+    code: str = ""  # of the refusal
+    trace: Trace | None = None  # where the request was followed
 
 
 Watch = Callable[[Seen], None]

@@ -7,6 +7,7 @@ from airgate_serving.codecs.forms import CONTENT_FORM, decode_form
 from airgate_serving.codecs.records import Table, decode_records, encode_result
 from airgate_serving.engine.dataplane import DataPlane
 from airgate_serving.engine.meter import PREDICT
+from airgate_serving.engine.trace import CODEC
 from airgate_serving.errors import ServingError
 from airgate_serving.rest.failures import STATUS, Answer
 from airgate_serving.rest.server import Request
@@ -39,25 +40,35 @@ class RecordsDoor:
         return Answer(200, body)
 
     async def _call(self, function: str, request: Request) -> bytes:
-        monotonic = self._monotonic
+        monotonic, trace = self._monotonic, request.trace
         begin = monotonic()
         call = read_call(function, request.body, request.headers.get("content-type") or "")
         decoded = monotonic()
-        value = await self._plane.call(function, call)
+        if trace is not None:
+            trace.note(CODEC, begin, decoded)
+        value = await self._plane.call(function, call, trace)
         inferred = monotonic()
         answer = write_result(value, call.is_split())
-        self._plane.meter.find_stages(function)["codec"].observe(decoded - begin + monotonic() - inferred)
+        encoded = monotonic()
+        self._plane.meter.find_stages(function)["codec"].observe(decoded - begin + encoded - inferred)
+        if trace is not None:
+            trace.note(CODEC, inferred, encoded)
         return answer
 
     async def _predict(self, request: Request) -> bytes:
-        monotonic = self._monotonic
+        monotonic, trace = self._monotonic, request.trace
         begin = monotonic()
         tensors, table = self._decode(request)
         decoded = monotonic()
-        outputs = await self._plane.infer(tensors)
+        if trace is not None:
+            trace.note(CODEC, begin, decoded)
+        outputs = await self._plane.infer(tensors, trace)
         inferred = monotonic()
         answer = encode_result(outputs, table)
-        self._observe_codec(decoded - begin + monotonic() - inferred)
+        encoded = monotonic()
+        self._observe_codec(decoded - begin + encoded - inferred)
+        if trace is not None:
+            trace.note(CODEC, inferred, encoded)
         return answer
 
     def _decode(self, request: Request) -> tuple[Tensors, Table]:

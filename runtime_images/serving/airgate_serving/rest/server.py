@@ -21,11 +21,13 @@ from granian.server.embed import Server
 from airgate_kit import logs
 from airgate_kit.names import HEADER_GATE, HEADER_REQUEST_ID
 from airgate_serving.engine.seen import Seen, Watch
+from airgate_serving.engine.trace import Follow, Trace
 from airgate_serving.errors import BadConfiguration, BodyTooLarge, GateClosed, ServingError
 from airgate_serving.rest.failures import Answer, explain_error
 
 BACKLOG = 1024
 LONGEST_ID = 128  # characters of a request id that is echoed
+BROKEN = ServingError("The runtime failed.", "Its log says more under the request id.")
 log = logs.get("airgate_serving.rest")
 
 
@@ -36,6 +38,7 @@ class Request(msgspec.Struct, frozen=True):
     path: str
     headers: Any
     body: bytes
+    trace: Trace | None = None
 
 
 Handler = Callable[[Request], Awaitable[Answer]]
@@ -52,6 +55,7 @@ class DoorRules:
     )  # headers that say which file answers at a path
     id_prefix: str = "local"  # of request ids that are made here
     watch: Watch | None = None  # is told of every answer
+    follow: Follow | None = None  # is asked whether to follow a request
     monotonic: Callable[[], float] = float  # asked only where somebody watches
 
 
@@ -66,26 +70,25 @@ class Door:
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request; granian's own entry point."""
-        headers = scope.headers
-        begin, body, named = self.rules.monotonic(), b"", None
+        headers, rules = scope.headers, self.rules
+        begin, body, named, code = rules.monotonic(), b"", None, ""
+        trace = rules.follow(scope.path, headers.get) if rules.follow is not None else None
         request_id = headers.get(HEADER_REQUEST_ID) or self._make_id()
         try:
             self._check_gate(headers)
             body = await self._read_body(scope, protocol)
-            named = self.rules.name_file(scope.path)  # in the turn of the loop in which the request gets to the model
-            answer = await self.handler(Request(scope.method, scope.path, headers, body))
+            named = rules.name_file(scope.path)  # in the turn of the loop in which the request gets to the model
+            answer = await self.handler(Request(scope.method, scope.path, headers, body, trace))
         except ServingError as error:
-            answer = explain_error(error)
+            answer, code = explain_error(error), error.code
         except Exception:
             log.exception("a request broke the runtime", extra={"fields": {"path": scope.path, "id": request_id}})
-            answer = explain_error(ServingError("The runtime failed.", "Its log says more under the request id."))
-        named = self.rules.name_file(scope.path) if named is None else named
+            answer, code = explain_error(BROKEN), BROKEN.code
+        named = rules.name_file(scope.path) if named is None else named
         self._send(protocol, answer, named, request_id)
-        if self.rules.watch:
-            seconds = self.rules.monotonic() - begin
-            self.rules.watch(
-                Seen("http", f"{scope.method} {scope.path}", answer.status, request_id, seconds, lambda: body)
-            )
+        if rules.watch:
+            what, seconds = f"{scope.method} {scope.path}", rules.monotonic() - begin
+            rules.watch(Seen("http", what, answer.status, request_id, seconds, lambda: body, "", code, trace))
 
     def _make_id(self) -> str:
         self.counter += 1

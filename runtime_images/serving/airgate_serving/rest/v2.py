@@ -12,6 +12,7 @@ from airgate_serving.codecs.v2_json import (
 )
 from airgate_serving.engine.dataplane import DataPlane
 from airgate_serving.engine.meter import PREDICT
+from airgate_serving.engine.trace import CODEC
 from airgate_serving.errors import ServingError
 from airgate_serving.rest.failures import STATUS, Answer, write_json
 from airgate_serving.rest.server import Request
@@ -50,18 +51,23 @@ class V2Door:
 
     async def infer(self, request: Request) -> Answer:
         """POST /v2/models/M/infer."""
-        plane, monotonic = self._plane, self._monotonic
+        plane, monotonic, trace = self._plane, self._monotonic, request.trace
         try:
             begin = monotonic()
             wish = decode_request(request.body, plane.info.signature, request.headers.get(HEADER_JSON_LENGTH))
             decoded = monotonic()
-            outputs = await plane.infer(wish.tensors)
+            if trace is not None:
+                trace.note(CODEC, begin, decoded)
+            outputs = await plane.infer(wish.tensors, trace)
             inferred = monotonic()
             answer = encode_answer(outputs, wish, plane.model.name, plane.model.version)
+            encoded = monotonic()
         except ServingError as error:
             plane.meter.count_request(DOOR, "infer", STATUS.get(error.code, 500))
             raise
-        self._observe_codec(decoded - begin + monotonic() - inferred)
+        self._observe_codec(decoded - begin + encoded - inferred)
+        if trace is not None:
+            trace.note(CODEC, inferred, encoded)
         plane.meter.count_request(DOOR, "infer", 200)
         if answer.json_length is None:
             return Answer(200, answer.body)

@@ -1,5 +1,8 @@
 """The one table from an error's code to a gRPC status."""
 
+import asyncio
+from typing import Any
+
 import grpc
 
 from airgate_serving.errors import ServingError
@@ -20,3 +23,11 @@ RETRY_AFTER = {"busy": "1", "not-ready": "2", "deadline-passed": "1"}
 def find_status(error: ServingError) -> grpc.StatusCode:
     """Return the status of an error; INTERNAL for a code without one of its own."""
     return STATUS.get(error.code, grpc.StatusCode.INTERNAL)
+
+
+def read_end(error: BaseException, context: Any) -> int:
+    """Return the number of the status with which a call ended: refused by us, left by its caller, or broken."""
+    if isinstance(error, asyncio.CancelledError):
+        return int(grpc.StatusCode.CANCELLED.value[0])
+    code = context.code() if isinstance(error, grpc.aio.AbortError) else grpc.StatusCode.UNKNOWN
+    return int(code.value[0] if isinstance(code, grpc.StatusCode) else code)

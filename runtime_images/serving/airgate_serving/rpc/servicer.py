@@ -2,8 +2,10 @@
 
 # ruff: noqa: N802 - the calls have the names that the protocol gives them
 
+import asyncio
 import hmac
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from airgate_kit import logs
@@ -14,13 +16,24 @@ from airgate_serving.engine.dataplane import DataPlane
 from airgate_serving.engine.meter import PREDICT
 from airgate_serving.engine.models import Models
 from airgate_serving.engine.seen import Seen, Watch
+from airgate_serving.engine.trace import CODEC, Follow, Trace
 from airgate_serving.errors import GateClosed, ServingError, UnknownModel
 from airgate_serving.rpc.convert import describe_model, read_request, write_response
-from airgate_serving.rpc.failures import RETRY_AFTER, find_status
+from airgate_serving.rpc.failures import RETRY_AFTER, find_status, read_end
 
-DOOR = "grpc"
+DOOR, INFER = "grpc", "ModelInfer"
 log = logs.get("airgate_serving.rpc")
 Context = Any  # grpc.aio.ServicerContext, whose stubs lack most of it
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One inference, from its first moment on."""
+
+    request: pb.ModelInferRequest
+    context: Context
+    begin: float
+    trace: Trace | None
 
 
 class InferenceServicer(service.GRPCInferenceServiceServicer):
@@ -33,9 +46,13 @@ class InferenceServicer(service.GRPCInferenceServiceServicer):
         gate_secret: str,
         monotonic: Callable[[], float],
         watch: Watch | None = None,
+        follow: Follow | None = None,
     ) -> None:
-        """Answer for `models` as the server of this name and version; `watch` is told of every inference."""
-        self._watch = watch
+        """Answer for `models` as the server of this name and version.
+
+        `watch` is told of every inference; `follow` is asked whether to follow it.
+        """
+        self._watch, self._follow = watch, follow
         self._models = models
         self._server = server
         self._secret = gate_secret.encode()
@@ -75,38 +92,53 @@ class InferenceServicer(service.GRPCInferenceServiceServicer):
 
     async def ModelInfer(self, request: pb.ModelInferRequest, context: Context) -> pb.ModelInferResponse:
         """Run the model."""
-        await self._admit(context)
-        plane = await self._find_plane(request.model_name, request.model_version, context)
-        begin = self._monotonic()
+        if self._watch is None:
+            return await self._answer(_Call(request, context, 0.0, None))
+        begin, sent = self._monotonic(), dict(context.invocation_metadata() or ())
+        trace = self._follow(INFER, sent.get) if self._follow is not None else None
+        call = _Call(request, context, begin, trace)
         try:
-            response = await self._infer(request, plane)
-        except ServingError as error:
-            self._note(request, plane, find_status(error).value[0], begin, context)
-            return await self._refuse(error, context)  # type: ignore[no-any-return]
-        self._note(request, plane, 0, begin, context)
+            response = await self._answer(call)
+        except (Exception, asyncio.CancelledError) as error:
+            self._tell(call, sent, read_end(error, context), self._watch)
+            raise
+        self._tell(call, sent, 0, self._watch)
         return response
 
-    def _note(
-        self, request: pb.ModelInferRequest, plane: DataPlane, status: int, begin: float, context: Context
-    ) -> None:
-        """Count an inference, and tell whoever watches."""
-        plane.meter.count_request(DOOR, "infer", status)
-        if self._watch:
-            sent = dict(context.invocation_metadata() or ())
-            request_id = str(sent.get(HEADER_REQUEST_ID, request.id))
-            seconds = self._monotonic() - begin
-            body = request.SerializeToString
-            self._watch(Seen(DOOR, "ModelInfer", status, request_id, seconds, body, plane.model.name))
+    async def _answer(self, call: _Call) -> pb.ModelInferResponse:
+        request, context = call.request, call.context
+        await self._admit(context)
+        plane = await self._find_plane(request.model_name, request.model_version, context)
+        try:
+            response = await self._infer(request, plane, call.trace)
+        except ServingError as error:
+            plane.meter.count_request(DOOR, "infer", find_status(error).value[0])
+            return await self._refuse(error, context)  # type: ignore[no-any-return]
+        plane.meter.count_request(DOOR, "infer", 0)
+        return response
 
-    async def _infer(self, request: pb.ModelInferRequest, plane: DataPlane) -> pb.ModelInferResponse:
+    def _tell(self, call: _Call, sent: dict[str, Any], status: int, watch: Watch) -> None:
+        """Tell whoever watches how an inference ended."""
+        request_id = str(sent.get(HEADER_REQUEST_ID, call.request.id))
+        seconds, body = self._monotonic() - call.begin, call.request.SerializeToString
+        watch(Seen(DOOR, INFER, status, request_id, seconds, body, call.request.model_name, trace=call.trace))
+
+    async def _infer(
+        self, request: pb.ModelInferRequest, plane: DataPlane, trace: Trace | None
+    ) -> pb.ModelInferResponse:
         monotonic = self._monotonic
         begin = monotonic()
         tensors = read_request(request, plane.info.signature)
         decoded = monotonic()
-        outputs = await plane.infer(tensors)
+        if trace is not None:
+            trace.note(CODEC, begin, decoded)
+        outputs = await plane.infer(tensors, trace)
         inferred = monotonic()
         response = write_response(outputs, request, plane.model.name, plane.model.version)
-        plane.meter.find_stages(PREDICT)["codec"].observe(decoded - begin + monotonic() - inferred)
+        encoded = monotonic()
+        plane.meter.find_stages(PREDICT)["codec"].observe(decoded - begin + encoded - inferred)
+        if trace is not None:
+            trace.note(CODEC, inferred, encoded)
         return response
 
     async def _admit(self, context: Context) -> None:

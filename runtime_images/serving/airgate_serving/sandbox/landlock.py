@@ -38,14 +38,21 @@ def find_abi() -> int:
     return int(max(0, _libc.syscall(SYS_CREATE_RULESET, None, 0, CREATE_RULESET_VERSION)))
 
 
-def restrict(read: Iterable[Path], write: Iterable[Path], devices: Iterable[Path], abi: int, may_bind: bool) -> None:
+def restrict(
+    read: Iterable[Path],
+    write: Iterable[Path],
+    devices: Iterable[Path],
+    abi: int,
+    may_bind: bool,
+    may_connect: bool = False,
+) -> None:
     """Leave only: `read` below these paths, `write` and read below those, and open and drive these `devices`.
 
-    Paths that do not exist are skipped. Never allowed: to execute a file. TCP connections are forbidden from version
-    4 on; `may_bind` leaves listening to the caller. Raises OSError when the kernel refuses.
+    Paths that do not exist are skipped. Never allowed: to execute a file. From version 4 on TCP is forbidden:
+    connections unless `may_connect`, listening unless `may_bind`. Raises OSError when the kernel refuses.
     """
     handled = _find_handled(abi)
-    ruleset = _create_ruleset(handled, abi, may_bind)
+    ruleset = _create_ruleset(handled, abi, (0 if may_bind else NET_BIND) | (0 if may_connect else NET_CONNECT))
     try:
         for path in read:
             _allow(ruleset, path, READ_FILE | READ_DIR)
@@ -69,8 +76,8 @@ def _find_handled(abi: int) -> int:
     return ALL_OF_ABI_1 | sum(right for version, right in added.items() if abi >= version)
 
 
-def _create_ruleset(handled: int, abi: int, may_bind: bool) -> int:
-    net = (NET_CONNECT if may_bind else NET_CONNECT | NET_BIND) if abi >= 4 else 0
+def _create_ruleset(handled: int, abi: int, forbidden: int) -> int:
+    net = forbidden if abi >= 4 else 0
     scoped = SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL if abi >= 6 else 0
     rules = _Ruleset(handled, net, scoped)
     size = 24 if abi >= 6 else 16 if abi >= 4 else 8  # what this kernel knows of the structure

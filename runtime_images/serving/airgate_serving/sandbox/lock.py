@@ -29,6 +29,7 @@ class LockPlan:
     write: tuple[Path, ...] = ()
     devices: tuple[Path, ...] = ()
     may_bind: bool = False
+    may_connect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +58,20 @@ def lock_files(plan: LockPlan, abi: int | None = None) -> LockReport:
     version = landlock.find_abi() if abi is None else abi
     if version:
         devices = (*map(Path, ALWAYS_DEVICES), *plan.devices)
-        landlock.restrict((*list_needed(), *plan.read), plan.write, devices, version, plan.may_bind)
+        landlock.restrict((*list_needed(), *plan.read), plan.write, devices, version, plan.may_bind, plan.may_connect)
     else:
         landlock.forbid_new_privileges()
     return LockReport(version)
 
 
-def lock_calls(report: LockReport, serving: bool) -> LockReport:
-    """Filter the system calls of every thread; return the report with that added. Never raises."""
+def lock_calls(report: LockReport, serving: bool, may_connect: bool = False) -> LockReport:
+    """Filter the system calls of every thread; return the report with that added. Never raises.
+
+    A serving process keeps the sockets it has; one that `may_connect` makes new ones, and listens at none.
+    """
+    sockets = seccomp.NO_SOCKETS if serving else seccomp.NO_SOCKETS_AT_ALL
     try:
-        seccomp.load_filter(serving)
+        seccomp.load_filter(seccomp.NO_DOORS if may_connect else sockets)
     except (OSError, RuntimeError, ImportError) as error:
         return LockReport(report.landlock_abi, seccomp=False, reason=str(error))
     return LockReport(report.landlock_abi, seccomp=True)

@@ -21,6 +21,7 @@ NO_SOCKETS_AT_ALL = (
     "sendmmsg",
     "recvfrom",
 )
+NO_DOORS = ("listen", "accept", "accept4")  # for one that only calls somebody
 NO_PEERS = ("ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "move_pages", "kcmp")
 NO_HANDLES = ("pidfd_open", "pidfd_getfd", "pidfd_send_signal", "open_by_handle_at", "name_to_handle_at")
 NO_SHARING = ("shmget", "shmat", "shmctl", "semget", "semctl", "semop", "msgget", "msgsnd", "msgrcv", "mq_open")
@@ -58,13 +59,12 @@ def forbid_rings() -> None:
     rules.load()
 
 
-def load_filter(serving: bool) -> None:
-    """Put the filter on every thread of this process. A serving process keeps the sockets it has.
+def load_filter(sockets: Iterable[str]) -> None:
+    """Put the filter on every thread of this process. sockets: the calls for sockets that it forbids.
 
     Raises OSError or RuntimeError where libseccomp or the kernel cannot.
     """
     rules = _start_rules()
-    sockets = NO_SOCKETS if serving else NO_SOCKETS_AT_ALL
     for calls in (NO_PROGRAMS, sockets, *OTHERS_ALONE, *KERNEL_ALONE):
         _deny(rules, calls, errno.EPERM)
     _deny_by_argument(rules)

@@ -60,5 +60,7 @@ def open_cluster(config: ReconcileConfig, internal_token: str) -> Cluster:
     from airgate_web.adapters.cluster_kubernetes.settings import KubernetesSettings
 
     namespace = find_own_namespace() or NAMESPACE_SYSTEM
-    settings = KubernetesSettings(config.blobs_url.rstrip("/"), internal_token, system_namespace=namespace)
+    settings = KubernetesSettings(
+        config.blobs_url.rstrip("/"), internal_token, system_namespace=namespace, trace_url=config.trace_url
+    )
     return KubernetesCluster(open_client(config.kubeconfig), settings)

@@ -19,6 +19,7 @@ def run_supervise(config: SuperviseConfig) -> int:
         blobs=home / BLOBS,
         find_blob=FolderBlobs(home / BLOBS, clock).find,
         environ=config.environ,
+        trace_url=config.trace_url,
     )
     try:
         run_supervisor(options, clock)

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from airgate_kit.names import ENV_TRACED_AS, ENV_TRACES
 from airgate_web.domain.amounts import Amounts
 from airgate_web.domain.server import Server
 
@@ -77,6 +78,13 @@ class Workload:
     def node_class(self) -> str:
         """The class of nodes it may run on: a key of airgate_kit.names.NODE_CLASSES."""
         return NODE_CLASS[self.kind]
+
+
+def find_trace_environ(url: str, workload: Workload) -> dict[str, str]:
+    """Return the variables by which a service of our runtime sends traces to a collector; none without an address."""
+    if not url or not workload.model or workload.server:
+        return {}
+    return {ENV_TRACES: url, ENV_TRACED_AS: workload.owner}
 
 
 def find_spec_digest(workload: Workload) -> str:

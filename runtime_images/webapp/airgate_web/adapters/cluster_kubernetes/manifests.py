@@ -7,7 +7,15 @@ from airgate_web.adapters.cluster_kubernetes.servers import make_server_containe
 from airgate_web.adapters.cluster_kubernetes.settings import KubernetesSettings
 from airgate_web.domain.amounts import Amounts
 from airgate_web.domain.secrets import find_blob_secret, find_blobs_secret
-from airgate_web.domain.workload import Kind, ModelFile, Workload, find_also, find_replica_digest, find_spec_digest
+from airgate_web.domain.workload import (
+    Kind,
+    ModelFile,
+    Workload,
+    find_also,
+    find_replica_digest,
+    find_spec_digest,
+    find_trace_environ,
+)
 
 Manifest = dict[str, Any]
 REVISIONS = 2  # old ReplicaSets that are kept
@@ -161,7 +169,7 @@ def make_main(workload: Workload, settings: KubernetesSettings) -> Manifest:
     """Return the container that does the work."""
     if workload.server:
         return make_server_container(make_container("serve", workload), workload.server, find_folder(workload))
-    return make_server(workload, workload.model) if workload.model else make_tester(workload, settings)
+    return make_server(workload, workload.model, settings) if workload.model else make_tester(workload, settings)
 
 
 def find_folder(workload: Workload) -> str:
@@ -191,7 +199,7 @@ def make_fetcher(workload: Workload, number: int, model: ModelFile, settings: Ku
     }
 
 
-def make_server(workload: Workload, model: ModelFile) -> Manifest:
+def make_server(workload: Workload, model: ModelFile, settings: KubernetesSettings) -> Manifest:
     """Return the container that serves its models, which it cannot write to."""
     what = ["--name", model.name, "--version", str(model.version), "--digest", model.digest, "--format", model.format]
     what += [word for other in workload.others for word in find_also(other, find_model_path(other))]
@@ -199,7 +207,7 @@ def make_server(workload: Workload, model: ModelFile) -> Manifest:
     return {
         **make_container("serve", workload),
         "args": [find_model_path(model), *what, "--host", "0.0.0.0", *doors, "--linger", str(LINGER_SECONDS)],  # noqa: S104
-        "env": [make_secret_env(ENV_GATE_SECRET, workload, KEY_GATE)],
+        "env": [make_secret_env(ENV_GATE_SECRET, workload, KEY_GATE), *make_trace_env(workload, settings.trace_url)],
         "volumeMounts": [
             {"name": "models", "mountPath": "/models", "readOnly": True},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
@@ -260,6 +268,11 @@ def make_resources(amounts: Amounts, *, cards: bool) -> Manifest:
 def make_secret_env(variable: str, workload: Workload, key: str) -> Manifest:
     """Return an environment variable whose value lies in the workload's Secret."""
     return {"name": variable, "valueFrom": {"secretKeyRef": {"name": workload.name, "key": key}}}
+
+
+def make_trace_env(workload: Workload, url: str) -> list[Manifest]:
+    """Return the variables that send a service's traces to a collector; none without one."""
+    return [{"name": name, "value": value} for name, value in find_trace_environ(url, workload).items()]
 
 
 def find_model_path(model: ModelFile) -> str:

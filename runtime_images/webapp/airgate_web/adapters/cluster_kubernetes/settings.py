@@ -12,6 +12,8 @@ class KubernetesSettings:
 
     internal_token: what the fetch tokens are derived from; it is never given to a pod itself. system_namespace: where
     the device plugin runs, whose word on cards counts; a pod elsewhere may call itself one and is not heard.
+    trace_url: a collector of OpenTelemetry, told to every service of our runtime; one that runs already hears of it
+    with its next change.
     """
 
     blobs_url: str
@@ -20,6 +22,7 @@ class KubernetesSettings:
     compute_namespace: str = NAMESPACE_COMPUTE
     system_namespace: str = NAMESPACE_SYSTEM
     service_account: str = SERVICE_ACCOUNT_RUNTIME
+    trace_url: str = ""
 
     def find_namespace(self, kind: Kind) -> str:
         """Return where workloads of a kind live."""

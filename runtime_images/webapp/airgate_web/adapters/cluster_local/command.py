@@ -8,7 +8,7 @@ from airgate_web.adapters.cluster_local.kubelet.ledger import Grant
 from airgate_web.adapters.cluster_local.shelf import ReplicaRecord
 from airgate_web.domain.amounts import MILLIS_A_CORE
 from airgate_web.domain.server import fill_words
-from airgate_web.domain.workload import Kind, find_also
+from airgate_web.domain.workload import Kind, find_also, find_trace_environ
 
 HOST = "127.0.0.1"
 ENV_GATE_SECRET = "AIRGATE_GATE_SECRET"  # noqa: S105 -- the variable's name
@@ -41,17 +41,19 @@ Folders = tuple[Path, Path]  # blobs, scratch
 
 
 def find_environ(
-    inherited: Mapping[str, str], record: ReplicaRecord, grant: Grant | None, scratch: Path
+    inherited: Mapping[str, str], record: ReplicaRecord, grant: Grant | None, scratch: Path, trace_url: str = ""
 ) -> dict[str, str]:
     """Return the process's environment: what all inherit, the gate's secret, what the plugin granted; no other GPU.
 
-    A server of others gets no secret, but a home of its own.
+    A service of our runtime is told the collector of traces, if there is one. A server of others gets no secret, but a
+    home of its own.
     """
     granted = grant.environ if grant else {}
     own = {"HOME": str(scratch)} if record.workload.server else {ENV_GATE_SECRET: record.workload.gate_secret}
     return {
         **inherited,
         **own,
+        **find_trace_environ(trace_url, record.workload),
         ENV_CUDA: granted.get(ENV_NVIDIA_VISIBLE_DEVICES, ""),
         **granted,
     }

@@ -198,7 +198,7 @@ class RunningReplica:
         self.record = dataclasses.replace(self.record, ports=self.around.find_ports(self.record))
         options, scratch = self.around.options, self.make_scratch()
         command = find_command(options.serve, self.record, self.find_models(), (options.blobs, scratch))
-        environ = find_environ(options.environ, self.record, self.grant, scratch)
+        environ = find_environ(options.environ, self.record, self.grant, scratch, options.trace_url)
         if not command:
             raise Died("this runtime has an image and no command, and this machine runs commands alone")
         self.process = await start_process(command, environ, self.log_path)
