@@ -120,6 +120,17 @@ def test_what_is_no_model_is_refused_with_a_reason(rig):
     assert refusal.value.sentence
 
 
+def test_versions_are_judged_with_a_warning_that_says_what_and_what_to_do(rig):
+    """A file of another minor version is read; its first sentence says why to look twice."""
+    if isinstance(rig.tester, FakeTester):
+        rig.tester.fits["python"] = ports.Fit(here={"scikit-learn": "1.9.1"}, warnings=("It is older. Compare.",))
+    fit = rig.tester.judge("python", {"scikit-learn": "0.24.0"})
+    assert fit.refusal == "" and fit.here["scikit-learn"]
+    what, _, advice = fit.warnings[0].partition(". ")
+    assert what and advice
+    assert isinstance(rig.tester, FakeTester) or (what.endswith("which is newer") and "airgate-serve freeze" in advice)
+
+
 def test_wrong_values_are_a_failed_run(rig):
     """A mistake in the input is an answer with its reason."""
     version = make_version(digest=rig.put(rig.model), filename="model.onnx")

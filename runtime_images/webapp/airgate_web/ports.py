@@ -202,11 +202,15 @@ class Inspection:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Whether a runtime's libraries can read a file. refusal: why not, empty if so. here: the runtime's versions."""
+    """Whether a runtime's libraries can read a file. refusal: why not, empty if so. here: the runtime's versions.
+
+    warnings: what may differ where they can; each begins with one sentence of what and why, then says what to do.
+    """
 
     refusal: str = ""
     hint: str = ""
     here: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

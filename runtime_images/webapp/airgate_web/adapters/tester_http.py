@@ -2,7 +2,7 @@
 
     POST /inspect {"digest", "filename"}
                -> {"format", "signature", "task", "libraries": [{"name", "in_file", …}], "sample"}
-    POST /fit {"libraries": {name: version}} -> {"refusal", "hint", "here": {name: version}}
+    POST /fit {"libraries": {name: version}} -> {"refusal", "hint", "here": {name: version}, "warnings"}
     POST /test {"digest", "filename", "format", "name", "version", "function", "args"}
                -> {"result", "stdout", "stderr", "device", "seconds", "load_seconds"}
     a refusal -> {"code", "error", "hint"}
@@ -73,7 +73,7 @@ class HttpTester:
         if answer is None or answer.status in BUSY:
             raise explain_away(self._store, runtime)
         body = read_answer(answer)
-        return Fit(str(body.get("refusal") or ""), str(body.get("hint") or ""), read_versions(body.get("here")))
+        return read_fit(body)
 
     def test(self, runtime: str, version: ModelVersion, function: str, args: object) -> TrialRun:
         """Load, call once, forget; see `Tester.test`."""
@@ -192,6 +192,17 @@ def is_refused(answer: Answer) -> bool:
 def read_refusal(body: dict[str, Any]) -> tuple[str, str]:
     """Return the sentence and the hint of a refusal."""
     return str(body.get("error") or "The file is not a model that can be read."), str(body.get("hint") or "")
+
+
+def read_fit(body: dict[str, Any]) -> Fit:
+    """Return what a runtime says of the versions in a file."""
+    warnings = body.get("warnings")
+    return Fit(
+        refusal=str(body.get("refusal") or ""),
+        hint=str(body.get("hint") or ""),
+        here=read_versions(body.get("here")),
+        warnings=tuple(map(str, warnings)) if isinstance(warnings, list) else (),
+    )
 
 
 def read_versions(found: object) -> dict[str, str]:

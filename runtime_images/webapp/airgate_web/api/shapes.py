@@ -106,6 +106,21 @@ class VersionAnswer(Answer):
     path: str
 
 
+class WarningAnswer(Answer):
+    """What a runtime says before it opens a model. runtime: slug. sentence: what, and why. hint: what to do."""
+
+    runtime: str
+    model: str
+    sentence: str
+    hint: str
+
+
+class JudgedVersionAnswer(VersionAnswer):
+    """One version, with what each runtime that runs its format warns of."""
+
+    warnings: list[WarningAnswer]
+
+
 class RegistrationBody(Body):
     """A folder. path: where it lies, for web and for the runtimes alike. digest: of its manifest."""
 
@@ -271,6 +286,12 @@ class DeploymentAnswer(Answer):
     running: list[ReplicaAnswer]
     created: datetime.datetime
     created_by: str
+
+
+class JudgedDeploymentAnswer(DeploymentAnswer):
+    """One deployment, with what its runtime warns of for each of its models."""
+
+    warnings: list[WarningAnswer]
 
 
 class TokenBody(Body):

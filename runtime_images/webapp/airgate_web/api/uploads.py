@@ -14,8 +14,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from airgate_web.api.access import Asking, AtDesk
+from airgate_web.api.judged import show_version
 from airgate_web.api.multipart import FormReader
-from airgate_web.api.shapes import VersionAnswer
+from airgate_web.api.shapes import JudgedVersionAnswer
 from airgate_web.domain.errors import Invalid, TooLarge, Unavailable
 from airgate_web.domain.model import ModelVersion
 from airgate_web.domain.user import User
@@ -54,13 +55,13 @@ async def upload_model(
     filename: str = "",
     description: str = "",
     runtime: str = "",
-) -> VersionAnswer:
+) -> JudgedVersionAnswer:
     """Publish a file as the next version of `name`. In a form, the fields stand before the file."""
     refuse_announced(request, desk.upload_limit)
     given = {"name": name, "filename": filename, "description": description, "runtime": runtime}
     content_type = request.headers.get("content-type", "")
     version = await run_in_threadpool(publish, desk, user, route, given, content_type, request.stream())
-    return VersionAnswer.model_validate(version)
+    return await run_in_threadpool(show_version, desk, version)
 
 
 def publish(

@@ -18,7 +18,7 @@ from airgate_web.domain.timeouts import REQUEST_S, Timeouts, read_timeouts
 from airgate_web.domain.user import User
 from airgate_web.domain.workload import Kind, ModelFile, Observation, ReplicaState
 from airgate_web.services.desk import Desk
-from airgate_web.services.fitting import require_readable
+from airgate_web.services.fitting import Caution, require_readable
 from airgate_web.services.models import LATEST, find_version
 from airgate_web.services.projects import find_project
 from airgate_web.services.runtimes import find_server, find_serving_runtime
@@ -60,6 +60,7 @@ class CheckedWish:
     timeouts: Timeouts
     server: Server | None
     others: tuple[ModelFile, ...]
+    cautions: tuple[Caution, ...]  # what its runtime warns of
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,29 +185,36 @@ def read_wish(desk: Desk, route: str, wish: DeploymentWish) -> CheckedWish:
     runtime = find_serving_runtime(desk, version, wish.runtime) if version else find_server(desk, wish.runtime)
     server = read_own_server(runtime, wish.arguments)
     require_model(desk, version, server)
-    if version:
-        require_readable(desk, version, runtime)
     others = read_others(desk, route, wish, runtime)
+    cautions = tuple(one for each in (version, *others) if each for one in require_readable(desk, each, runtime))
     amounts = read_amounts(wish.cpu, wish.memory, wish.accelerators, wish.resource)
     require_possible(desk, amounts)
     replicas = read_whole("Replicas", wish.replicas, 1, REPLICAS_MAX)
     timeouts = read_timeouts(wish.timeout, wish.idle_timeout)
-    return CheckedWish(find_file(version) if version else None, runtime, amounts, replicas, timeouts, server, others)
+    return CheckedWish(
+        model=find_file(version) if version else None,
+        runtime=runtime,
+        amounts=amounts,
+        replicas=replicas,
+        timeouts=timeouts,
+        server=server,
+        others=tuple(find_file(other) for other in others),
+        cautions=cautions,
+    )
 
 
-def read_others(desk: Desk, route: str, wish: DeploymentWish, runtime: Runtime) -> tuple[ModelFile, ...]:
+def read_others(desk: Desk, route: str, wish: DeploymentWish, runtime: Runtime) -> tuple[ModelVersion, ...]:
     """Return the further models of a wish; Invalid when the runtime cannot serve one beside the first, or twice."""
     if wish.others and runtime.server:
         raise Invalid(f"The server '{runtime.name}' serves one model.", "Make a deployment for each.")
-    found: list[ModelFile] = []
+    found: list[ModelVersion] = []
     for one in wish.others:
         name, version = (one, LATEST) if isinstance(one, str) else one
-        if name in (wish.model, *(file.name for file in found)):
+        if name in (wish.model, *(kept.model for kept in found)):
             raise Invalid(f"The model '{name}' is named twice.", "Name each once: it is called by its name.")
         kept = find_version(desk, route, name, version)
         find_serving_runtime(desk, kept, runtime.slug)
-        require_readable(desk, kept, runtime)
-        found.append(find_file(kept))
+        found.append(kept)
     if len(found) > OTHERS_MAX:
         raise Invalid(f"Beside the first there are {len(found)} models, {OTHERS_MAX} fit.", "Make two deployments.")
     return tuple(found)

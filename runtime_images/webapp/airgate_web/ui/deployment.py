@@ -14,9 +14,11 @@ from airgate_web.domain.timeouts import Timeouts
 from airgate_web.domain.workload import Holder, Observation, Replica, ReplicaState
 from airgate_web.services.deployments import DeploymentView, find_deployment, remove_deployment
 from airgate_web.services.desk import Desk
+from airgate_web.services.fitting import Caution, judge_deployment
 from airgate_web.services.projects import find_project
 from airgate_web.services.tokens import list_tokens
 from airgate_web.ui.calls import show_calls
+from airgate_web.ui.cautions import show_cautions
 from airgate_web.ui.frame import frame
 from airgate_web.ui.head import Deed, show_head
 from airgate_web.ui.live import LivePlace
@@ -60,6 +62,7 @@ class DeploymentSight:
     sample: object
     holders: tuple[Holder, ...]
     tokens: tuple[Token, ...]
+    cautions: tuple[Caution, ...]
 
 
 async def draw_deployment(visit: Visit, route: str, name: str) -> None:
@@ -84,6 +87,7 @@ def find_sight(desk: Desk, route: str, name: str) -> DeploymentSight:
         version.sample if version else None,
         observation.holders,
         tuple(list_tokens(desk, route, name)),
+        judge_deployment(desk, view.deployment),
     )
 
 
@@ -100,6 +104,7 @@ def show_deployment(visit: Visit, sight: DeploymentSight) -> None:
         show_attention_with_links(sight)
     if view.status and view.status.notice:
         show_note(view.status.notice)
+    show_cautions(sight.cautions)
     with box("wide-narrow"):
         with box("stack"):
             show_calls(visit.origin + view.path, one, sight.signature, sight.sample)

@@ -12,9 +12,11 @@ from airgate_web.domain.project import Project
 from airgate_web.domain.runtime import Runtime, RuntimeKind
 from airgate_web.services.deployments import DeploymentView, list_deployments
 from airgate_web.services.desk import Desk
+from airgate_web.services.fitting import judge_version
 from airgate_web.services.models import LATEST, find_version, list_versions, remove_model
 from airgate_web.services.projects import find_project
 from airgate_web.services.runtimes import list_runtimes
+from airgate_web.ui.cautions import show_cautions
 from airgate_web.ui.drop_zone import show_model_zone
 from airgate_web.ui.frame import frame
 from airgate_web.ui.head import Deed, show_head
@@ -55,6 +57,7 @@ async def draw_model(visit: Visit, route: str, name: str) -> None:
     """Draw a model's page; ?version says which one, the newest otherwise."""
     wanted = visit.query.get("version", LATEST)
     sight = await visit.ask(find_content, visit.desk, route, name, wanted)
+    cautions = await visit.ask(judge_version, visit.desk, sight.version)
     version, crumbs = sight.version, (("Projects", "/projects"), (sight.project.name, f"/projects/{route}"), (name, ""))
     with frame(visit, "Projects", crumbs):
         query = urlencode({"model": name, "version": version.version})
@@ -66,13 +69,14 @@ async def draw_model(visit: Visit, route: str, name: str) -> None:
             show_version_switch(sight)
             show_html(make_badge(version.format) + (make_badge(version.task) if version.task else ""), "line")
         tabs = Tabs(visit, ("Overview", "Test", "Deployments", "Versions"))
-        with tabs.panel("Overview"):
+        with tabs.panel("Overview"), box("stack"):
+            show_cautions(cautions)
             show_overview(version)
         with tabs.panel("Test"):
             if version.path:
                 show_note("A folder is opened by the server it is deployed with; there is no test without one.")
             else:
-                ModelTest(visit, version, sight.runtimes)
+                ModelTest(visit, version, sight.runtimes, cautions)
         with tabs.panel("Deployments"):
             LivePlace(
                 visit,
