@@ -24,6 +24,8 @@ PAGES = (
     "/projects/botany/models/trees",
     "/projects/botany/models/trees?tab=test",
     "/projects/botany/deploy?model=trees",
+    "/projects/botany/models/moss",
+    "/projects/botany/deployments/moss-live",
     "/accelerators",
     "/nodes",
     "/runtimes",

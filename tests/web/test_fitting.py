@@ -116,7 +116,7 @@ def test_a_tester_that_is_away_holds_no_deployment_up(desk, ada):
 def test_an_upload_that_a_runtime_cannot_read_names_the_one_that_can(desk, ada, monkeypatch):
     """The refusal of the file says what it needs, and the others are asked."""
 
-    def refuse(runtime, digest, filename):
+    def refuse(runtime, digest, filename, override):
         raise BadModel(OLD, FREEZE, {"scikit-learn": "2.1.0"})
 
     monkeypatch.setattr(desk.tester, "inspect", refuse)

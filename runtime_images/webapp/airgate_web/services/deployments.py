@@ -22,6 +22,7 @@ from airgate_web.services.fitting import Caution, require_readable
 from airgate_web.services.models import LATEST, find_version
 from airgate_web.services.projects import find_project
 from airgate_web.services.runtimes import find_server, find_serving_runtime
+from airgate_web.services.scanning import require_allowed
 
 OTHERS_MAX = 31  # models beside the first
 
@@ -186,7 +187,9 @@ def read_wish(desk: Desk, route: str, wish: DeploymentWish) -> CheckedWish:
     server = read_own_server(runtime, wish.arguments)
     require_model(desk, version, server)
     others = read_others(desk, route, wish, runtime)
-    cautions = tuple(one for each in (version, *others) if each for one in require_readable(desk, each, runtime))
+    models = [each for each in (version, *others) if each]
+    require_all_allowed(models)
+    cautions = tuple(one for each in models for one in require_readable(desk, each, runtime))
     amounts = read_amounts(wish.cpu, wish.memory, wish.accelerators, wish.resource)
     require_possible(desk, amounts)
     replicas = read_whole("Replicas", wish.replicas, 1, REPLICAS_MAX)
@@ -220,6 +223,18 @@ def read_others(desk: Desk, route: str, wish: DeploymentWish, runtime: Runtime) 
     return tuple(found)
 
 
+def require_all_allowed(models: Sequence[ModelVersion]) -> None:
+    """Raise Invalid for a model whose permit was withdrawn, or that would share its process though it has one."""
+    for version in models:
+        require_allowed(version)
+        if version.override and len(models) > 1:
+            raise Invalid(
+                f"The model '{version.model}' was allowed past the scanner, so it is served alone: it could change the "
+                "others in its process.",
+                "Make a deployment for each.",
+            )
+
+
 def require_model(desk: Desk, version: ModelVersion | None, server: Server | None) -> None:
     """Raise Invalid when a server would not be told of its model, or a folder is no longer what it was."""
     if version and server and not server.takes_model:
@@ -249,7 +264,14 @@ def require_possible(desk: Desk, amounts: Amounts) -> None:
 def find_file(version: ModelVersion) -> ModelFile:
     """Return what a service must fetch to serve a version."""
     return ModelFile(
-        version.model, version.version, version.format, version.filename, version.digest, version.size, version.path
+        name=version.model,
+        version=version.version,
+        format=version.format,
+        filename=version.filename,
+        digest=version.digest,
+        size=version.size,
+        path=version.path,
+        override=version.override,
     )
 
 

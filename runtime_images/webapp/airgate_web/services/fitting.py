@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from airgate_web.domain.deployment import Deployment
-from airgate_web.domain.errors import BadModel, Invalid, Unavailable
+from airgate_web.domain.errors import BadModel, DangerousModel, Invalid, Unavailable
 from airgate_web.domain.model import ModelVersion
 from airgate_web.domain.runtime import Runtime, RuntimeKind
 from airgate_web.ports import Fit, Inspection
@@ -64,10 +64,15 @@ def write_cautions(desk: Desk, version: ModelVersion, runtime: Runtime, fit: Fit
     return tuple(Caution(runtime, version.model, what.rstrip(".") + ".", hint + better) for what, _, hint in parts)
 
 
-def inspect_file(desk: Desk, runtime: str, digest: str, filename: str) -> Inspection:
-    """Return what a runtime reads out of a file; BadModel, naming the runtime that fits, when it is too old for it."""
+def inspect_file(desk: Desk, runtime: str, digest: str, filename: str, *, override: bool = False) -> Inspection:
+    """Return what a runtime reads out of a file; BadModel, naming the runtime that fits, when it is too old for it.
+
+    override: past the scanner, which otherwise raises DangerousModel.
+    """
     try:
-        return desk.tester.inspect(runtime, digest, filename)
+        return desk.tester.inspect(runtime, digest, filename, override)
+    except DangerousModel:
+        raise
     except BadModel as refused:
         readers = find_readers(desk, refused.needs) if refused.needs else []
         raise BadModel(refused.sentence, write_hint(readers, refused.hint), refused.needs) from refused

@@ -7,7 +7,7 @@ from html import escape
 from nicegui import ui
 
 from airgate_web.domain.deployment import Deployment, Token
-from airgate_web.domain.model import Signature
+from airgate_web.domain.model import Permit, Signature
 from airgate_web.domain.project import Project
 from airgate_web.domain.runtime import Runtime
 from airgate_web.domain.timeouts import Timeouts
@@ -35,6 +35,7 @@ from airgate_web.ui.parts import (
     show_note,
     write_cores,
 )
+from airgate_web.ui.permits import show_deployed_permit
 from airgate_web.ui.sheets import ask_for_name
 from airgate_web.ui.tables import Cell, Column, show_table_card
 from airgate_web.ui.tokens import show_tokens
@@ -63,6 +64,7 @@ class DeploymentSight:
     holders: tuple[Holder, ...]
     tokens: tuple[Token, ...]
     cautions: tuple[Caution, ...]
+    permits: tuple[tuple[str, Permit], ...]  # by model and version, of what was allowed past the scanner
 
 
 async def draw_deployment(visit: Visit, route: str, name: str) -> None:
@@ -88,7 +90,14 @@ def find_sight(desk: Desk, route: str, name: str) -> DeploymentSight:
         observation.holders,
         tuple(list_tokens(desk, route, name)),
         judge_deployment(desk, view.deployment),
+        find_permits(desk, view.deployment),
     )
+
+
+def find_permits(desk: Desk, deployment: Deployment) -> tuple[tuple[str, Permit], ...]:
+    """Return the permits of a deployment's models, withdrawn ones too."""
+    found = (desk.store.find_version(deployment.route, one.name, one.version) for one in deployment.models)
+    return tuple((f"{one.model} v{one.version}", one.permit) for one in found if one and one.permit)
 
 
 def show_deployment(visit: Visit, sight: DeploymentSight) -> None:
@@ -104,6 +113,8 @@ def show_deployment(visit: Visit, sight: DeploymentSight) -> None:
         show_attention_with_links(sight)
     if view.status and view.status.notice:
         show_note(view.status.notice)
+    for name, permit in sight.permits:
+        show_deployed_permit(name, permit)
     show_cautions(sight.cautions)
     with box("wide-narrow"):
         with box("stack"):

@@ -7,7 +7,15 @@ from airgate_web.adapters.cluster_kubernetes.servers import make_server_containe
 from airgate_web.adapters.cluster_kubernetes.settings import KubernetesSettings
 from airgate_web.domain.amounts import Amounts
 from airgate_web.domain.secrets import find_blob_secret, find_blobs_secret
-from airgate_web.domain.workload import Kind, ModelFile, Workload, find_also, find_replica_digest, find_spec_digest
+from airgate_web.domain.workload import (
+    Kind,
+    ModelFile,
+    Workload,
+    find_also,
+    find_replica_digest,
+    find_spec_digest,
+    find_words,
+)
 
 Manifest = dict[str, Any]
 REVISIONS = 2  # old ReplicaSets that are kept
@@ -193,7 +201,7 @@ def make_fetcher(workload: Workload, number: int, model: ModelFile, settings: Ku
 
 def make_server(workload: Workload, model: ModelFile) -> Manifest:
     """Return the container that serves its models, which it cannot write to."""
-    what = ["--name", model.name, "--version", str(model.version), "--digest", model.digest, "--format", model.format]
+    what = find_words(model)
     what += [word for other in workload.others for word in find_also(other, find_model_path(other))]
     doors = [word for door, port in PORTS.items() for word in (f"--{door}-port", str(port))]
     return {
