@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,12 @@ from airgate_web.adapters.tokens_jwt import JwtTokens
 from airgate_web.app import build_app
 from airgate_web.domain.amounts import Amounts
 from airgate_web.domain.deployment import DeploymentStatus
-from airgate_web.domain.model import ModelVersion, Signature, TensorSpec
+from airgate_web.domain.model import ModelVersion, Permit, Signature, TensorSpec
 from airgate_web.domain.runtime import RuntimeKind
 from airgate_web.domain.server import Server
+from airgate_web.domain.user import Role
 from airgate_web.domain.workload import DeviceFacts, Holder, ModelFile, Observation, Replica, ReplicaState
-from airgate_web.ports import TrialRun
+from airgate_web.ports import Fit, TrialRun
 from airgate_web.services.desk import Desk
 from airgate_web.services.passwords import make_hash
 from airgate_web.services.runtimes import DEFAULT_SLUG, put_default_runtimes, put_runtimes
@@ -53,8 +54,22 @@ IMAGE = Signature(
 )
 
 
+FOUND = "Opening this file would use posix.system, which no scikit-learn model needs, so it was not opened."
+WARNING = (
+    "The file was made with scikit-learn 1.4.2; this runtime has 1.9.1, which is newer. Its answers may differ: "
+    "compare them with your own, or make a runtime with the file's versions by airgate-serve freeze FILE --wheels DIR "
+    "--to LOCK."
+)
+
+
 class Scorer(FakeTester):
-    """Answers with the probabilities of three classes, whatever it is asked; "bad" in the input makes it fail."""
+    """Answers with the probabilities of three classes, whatever it is asked; "bad" in the input makes it fail.
+
+    Its scikit-learn is newer than that of any file.
+    """
+
+    def judge(self, runtime: str, libraries: Mapping[str, str]) -> Fit:
+        return Fit(here=dict(libraries), warnings=(WARNING,) if "scikit-learn" in libraries else ())
 
     def test(self, runtime: str, version: ModelVersion, function: str, args: object) -> TrialRun:
         run = super().test(runtime, version, function, args)
@@ -93,6 +108,14 @@ def fill_projects(desk: Desk, now: datetime.datetime) -> None:
     desk.store.add_version(
         make_version("quality-control", "iris", format="sklearn", signature=IRIS, size=3200, created=now - day)
     )
+    old = {"libraries": {"scikit-learn": "1.4.2"}, "filename": "trees.pkl", "created": now - day}
+    desk.store.add_version(make_version("botany", "trees", format="sklearn", signature=IRIS, size=3200, **old))
+    digest, size = desk.blobs.put(iter([b"danger"]), LIMIT)
+    permit = Permit(digest, "Made on line 3 by our own people.", FOUND, now - day, "ada")
+    moss = {"format": "sklearn", "digest": digest, "size": size, "signature": IRIS, "created": now, "permit": permit}
+    desk.store.add_version(make_version("botany", "moss", filename="moss.pkl", **moss))
+    file = ModelFile("moss", 1, "sklearn", "moss.pkl", digest, size, override=True)
+    desk.store.add_deployment(make_deployment("botany", "moss-live", model=file, runtime=DEFAULT_SLUG, created=now))
     rules = {"signature": Signature((), ()), "sample": {"line": 3, "colours": ["red"]}, "created": now - day}
     desk.store.add_version(make_version("botany", "rules", format="script", filename="rules.py", **rules))
 
@@ -171,6 +194,12 @@ def add_levers(app: FastAPI, desk: Desk) -> None:
         )
         status = DeploymentStatus(ReplicaState.READY, kept.generation, kept.replicas, kept.replicas, replicas=replicas)
         desk.store.write_status(kept.id, status)
+
+    @app.post("/stage/role/{name}/{role}")
+    def give_role(name: str, role: str) -> None:
+        user = desk.store.find_user(name)
+        assert user is not None
+        desk.store._users[name] = dataclasses.replace(user, role=Role(role))  # type: ignore[attr-defined]
 
     @app.get("/stage/blobs")
     def count_blobs() -> int:

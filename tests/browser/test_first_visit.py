@@ -194,6 +194,21 @@ def test_a_model_that_fails_says_so_and_what_to_do(page: Page) -> None:
     expect(page.get_by_text("The input 'sepal_width' is missing.")).to_be_visible()
 
 
+def test_another_version_of_a_library_is_told_wherever_one_decides(page: Page) -> None:
+    """On the version's page, beside the runtime of a test, on the deploy form, and where it is deployed."""
+    warning = page.get_by_text("The file was made with scikit-learn 1.4.2; this runtime has 1.9.1, which is newer.")
+    page.goto("/projects/botany/models/trees")
+    expect(warning).to_be_visible()
+    expect(page.get_by_text("compare them with your own")).to_be_visible()
+    page.get_by_role("tab", name="Test").click()
+    expect(warning).to_be_visible()
+    page.goto("/projects/botany/deploy?model=trees")
+    expect(warning).to_be_visible()
+    page.get_by_role("button", name="Deploy trees v1").click()
+    expect(page.get_by_role("heading", name="trees")).to_be_visible()
+    expect(warning).to_be_visible()
+
+
 def test_the_deploy_form_says_what_the_server_would_say(page: Page) -> None:
     """Each wrong value gets its sentence while one types, and the button waits."""
     page.goto(f"{PROJECT}/deploy?model=digits&version=4")

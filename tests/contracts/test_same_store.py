@@ -1,10 +1,12 @@
 """One suite for every Store, the memory fake, SQLite and a real PostgreSQL: what is kept is found again."""
 
+import dataclasses
 import datetime
 
 import pytest
 
 from airgate_web.domain.errors import Conflict, NotFound
+from airgate_web.domain.model import Permit
 from airgate_web.domain.runtime import RuntimeKind
 from airgate_web.domain.server import Server
 from airgate_web.domain.timeouts import Timeouts
@@ -98,6 +100,34 @@ def test_the_same_name_makes_the_next_version(store):
     ]
     assert store.find_model("qc", "digits").latest == second
     assert store.find_model("qc", "none") is None
+
+
+def test_a_permit_is_kept_with_its_version_replaced_and_gone_with_it(store):
+    """Who allowed a file, why, and since when no more; a model of the same name that comes later has none."""
+    store.add_project(make_project())
+    permit = Permit(DIGEST, "Made by us: ä漢", "It would use posix.system.", NOON, "ada")
+    first = store.add_version(make_version(permit=permit))
+    store.add_version(make_version())
+    before = store.find_wish_number()
+    assert store.find_version("qc", "digits", 1) == first and first.permit == permit and first.override
+    ended = dataclasses.replace(permit, withdrawn=LATER, withdrawn_by="bob")
+    store.put_permit("qc", "digits", 1, ended)
+    assert [one.permit for one in store.list_versions("qc", "digits")] == [None, ended]
+    assert not store.find_version("qc", "digits", 1).override and store.find_wish_number() > before
+    store.put_permit("qc", "digits", 2, permit)
+    assert store.find_model("qc", "digits").latest.permit == permit
+    for model, version in (("digits", 3), ("none", 1)):
+        with pytest.raises(NotFound):
+            store.put_permit("qc", model, version, permit)
+    store.remove_model("qc", "digits")
+    assert store.add_version(make_version()).permit is None
+
+
+def test_a_permit_is_for_the_file_it_names_alone(store):
+    """Whatever else a version's file may be, the digest decides."""
+    store.add_project(make_project())
+    store.add_version(make_version(permit=Permit("sha256:" + "0" * 64, "Ours.", "Found.", NOON, "ada")))
+    assert not store.find_version("qc", "digits", 1).override
 
 
 @pytest.mark.parametrize("sample", [{"X": [{"a": 1, "b": "ä漢"}]}, [], 0, None])

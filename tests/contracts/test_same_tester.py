@@ -14,7 +14,8 @@ from airgate_kit.clock import SystemClock
 from airgate_web import ports
 from airgate_web.adapters.blobs_folder import FolderBlobs
 from airgate_web.adapters.tester_http import HttpTester
-from airgate_web.domain.errors import BadModel, Unavailable
+from airgate_web.domain.errors import BadModel, DangerousModel, Unavailable
+from airgate_web.domain.model import Permit
 from airgate_web.domain.runtime import find_tester_name
 from airgate_web.domain.scaffold import make_sample
 from airgate_web.domain.secrets import find_tester_secret
@@ -36,6 +37,7 @@ class Rig:
     tester: ports.Tester
     blobs: ports.Blobs
     model: bytes
+    danger: bytes  # one that the scanner refuses
 
     def put(self, body: bytes) -> str:
         """Keep a file and return its digest."""
@@ -48,13 +50,13 @@ def rig(request, tmp_path_factory) -> Iterator[Rig]:
     folder = tmp_path_factory.mktemp("tester")
     blobs = FolderBlobs(folder / "blobs", SystemClock())
     if request.param == "fake":
-        yield Rig(FakeTester(blobs), blobs, b"model")
+        yield Rig(FakeTester(blobs), blobs, b"model", b"danger")
         return
     store = MemoryStore()
     process = start_tester(folder)
     try:
         show(store, read_port(process))
-        yield Rig(HttpTester(store, INTERNAL, SystemClock()), blobs, make_onnx())
+        yield Rig(HttpTester(store, INTERNAL, SystemClock()), blobs, make_onnx(), make_danger())
     finally:
         process.terminate()
         process.communicate(timeout=30)
@@ -84,6 +86,12 @@ def show(store: MemoryStore, port: int) -> None:
     replica = Replica("tester-1", ReplicaState.READY, "d")
     facts = WorkloadFacts(find_tester_name("python"), Kind.TESTER, "d", (replica,), (Address("127.0.0.1", port, 0),))
     store.write_observation(make_observation(workloads=(facts,)), NOON)
+
+
+def make_danger() -> bytes:
+    """Return a pickle that evaluates text while it is opened, and is a fitted estimator then."""
+    text = "__import__('sklearn.linear_model').linear_model.LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0])"
+    return b"\x80\x02cbuiltins\neval\n(V" + text.encode() + b"\ntR."
 
 
 def make_onnx() -> bytes:
@@ -118,6 +126,32 @@ def test_what_is_no_model_is_refused_with_a_reason(rig):
     with pytest.raises(BadModel) as refusal:
         rig.tester.inspect("python", digest, "junk.onnx")
     assert refusal.value.sentence
+
+
+def test_what_the_scanner_refuses_is_opened_by_the_word_for_that_file(rig):
+    """Once with the word, for an inspection and for a test; without it again refused."""
+    digest = rig.put(rig.danger)
+    with pytest.raises(DangerousModel) as refusal:
+        rig.tester.inspect("python", digest, "m.pkl")
+    assert "Opening this file would use" in refusal.value.sentence
+    found = rig.tester.inspect("python", digest, "m.pkl", override=True)
+    permit = Permit(digest, "Ours.", refusal.value.sentence, NOON, "ada")
+    version = make_version(version=1, digest=digest, format=found.format, signature=found.signature, permit=permit)
+    run = rig.tester.test("python", version, "predict", make_sample(found.signature)["args"])
+    assert run.ok, run
+    with pytest.raises(DangerousModel):
+        rig.tester.inspect("python", digest, "m.pkl")
+
+
+def test_versions_are_judged_with_a_warning_that_says_what_and_what_to_do(rig):
+    """A file of another minor version is read; its first sentence says why to look twice."""
+    if isinstance(rig.tester, FakeTester):
+        rig.tester.fits["python"] = ports.Fit(here={"scikit-learn": "1.9.1"}, warnings=("It is older. Compare.",))
+    fit = rig.tester.judge("python", {"scikit-learn": "0.24.0"})
+    assert fit.refusal == "" and fit.here["scikit-learn"]
+    what, _, advice = fit.warnings[0].partition(". ")
+    assert what and advice
+    assert isinstance(rig.tester, FakeTester) or (what.endswith("which is newer") and "airgate-serve freeze" in advice)
 
 
 def test_wrong_values_are_a_failed_run(rig):

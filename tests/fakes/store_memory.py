@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from airgate_web.domain.dataset import DataSet
 from airgate_web.domain.deployment import Deployment, DeploymentStatus, Token
 from airgate_web.domain.errors import Conflict, NotFound
-from airgate_web.domain.model import Model, ModelVersion
+from airgate_web.domain.model import Model, ModelVersion, Permit
 from airgate_web.domain.project import Project
 from airgate_web.domain.reach import GatewayReport
 from airgate_web.domain.runtime import Runtime
@@ -110,6 +110,15 @@ class MemoryStore:
     def list_versions(self, route: str, model: str) -> Sequence[ModelVersion]:
         with self._lock:
             return list(self._versions.get((route, model), []))
+
+    def put_permit(self, route: str, model: str, version: int, permit: Permit) -> None:
+        with self._lock:
+            kept = self._versions.get((route, model), [])
+            place = next((place for place, one in enumerate(kept) if one.version == version), None)
+            if place is None:
+                raise NotFound(f"There is no version {version} of the model '{model}' any more.")
+            kept[place] = dataclasses.replace(kept[place], permit=permit)
+            self._wishes += 1
 
     def remove_model(self, route: str, model: str) -> None:
         with self._lock:

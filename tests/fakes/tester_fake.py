@@ -1,8 +1,11 @@
-"""A tester that runs nothing: it takes files that begin with "model" for models, and answers what it was asked."""
+"""A tester that runs nothing: it takes files that begin with "model" for models, and answers what it was asked.
+
+Its scanner refuses those that begin with "danger".
+"""
 
 from collections.abc import Mapping
 
-from airgate_web.domain.errors import BadModel, Unavailable
+from airgate_web.domain.errors import BadModel, DangerousModel, Unavailable
 from airgate_web.domain.model import ModelVersion
 from airgate_web.ports import Blobs, Fit, Inspection, TrialRun
 from tests.fakes.samples import SIGNATURE
@@ -20,13 +23,16 @@ class FakeTester:
         self.calls: list[tuple[object, ...]] = []
         self.fits: dict[str, Fit] = {}
 
-    def inspect(self, runtime: str, digest: str, filename: str) -> Inspection:
+    def inspect(self, runtime: str, digest: str, filename: str, override: bool = False) -> Inspection:
         self._note("inspect", runtime, digest, filename)
         if self._blobs.find(digest) is None:
             raise Unavailable("The file cannot be fetched.")
         with self._blobs.open(digest) as file:
-            if not file.read(5) == b"model":
-                raise BadModel(f"{filename} is not a model.", "Export it again.")
+            head = file.read(6)
+        if head == b"danger" and not override:
+            raise DangerousModel("Opening this file would use posix.system.", "Save the model again.")
+        if not head.startswith(b"model") and head != b"danger":
+            raise BadModel(f"{filename} is not a model.", "Export it again.")
         return Inspection("onnx", SIGNATURE, "classification", {"onnx": "1.19"})
 
     def judge(self, runtime: str, libraries: Mapping[str, str]) -> Fit:

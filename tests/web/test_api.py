@@ -9,7 +9,9 @@ from airgate_web.app import build_app
 from airgate_web.domain import errors
 from airgate_web.domain.reach import GatewayReport
 from airgate_web.domain.secrets import find_blob_secret, find_blobs_secret
+from airgate_web.ports import Fit
 from airgate_web.services.passwords import make_hash
+from airgate_web.services.runtimes import DEFAULT_SLUG
 from airgate_web.services.users import start_session
 from tests.fakes.desk import LIMIT
 from tests.fakes.samples import NOON, make_observation, make_status, make_user
@@ -72,9 +74,21 @@ def test_a_deployment_shows_what_became_of_it(client, desk):
     shown = client.get(f"{LIVE}/live").json()
     assert (shown["state"], shown["ready"], shown["notice"]) == ("Ready", 1, "A card is held but not used.")
     assert shown["running"][0]["devices"] == ["qaic0"]
+    assert shown.pop("warnings") == []
     assert client.get("/api/v2/deployments").json() == [shown]
     assert client.get("/api/v2/overview").json()["deployments"] == {"Ready": 1}
     assert client.get("/api/v2/overview").json()["gauges"][0]["free"] == 3
+
+
+def test_a_version_and_a_deployment_say_what_a_runtime_warns_of(client, desk):
+    """A script sees it right after the upload, later, and where the model is deployed."""
+    advice = "Compare its answers with your own."
+    desk.tester.fits[DEFAULT_SLUG] = Fit(here={"onnx": "1.18"}, warnings=(f"The file is newer. {advice}",))
+    said = [{"runtime": DEFAULT_SLUG, "model": "digits", "sentence": "The file is newer.", "hint": advice}]
+    assert upload(client).json()["warnings"] == said
+    assert client.get(f"{MODELS}/digits/versions/1").json()["warnings"] == said
+    assert client.post(LIVE, json=WISH).json()["warnings"] == said
+    assert client.get(f"{LIVE}/live").json()["warnings"] == said
 
 
 def test_no_answer_carries_a_secret(client, desk):

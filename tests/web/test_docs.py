@@ -63,8 +63,8 @@ def test_every_path_is_described(described):
 
 def test_every_code_is_documented():
     """A script can look up what a code means."""
-    codes = dict(re.findall(r"(\d{3})\s+`(\w+)`", README))
-    assert {code: int(status) for status, code in codes.items()} == {
+    codes = re.findall(r"(\d{3})\s+`(\w+)`", README)
+    assert {code: int(status) for status, code in codes} == {
         code: status for code, status in STATUS.items() if code != "refused"
     }
 

@@ -6,12 +6,17 @@ import pytest
 
 from airgate_web.domain.errors import BadModel, Invalid
 from airgate_web.ports import Fit
-from airgate_web.services.deployments import DeploymentWish, create_deployment
+from airgate_web.services.deployments import DeploymentWish, create_deployment, read_wish
+from airgate_web.services.fitting import judge_deployment, judge_version
+from airgate_web.services.judgements import KEPT_S
 from airgate_web.services.models import publish_model
+from airgate_web.services.runtimes import DEFAULT_SLUG
 from tests.fakes.samples import NOON, make_observation, make_runtime
 
 OLD = "The file was saved by scikit-learn 2.1.0; this runtime has 1.9.1, a major version older."
 FREEZE = "Make one with airgate-serve freeze."
+ADVICE = "Compare the answers."
+WARNING = f"The file was made with ONNX 1.19; this runtime has 1.18, which is older. {ADVICE}"
 
 
 @pytest.fixture
@@ -52,6 +57,56 @@ def test_a_further_model_is_judged_like_the_first(desk, ada):
         create_deployment(desk, ada, "qc", "live", DeploymentWish("plain", runtime="old", others=["digits"]))
 
 
+def warn(desk, slug):
+    """Have a runtime warn of the file's version."""
+    desk.tester.fits[slug] = Fit(here={"onnx": "1.18"}, warnings=(WARNING,))
+
+
+def test_a_version_names_the_runtime_that_warns_why_and_the_one_that_does_not(desk):
+    """Before anything is tested; a runtime that would refuse the file says so there too."""
+    for runtime in desk.store.list_runtimes():
+        warn(desk, runtime.slug)
+    del desk.tester.fits["new"]
+    desk.tester.fits["old"] = Fit(OLD, FREEZE)
+    first, last = judge_version(desk, desk.store.find_model("qc", "digits").latest)
+    assert (first.runtime.name, first.model) == ("AI environment with Python 3.11", "digits")
+    assert first.sentence == "The file was made with ONNX 1.19; this runtime has 1.18, which is older."
+    assert first.hint == f"{ADVICE} The runtime 'New Python' has what the file was made with."
+    assert (last.runtime.name, last.sentence) == ("Old Python", OLD)
+    assert last.hint.startswith("Choose the runtime") and "'New Python'" in last.hint
+
+
+def test_a_wish_carries_what_its_runtime_warns_of_and_is_not_refused(desk, ada):
+    """For each of its models, before and after it is deployed."""
+    publish_model(desk, ada, "qc", "other", "other.onnx", iter([b"model 2"]))
+    for slug in ("old", "new", DEFAULT_SLUG):
+        warn(desk, slug)
+    wish = DeploymentWish("digits", runtime="new", others=["other"])
+    expected = [("digits", ADVICE), ("other", ADVICE)]
+    assert [(one.model, one.hint) for one in read_wish(desk, "qc", wish).cautions] == expected
+    kept = create_deployment(desk, ada, "qc", "live", wish)
+    assert [(one.model, one.hint) for one in judge_deployment(desk, kept)] == expected
+
+
+def test_a_runtime_that_does_not_answer_warns_of_nothing(desk):
+    """A page is not held up by it."""
+    desk.tester.away = True
+    assert judge_version(desk, desk.store.find_model("qc", "digits").latest) == ()
+
+
+def test_a_runtime_is_asked_once_for_a_moment_and_then_anew(desk, monkeypatch):
+    """Pages ask at every change; a runtime that was exchanged is noticed all the same."""
+    asked = []
+    monkeypatch.setattr(desk.tester, "judge", lambda runtime, versions: asked.append(runtime) or Fit())
+    version = desk.store.find_model("qc", "digits").latest
+    for _ in range(3):
+        judge_version(desk, version)
+    assert len(asked) == len(set(asked)) == 3
+    desk.clock.sleep(KEPT_S)
+    judge_version(desk, version)
+    assert len(asked) == 6
+
+
 def test_a_tester_that_is_away_holds_no_deployment_up(desk, ada):
     """What cannot be asked is found out when the model is opened."""
     desk.tester.away = True
@@ -61,7 +116,7 @@ def test_a_tester_that_is_away_holds_no_deployment_up(desk, ada):
 def test_an_upload_that_a_runtime_cannot_read_names_the_one_that_can(desk, ada, monkeypatch):
     """The refusal of the file says what it needs, and the others are asked."""
 
-    def refuse(runtime, digest, filename):
+    def refuse(runtime, digest, filename, override):
         raise BadModel(OLD, FREEZE, {"scikit-learn": "2.1.0"})
 
     monkeypatch.setattr(desk.tester, "inspect", refuse)

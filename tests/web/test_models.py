@@ -106,7 +106,7 @@ def test_a_refused_copy_does_not_take_the_file_of_an_upload_under_way_away(desk,
     inside, refused = threading.Event(), threading.Event()
     inspect = desk.tester.inspect
 
-    def slow(runtime, digest, filename):
+    def slow(runtime, digest, filename, override):
         if filename == "slow.onnx":
             inside.set()
             assert refused.wait(10)

@@ -29,6 +29,8 @@ def build_serve_parser() -> argparse.ArgumentParser:
     parser.add_argument("--format", help=FORMAT_HELP)
     also = "a further model in this process, on the same card; may be said again"
     parser.add_argument("--also", nargs=5, action="append", default=[], metavar=ALSO, help=also)
+    override = "sha256:HEX of the file that an administrator has allowed past the scanner; the lock stays"
+    parser.add_argument("--override-scanner", default="", metavar="DIGEST", help=override)
     parser.add_argument("--threads", type=int, help="threads of one run; from the container's CPU limit unless given")
     parser.add_argument("--host", default=PORTS.host, help="address to listen on (127.0.0.1)")
     parser.add_argument("--http-port", type=int, default=PORTS.http, help="predictions (0: any free port)")

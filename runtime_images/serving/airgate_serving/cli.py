@@ -104,6 +104,7 @@ def serve(words: Sequence[str]) -> int:
         scratch=scratch,
         excused=_is_excused(parsed, host),
         access_log=parsed.access_log,
+        override=read_override(parsed.override_scanner, bool(parsed.also)),
         repository=parsed.repository,
     )
     others = tuple(
@@ -281,6 +282,17 @@ def _prepare_libraries(threads: int) -> None:
     os.environ.update(LIBRARY_SETTINGS)
     for variable in THREAD_VARIABLES:
         os.environ.setdefault(variable, str(threads))
+
+
+def read_override(digest: str, has_others: bool) -> str:
+    """Return the digest of the file for which the scanner is overruled, or "". Raises BadConfiguration."""
+    if digest:
+        read_digest(digest)
+    if digest and has_others:
+        raise BadConfiguration(
+            "A model that was allowed past the scanner shares its process with no other.", "Leave out --also."
+        )
+    return digest
 
 
 def require_different(*given: str) -> None:

@@ -58,6 +58,7 @@ class ServeConfig:
     excused: bool = False  # formats that carry code may be opened where this kernel has no whole lock
     access_log: bool = False
     others: tuple["ServeConfig", ...] = ()  # further models of the same process
+    override: str = ""  # digest of the one file for which an administrator has overruled the scanner
     repository: bool = False  # whoever may predict may load the file again, and unload it
 
 

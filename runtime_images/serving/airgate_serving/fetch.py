@@ -55,6 +55,11 @@ def read_digest(digest: str) -> str:
     return found.group(1)
 
 
+def is_of_digest(path: Path, digest: str) -> bool:
+    """Return whether a file has this digest, by its bytes; "" is that of none."""
+    return bool(digest) and compute_digest(path) == digest
+
+
 def compute_digest(path: Path) -> str:
     """Return `sha256:HEX` of a file; of a folder that of its manifest, or where it has none of all names and files."""
     if not path.is_dir():

@@ -12,7 +12,7 @@ from typing import BinaryIO, Protocol
 
 from airgate_web.domain.dataset import DataSet
 from airgate_web.domain.deployment import Deployment, DeploymentStatus, Token
-from airgate_web.domain.model import Model, ModelVersion, Signature
+from airgate_web.domain.model import Model, ModelVersion, Permit, Signature
 from airgate_web.domain.plan import Action
 from airgate_web.domain.project import Project
 from airgate_web.domain.reach import GatewayReport
@@ -63,6 +63,9 @@ class Store(Protocol):
     def list_models(self, route: str) -> Sequence[Model]: ...
     def list_versions(self, route: str, model: str) -> Sequence[ModelVersion]:
         """Newest first."""
+
+    def put_permit(self, route: str, model: str, version: int, permit: Permit) -> None:
+        """Keep a version's permit, in place of the one it has; NotFound when there is no such version."""
 
     def remove_model(self, route: str, model: str) -> None: ...
     def list_digests(self) -> frozenset[str]:
@@ -202,11 +205,15 @@ class Inspection:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Whether a runtime's libraries can read a file. refusal: why not, empty if so. here: the runtime's versions."""
+    """Whether a runtime's libraries can read a file. refusal: why not, empty if so. here: the runtime's versions.
+
+    warnings: what may differ where they can; each begins with one sentence of what and why, then says what to do.
+    """
 
     refusal: str = ""
     hint: str = ""
     here: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,14 +234,20 @@ class TrialRun:
 class Tester(Protocol):
     """The warm test runtime: opens files that nobody trusts, far from every key."""
 
-    def inspect(self, runtime: str, digest: str, filename: str) -> Inspection:
-        """Read a signature; BadModel with the reason, Unavailable when no tester answers."""
+    def inspect(self, runtime: str, digest: str, filename: str, override: bool = False) -> Inspection:
+        """Read a signature; BadModel with the reason, Unavailable when no tester answers.
+
+        DangerousModel, what the scanner refuses, is not raised with `override`.
+        """
 
     def judge(self, runtime: str, libraries: Mapping[str, str]) -> Fit:
         """Compare the versions found in a file with a runtime's own; Unavailable, at once, when no tester answers."""
 
     def test(self, runtime: str, version: ModelVersion, function: str, args: object) -> TrialRun:
-        """Load, call once, forget. A model that fails is a TrialRun with ok=False; Unavailable as above."""
+        """Load, call once, forget; past the scanner where the version has a permit.
+
+        A model that fails is a TrialRun with ok=False; Unavailable as above.
+        """
 
 
 class Tokens(Protocol):

@@ -15,7 +15,7 @@ from airgate_serving.config import ServeConfig
 from airgate_serving.engine.batcher import Batcher, BatchRules
 from airgate_serving.engine.dataplane import DataPlane
 from airgate_serving.engine.warmup import WarmUp, warm_up
-from airgate_serving.fetch import compute_digest
+from airgate_serving.fetch import compute_digest, is_of_digest
 from airgate_serving.formats.interface import LoadOptions, Runner, Script
 from airgate_serving.formats.table import load
 from airgate_serving.formats.versions import judge
@@ -58,7 +58,14 @@ class Bringer:
 
     def _load(self) -> tuple[Runner, WarmUp]:
         config = self._config
-        options = LoadOptions(config.threads, config.nvidia, config.qids, config.qaic_sdk, config.scratch)
+        scanned = not is_of_digest(config.file, config.override)
+        options = LoadOptions(
+            config.threads, config.nvidia, config.qids, config.qaic_sdk, config.scratch, scanned=scanned
+        )
+        if not scanned:
+            log.warning(
+                "opened past the scanner, as an administrator allowed", extra={"fields": {"file": config.override}}
+            )
         runner = load(config.file, config.format, options)
         return runner, warm_up(runner, self._clock.monotonic)
 

@@ -167,7 +167,7 @@ class _Runtime:
         """Forbid new sockets and programs, now that the ports are bound and before the model is opened."""
         report = lock_calls(self._report, serving=True)
         for config in (self._config, *self._config.others):
-            judge_opening(report, find_format(config.format).carries_code, config.excused)
+            judge_opening(report, find_format(config.format).carries_code, config.excused and not config.override)
         log.info("locked", extra={"fields": {"lock": report.explain()}})
 
     async def _drain(self, door: Door) -> bool:

@@ -17,7 +17,8 @@ class LoadOptions:
     """How a model may use the machine: `threads` for one run; `nvidia` when a card of that make was granted.
 
     qids: the Qualcomm cards that were. qaic_sdk: where Qualcomm's Platform SDK lies. scratch: a folder to write in,
-    where there is one. describe: only the signature is wanted, so a card need not be there.
+    where there is one. describe: only the signature is wanted, so a card need not be there. scanned: False for a file
+    that an administrator has allowed by its digest: no name in it is judged, and the lock alone holds it.
     """
 
     threads: int = 1
@@ -26,6 +27,7 @@ class LoadOptions:
     qaic_sdk: str = names.QAIC_SDK
     scratch: Path | None = None
     describe: bool = False
+    scanned: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,15 @@ VERSION = re.compile(rb"_sklearn_version.{1,6}?(\d+\.\d+(?:\.\d+)?(?:\.?[a-z]+\d
 HINT_SAVE = "Save the fitted estimator itself: joblib.dump(model, 'model.joblib')."
 
 
-def read_object(path: Path) -> Any:
-    """Return the object in the file. Raises BadModelFile, DangerousModelFile or MissingLibrary with one sentence."""
+def read_object(path: Path, scanned: bool = True) -> Any:
+    """Return the object in the file. Raises BadModelFile, DangerousModelFile or MissingLibrary with one sentence.
+
+    scanned: see LoadOptions.
+    """
     plain = is_plain_pickle(path)
-    if plain:
+    if plain and scanned:
         check_pickle(path)
-    with warnings.catch_warnings(), guarded_unpickling():
+    with warnings.catch_warnings(), guarded_unpickling(scanned):
         warnings.simplefilter("ignore")  # a version that differs is reported by `find_sklearn_version`
         try:
             return _read_plain(path) if plain else _read_joblib(path)

@@ -25,7 +25,7 @@ def load(path: Path, options: LoadOptions) -> "SklearnRunner":
     made_with = find_skops_version(path) if in_zip else find_sklearn_version(path)
     library = Library("scikit-learn", made_with, sklearn.__version__)
     require_readable((library,))
-    model = read_skops(path) if in_zip else read_object(path)
+    model = read_skops(path, options.scanned) if in_zip else read_object(path, options.scanned)
     if not (hasattr(model, "predict") or hasattr(model, "transform")) or isinstance(model, type):
         raise BadModelFile(
             f"The file holds {_explain_type(model)}, which is not a model: it has no predict.", HINT_SAVE

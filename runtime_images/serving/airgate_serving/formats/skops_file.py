@@ -26,16 +26,19 @@ def is_skops(path: Path) -> bool:
         return SCHEMA in archive.namelist()
 
 
-def read_skops(path: Path) -> Any:
-    """Return the object in the file. Raises BadModelFile, DangerousModelFile or MissingLibrary with one sentence."""
+def read_skops(path: Path, scanned: bool = True) -> Any:
+    """Return the object in the file. Raises BadModelFile, DangerousModelFile or MissingLibrary with one sentence.
+
+    scanned: see LoadOptions.
+    """
     import skops.io
 
     _check_size(path)
     try:
         named = skops.io.get_untrusted_types(file=path)
-        for name in named:
+        for name in named if scanned else ():
             _judge(name)
-        with guarded_unpickling():
+        with guarded_unpickling(scanned):
             return skops.io.load(path, trusted=named)
     except ServingError:
         raise

@@ -117,8 +117,8 @@ def _find_warning(library: Library) -> str:
         return ""
     age = "older" if here < wanted else "newer"
     return (
-        f"The file was made with {name} {library.in_file}; this runtime has {library.installed}, which is {age}: "
-        f"compare its answers with your own, or make a runtime with {FREEZE}."
+        f"The file was made with {name} {library.in_file}; this runtime has {library.installed}, which is {age}. "
+        f"Its answers may differ: compare them with your own, or make a runtime with the file's versions by {FREEZE}."
     )
 
 

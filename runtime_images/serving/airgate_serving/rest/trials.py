@@ -30,7 +30,8 @@ class TrialsDoor:
         return await handler(_read_body(request.body))
 
     async def _inspect(self, body: dict[str, Any]) -> Answer:
-        report = await self._trials.inspect(_read_text(body, "digest"), _read_text(body, "format", ""))
+        override = _read_override(body)
+        report = await self._trials.inspect(_read_text(body, "digest"), _read_text(body, "format", ""), override)
         refusal = _find_refusal(report)
         return _refuse(refusal, report) if refusal else write_json(report.answer)
 
@@ -41,13 +42,20 @@ class TrialsDoor:
 
     async def _test(self, body: dict[str, Any]) -> Answer:
         function = _read_text(body, "function", "predict")
-        report = await self._trials.test(
-            _read_text(body, "digest"), _read_text(body, "format", ""), function, body.get("args")
-        )
+        digest, format_name, override = _read_text(body, "digest"), _read_text(body, "format", ""), _read_override(body)
+        report = await self._trials.test(digest, format_name, function, body.get("args"), override)
         refusal = _find_refusal(report)
         if refusal:
             return _refuse(refusal, report)
         return write_json({**report.answer, "stdout": report.stdout, "stderr": report.stderr})
+
+
+def _read_override(body: dict[str, Any]) -> str:
+    """Return the digest for which the scanner was overruled: that of the very file, or none."""
+    override = _read_text(body, "override", "")
+    if override not in ("", body.get("digest")):
+        raise BadRequest("The field 'override' names another file.", "Send the digest itself, or leave it out.")
+    return override
 
 
 def _read_versions(body: dict[str, Any]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from airgate_serving.codecs.calls import Call, unwrap, write_result
 from airgate_serving.codecs.csv_rows import read_csv
 from airgate_serving.codecs.records import arrange, build_result, make_sample_arguments, read_arguments
 from airgate_serving.errors import CallStopped, MissingLibrary, ModelFailed, ServingError, UnknownFunction
+from airgate_serving.fetch import is_of_digest
 from airgate_serving.formats.archive import may_hold_program
 from airgate_serving.formats.interface import LoadOptions, Runner, Script
 from airgate_serving.formats.table import find_format, guess_format, load
@@ -49,11 +50,12 @@ def _do(job: Job, clock: Clock) -> dict[str, Any]:
         return {**asdict(judge(found)), "here": {library.name: library.installed for library in found}}
     name = job.format or guess_format(Path(job.file))
     form = find_format(name)
-    lock.judge_opening(report, form.carries_code, job.around.excused)
+    scanned = not is_of_digest(Path(job.file), job.override)
+    lock.judge_opening(report, form.carries_code, job.around.excused and scanned)
     if not form.unpacks:
         limit_files(job.bounds.print_bytes)
     began = clock.monotonic()
-    runner = load(Path(job.file), name, _choose_options(job))
+    runner = load(Path(job.file), name, _choose_options(job, scanned))
     load_seconds = clock.monotonic() - began
     if job.action == INSPECT:
         return {"format": name, "lock": report.explain(), **_describe(runner)}
@@ -62,11 +64,16 @@ def _do(job: Job, clock: Clock) -> dict[str, Any]:
     return _test(runner, job, load_seconds, clock)
 
 
-def _choose_options(job: Job) -> LoadOptions:
+def _choose_options(job: Job, scanned: bool) -> LoadOptions:
     around = job.around
-    qids, scratch = tuple(around.qids), Path(job.scratch)
     return LoadOptions(
-        job.bounds.threads, around.nvidia, qids, around.qaic_sdk, scratch, describe=job.action == INSPECT
+        job.bounds.threads,
+        around.nvidia,
+        tuple(around.qids),
+        around.qaic_sdk,
+        Path(job.scratch),
+        describe=job.action == INSPECT,
+        scanned=scanned,
     )
 
 

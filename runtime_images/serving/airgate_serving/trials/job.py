@@ -39,6 +39,7 @@ class Job:
     """One call. An empty `format` is found out from the file; `function` and `arguments` are for a test.
 
     `arguments` may be the text of a CSV file for a conversion, or versions by library for `fit`, which has no file.
+    `override` is the digest of the one file for which an administrator has overruled the scanner.
     """
 
     action: str
@@ -49,6 +50,7 @@ class Job:
     format: str = ""
     function: str = "predict"
     arguments: Any = None
+    override: str = ""
 
 
 def write_job(job: Job) -> bytes:

@@ -28,13 +28,16 @@ class Trials:
         """Return whether calls can be taken."""
         return self._keeper.ready.is_set()
 
-    async def inspect(self, digest: str, format_name: str = "") -> CallReport:
-        """Read the signature of a file. Raises FetchFailed, Busy and NotReady."""
-        return await self._run(digest, action=INSPECT, format=format_name)
+    async def inspect(self, digest: str, format_name: str = "", override: str = "") -> CallReport:
+        """Read the signature of a file. override: see Job. Raises FetchFailed, Busy and NotReady."""
+        return await self._run(digest, action=INSPECT, format=format_name, override=override)
 
-    async def test(self, digest: str, format_name: str, function: str, arguments: Any) -> CallReport:
-        """Load a file and run a function once. Raises FetchFailed, Busy and NotReady."""
-        return await self._run(digest, action=TEST, format=format_name, function=function, arguments=arguments)
+    async def test(
+        self, digest: str, format_name: str, function: str, arguments: Any, override: str = ""
+    ) -> CallReport:
+        """Load a file and run a function once. override: see Job. Raises FetchFailed, Busy and NotReady."""
+        what = {"format": format_name, "function": function, "arguments": arguments, "override": override}
+        return await self._run(digest, action=TEST, **what)
 
     async def fit(self, versions: dict[str, str]) -> CallReport:
         """Judge the versions in a file by this runtime's own. Raises Busy and NotReady."""

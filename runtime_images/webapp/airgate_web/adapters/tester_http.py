@@ -1,9 +1,9 @@
 """Calls the warm test runtime over HTTP. It opens files that nobody trusts; here only its JSON is read.
 
-    POST /inspect {"digest", "filename"}
+    POST /inspect {"digest", "filename", "override"?}
                -> {"format", "signature", "task", "libraries": [{"name", "in_file", …}], "sample"}
-    POST /fit {"libraries": {name: version}} -> {"refusal", "hint", "here": {name: version}}
-    POST /test {"digest", "filename", "format", "name", "version", "function", "args"}
+    POST /fit {"libraries": {name: version}} -> {"refusal", "hint", "here": {name: version}, "warnings"}
+    POST /test {"digest", "filename", "format", "name", "version", "function", "args", "override"?}
                -> {"result", "stdout", "stderr", "device", "seconds", "load_seconds"}
     a refusal -> {"code", "error", "hint"}
 
@@ -19,7 +19,7 @@ import httpx
 
 from airgate_kit.clock import Clock
 from airgate_kit.names import HEADER_GATE
-from airgate_web.domain.errors import BadModel, Unavailable
+from airgate_web.domain.errors import BadModel, DangerousModel, Unavailable
 from airgate_web.domain.model import ModelVersion, Signature, TensorSpec
 from airgate_web.domain.runtime import find_tester_name
 from airgate_web.domain.sample import read_sample
@@ -34,6 +34,7 @@ ANSWER = 600.0  # seconds for a large model to load and run; the tester has limi
 JUDGEMENT = 10.0  # seconds for a comparison of versions
 BUSY = (429, 503)  # asked again, like one that does not take the connection
 ANSWER_MAX = 64 * 1024 * 1024  # bytes; whoever took the tester over must not fill our memory
+DANGEROUS = "dangerous-model-file"  # the code of what the scanner refuses
 # Codes by which the tester speaks of itself; any other speaks of the file or of the values.
 OWN_TROUBLE = ("internal", "busy", "not-ready", "gate-closed", "fetch-failed", "unknown-path", "wrong-verb")
 
@@ -55,12 +56,14 @@ class HttpTester:
         self._clock = clock
         self._patience = patience
 
-    def inspect(self, runtime: str, digest: str, filename: str) -> Inspection:
+    def inspect(self, runtime: str, digest: str, filename: str, override: bool = False) -> Inspection:
         """Read a signature; see `Tester.inspect`."""
-        answer = self._call(runtime, "/inspect", {"digest": digest, "filename": filename})
+        said = {"override": digest} if override else {}
+        answer = self._call(runtime, "/inspect", {"digest": digest, "filename": filename, **said})
         body = read_answer(answer)
         if is_refused(answer):
-            raise BadModel(*read_refusal(body), read_versions(body.get("needs")))
+            kind = DangerousModel if body["code"] == DANGEROUS else BadModel
+            raise kind(*read_refusal(body), read_versions(body.get("needs")))
         try:
             return read_inspection(body)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -73,7 +76,7 @@ class HttpTester:
         if answer is None or answer.status in BUSY:
             raise explain_away(self._store, runtime)
         body = read_answer(answer)
-        return Fit(str(body.get("refusal") or ""), str(body.get("hint") or ""), read_versions(body.get("here")))
+        return read_fit(body)
 
     def test(self, runtime: str, version: ModelVersion, function: str, args: object) -> TrialRun:
         """Load, call once, forget; see `Tester.test`."""
@@ -85,6 +88,7 @@ class HttpTester:
             "version": str(version.version),
             "function": function,
             "args": args,
+            **({"override": version.digest} if version.override else {}),
         }
         answer = self._call(runtime, "/test", call)
         return read_run(read_answer(answer), ok=not is_refused(answer))
@@ -192,6 +196,17 @@ def is_refused(answer: Answer) -> bool:
 def read_refusal(body: dict[str, Any]) -> tuple[str, str]:
     """Return the sentence and the hint of a refusal."""
     return str(body.get("error") or "The file is not a model that can be read."), str(body.get("hint") or "")
+
+
+def read_fit(body: dict[str, Any]) -> Fit:
+    """Return what a runtime says of the versions in a file."""
+    warnings = body.get("warnings")
+    return Fit(
+        refusal=str(body.get("refusal") or ""),
+        hint=str(body.get("hint") or ""),
+        here=read_versions(body.get("here")),
+        warnings=tuple(map(str, warnings)) if isinstance(warnings, list) else (),
+    )
 
 
 def read_versions(found: object) -> dict[str, str]:

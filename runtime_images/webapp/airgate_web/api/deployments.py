@@ -3,7 +3,15 @@
 from fastapi import APIRouter
 
 from airgate_web.api.access import Asking, AtDesk
-from airgate_web.api.shapes import DeploymentAnswer, DeploymentBody, ModelFileAnswer, ReplicaAnswer, WishBody
+from airgate_web.api.judged import show_warnings
+from airgate_web.api.shapes import (
+    DeploymentAnswer,
+    DeploymentBody,
+    JudgedDeploymentAnswer,
+    ModelFileAnswer,
+    ReplicaAnswer,
+    WishBody,
+)
 from airgate_web.domain.amounts import MIB_A_GIB, MILLIS_A_CORE
 from airgate_web.services.deployments import (
     DeploymentView,
@@ -14,6 +22,8 @@ from airgate_web.services.deployments import (
     list_deployments,
     remove_deployment,
 )
+from airgate_web.services.desk import Desk
+from airgate_web.services.fitting import judge_deployment
 
 router = APIRouter()
 BELOW = "/projects/{route}/deployments"
@@ -32,23 +42,23 @@ def read_deployments(route: str, desk: AtDesk, _user: Asking) -> list[Deployment
 
 
 @router.post(BELOW, status_code=201)
-def make_deployment(route: str, body: DeploymentBody, desk: AtDesk, user: Asking) -> DeploymentAnswer:
+def make_deployment(route: str, body: DeploymentBody, desk: AtDesk, user: Asking) -> JudgedDeploymentAnswer:
     """Deploy a model as a web service. It may have to wait for cards; `sentence` then says for whom."""
     create_deployment(desk, user, route, body.name, read_wish(body))
-    return show_deployment(find_deployment(desk, route, body.name))
+    return show_judged(desk, find_deployment(desk, route, body.name))
 
 
 @router.get(BELOW + "/{name}")
-def read_deployment(route: str, name: str, desk: AtDesk, _user: Asking) -> DeploymentAnswer:
-    """One deployment."""
-    return show_deployment(find_deployment(desk, route, name))
+def read_deployment(route: str, name: str, desk: AtDesk, _user: Asking) -> JudgedDeploymentAnswer:
+    """One deployment; `warnings`: what may differ in its runtime."""
+    return show_judged(desk, find_deployment(desk, route, name))
 
 
 @router.put(BELOW + "/{name}")
-def replace_deployment(route: str, name: str, body: WishBody, desk: AtDesk, user: Asking) -> DeploymentAnswer:
+def replace_deployment(route: str, name: str, body: WishBody, desk: AtDesk, user: Asking) -> JudgedDeploymentAnswer:
     """Change version or amounts; the service goes on meanwhile where there is room for both."""
     change_deployment(desk, user, route, name, read_wish(body))
-    return show_deployment(find_deployment(desk, route, name))
+    return show_judged(desk, find_deployment(desk, route, name))
 
 
 @router.delete(BELOW + "/{name}", status_code=204)
@@ -61,6 +71,12 @@ def read_wish(body: WishBody) -> DeploymentWish:
     """Return the wish in a body."""
     others = [(one.model, one.version) for one in body.others]
     return DeploymentWish(**body.model_dump(exclude={"name", "others"}), others=others)
+
+
+def show_judged(desk: Desk, view: DeploymentView) -> JudgedDeploymentAnswer:
+    """Return a deployment with what its runtime warns of."""
+    warnings = show_warnings(judge_deployment(desk, view.deployment))
+    return JudgedDeploymentAnswer(**show_deployment(view).model_dump(), warnings=warnings)
 
 
 def show_deployment(view: DeploymentView) -> DeploymentAnswer:

@@ -17,6 +17,7 @@ STATUS = {
     "refused": 400,
     "invalid": 400,
     "bad_model": 422,
+    "dangerous_model": 422,
     "unauthenticated": 401,
     "forbidden": 403,
     "not_found": 404,

@@ -3,7 +3,8 @@
 from fastapi import APIRouter
 
 from airgate_web.api.access import Asking, AtDesk
-from airgate_web.api.shapes import ModelAnswer, VersionAnswer
+from airgate_web.api.judged import show_version
+from airgate_web.api.shapes import JudgedVersionAnswer, ModelAnswer, VersionAnswer
 from airgate_web.services.models import find_model, find_version, list_models, list_versions, remove_model
 
 router = APIRouter(prefix="/projects/{route}/models")
@@ -34,6 +35,6 @@ def read_versions(route: str, model: str, desk: AtDesk, _user: Asking) -> list[V
 
 
 @router.get("/{model}/versions/{version}")
-def read_version(route: str, model: str, version: str, desk: AtDesk, _user: Asking) -> VersionAnswer:
-    """One version, by its number or "latest"."""
-    return VersionAnswer.model_validate(find_version(desk, route, model, version))
+def read_version(route: str, model: str, version: str, desk: AtDesk, _user: Asking) -> JudgedVersionAnswer:
+    """One version, by its number or "latest"; `warnings`: what may differ in which runtime."""
+    return show_version(desk, find_version(desk, route, model, version))

@@ -8,6 +8,7 @@ from airgate_web.api import (
     failures,
     models,
     overview,
+    permits,
     projects,
     registrations,
     runtimes,
@@ -31,6 +32,7 @@ def make_api_router() -> APIRouter:
     router.include_router(registrations.router, tags=["models"])  # /projects/{route}/registrations
     router.include_router(models.router, tags=["models"])  # /projects/{route}/models
     router.include_router(trials.router, tags=["models"])  # …/versions/{version}/sample and /test
+    router.include_router(permits.router, tags=["models"])  # …/versions/{version}/permit
     router.include_router(datasets.router, tags=["data sets"])  # /projects/{route}/datasets
     router.include_router(deployments.router, tags=["deployments"])  # /projects/{route}/deployments /deployments
     router.include_router(tokens.router, tags=["tokens"])  # /projects/{route}/deployments/{name}/tokens

@@ -87,8 +87,27 @@ class SignatureAnswer(Answer):
     outputs: list[TensorAnswer]
 
 
+class PermitBody(Body):
+    """digest: of the version's file, so that no other is allowed than the one that was looked at."""
+
+    digest: str
+    reason: str
+
+
+class PermitAnswer(Answer):
+    """Why a file may be opened though the scanner refuses it. found: what that says. withdrawn: null while it holds."""
+
+    digest: str
+    reason: str
+    found: str
+    allowed: datetime.datetime
+    allowed_by: str
+    withdrawn: datetime.datetime | None
+    withdrawn_by: str
+
+
 class VersionAnswer(Answer):
-    """One version of a model. size: bytes."""
+    """One version of a model. size: bytes. permit: of a file that the scanner refuses."""
 
     project: str
     model: str
@@ -104,6 +123,22 @@ class VersionAnswer(Answer):
     created_by: str
     description: str
     path: str
+    permit: PermitAnswer | None
+
+
+class WarningAnswer(Answer):
+    """What a runtime says before it opens a model. runtime: slug. sentence: what, and why. hint: what to do."""
+
+    runtime: str
+    model: str
+    sentence: str
+    hint: str
+
+
+class JudgedVersionAnswer(VersionAnswer):
+    """One version, with what each runtime that runs its format warns of."""
+
+    warnings: list[WarningAnswer]
 
 
 class RegistrationBody(Body):
@@ -225,12 +260,13 @@ class DeploymentBody(WishBody):
 
 
 class ModelFileAnswer(Answer):
-    """Which model a deployment serves."""
+    """Which model a deployment serves. override: it was allowed past the scanner when it was deployed."""
 
     name: str
     version: int
     format: str
     digest: str
+    override: bool
 
 
 class ReplicaAnswer(Answer):
@@ -271,6 +307,12 @@ class DeploymentAnswer(Answer):
     running: list[ReplicaAnswer]
     created: datetime.datetime
     created_by: str
+
+
+class JudgedDeploymentAnswer(DeploymentAnswer):
+    """One deployment, with what its runtime warns of for each of its models."""
+
+    warnings: list[WarningAnswer]
 
 
 class TokenBody(Body):

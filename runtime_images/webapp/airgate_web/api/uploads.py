@@ -14,8 +14,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from airgate_web.api.access import Asking, AtDesk
+from airgate_web.api.judged import show_version
 from airgate_web.api.multipart import FormReader
-from airgate_web.api.shapes import VersionAnswer
+from airgate_web.api.shapes import JudgedVersionAnswer
 from airgate_web.domain.errors import Invalid, TooLarge, Unavailable
 from airgate_web.domain.model import ModelVersion
 from airgate_web.domain.user import User
@@ -37,6 +38,7 @@ FORM_BODY = {
             "name": {"type": "string"},
             "description": {"type": "string"},
             "runtime": {"type": "string"},
+            "override_reason": {"type": "string"},
             "file": {"type": "string", "format": "binary"},
         },
     }
@@ -54,13 +56,18 @@ async def upload_model(
     filename: str = "",
     description: str = "",
     runtime: str = "",
-) -> VersionAnswer:
-    """Publish a file as the next version of `name`. In a form, the fields stand before the file."""
+    override_reason: str = "",
+) -> JudgedVersionAnswer:
+    """Publish a file as the next version of `name`. In a form, the fields stand before the file.
+
+    override_reason: why an administrator allows the file past the scanner, should that refuse it.
+    """
     refuse_announced(request, desk.upload_limit)
     given = {"name": name, "filename": filename, "description": description, "runtime": runtime}
+    given["override_reason"] = override_reason
     content_type = request.headers.get("content-type", "")
     version = await run_in_threadpool(publish, desk, user, route, given, content_type, request.stream())
-    return VersionAnswer.model_validate(version)
+    return await run_in_threadpool(show_version, desk, version)
 
 
 def publish(
@@ -70,9 +77,8 @@ def publish(
     source = pull(stream)
     if content_type.startswith(FORM):
         given, source = open_form(FormReader(content_type), given, source)
-    return publish_model(
-        desk, user, route, given["name"], given["filename"], source, given["description"], given["runtime"]
-    )
+    words = (given["description"], given["runtime"], given["override_reason"])
+    return publish_model(desk, user, route, given["name"], given["filename"], source, *words)
 
 
 def pull(stream: AsyncIterator[bytes]) -> Iterator[bytes]:

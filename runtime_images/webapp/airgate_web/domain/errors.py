@@ -62,6 +62,12 @@ class BadModel(Refusal):
         self.needs = dict(needs or {})
 
 
+class DangerousModel(BadModel):
+    """The scanner refuses the file. An administrator may allow that one file all the same."""
+
+    code = "dangerous_model"
+
+
 class Unavailable(Refusal):
     """A part that is needed does not answer now; trying again later is right."""
 

@@ -31,12 +31,28 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True)
+class Permit:
+    """An administrator's word that one file may be opened though the scanner refuses it. The lock it never lifts.
+
+    digest: of the file. found: what the scanner says. withdrawn: since when it holds no more.
+    """
+
+    digest: str
+    reason: str
+    found: str
+    allowed: datetime.datetime
+    allowed_by: str
+    withdrawn: datetime.datetime | None = None
+    withdrawn_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelVersion:
     """One version of a model. Its file is stored under `digest` ("sha256:" and 64 hex digits) and never changes.
 
     size: bytes. task: "classification", "regression" or "". libraries: versions found in the file. path: where a model
     lies that is a folder; `digest` is then its manifest's, and nothing is stored. sample: a script's own example of its
-    arguments; None where the signature tells what goes in.
+    arguments; None where the signature tells what goes in. permit: of a file that the scanner refuses.
     """
 
     project: str
@@ -54,6 +70,12 @@ class ModelVersion:
     description: str = ""
     path: str = ""
     sample: object = None
+    permit: Permit | None = None
+
+    @property
+    def override(self) -> bool:
+        """Whether the scanner is overruled for this version's file, now."""
+        return self.permit is not None and self.permit.withdrawn is None and self.permit.digest == self.digest
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,12 @@ class Kind(StrEnum):
     TESTER = "tester"
 
 
-LATER_FIELDS = ("server", "path", "others")  # who does not use one keeps its digest, and runs on through an upgrade
+LATER_FIELDS = (
+    "server",
+    "path",
+    "others",
+    "override",
+)  # who does not use one keeps its digest, and runs on through an upgrade
 NODE_CLASS = {Kind.SERVICE: "deploy", Kind.TESTER: "compute"}
 
 
@@ -38,7 +43,10 @@ class ReplicaState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """The file a service serves, or with `path` the folder. digest: "sha256:…", a folder's manifest's; size: bytes."""
+    """The file a service serves, or with `path` the folder. digest: "sha256:…", a folder's manifest's; size: bytes.
+
+    override: an administrator had allowed it past the scanner when it was deployed.
+    """
 
     name: str
     version: int
@@ -47,6 +55,14 @@ class ModelFile:
     digest: str
     size: int
     path: str = ""
+    override: bool = False
+
+
+def find_words(model: ModelFile) -> list[str]:
+    """Return the words that tell the serving runtime what its first model is."""
+    override = ["--override-scanner", model.digest] if model.override else []
+    what = ["--name", model.name, "--version", str(model.version), "--digest", model.digest, "--format", model.format]
+    return [*what, *override]
 
 
 def find_also(model: ModelFile, path: str) -> list[str]:

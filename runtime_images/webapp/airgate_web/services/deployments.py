@@ -18,10 +18,11 @@ from airgate_web.domain.timeouts import REQUEST_S, Timeouts, read_timeouts
 from airgate_web.domain.user import User
 from airgate_web.domain.workload import Kind, ModelFile, Observation, ReplicaState
 from airgate_web.services.desk import Desk
-from airgate_web.services.fitting import require_readable
+from airgate_web.services.fitting import Caution, require_readable
 from airgate_web.services.models import LATEST, find_version
 from airgate_web.services.projects import find_project
 from airgate_web.services.runtimes import find_server, find_serving_runtime
+from airgate_web.services.scanning import require_allowed
 
 OTHERS_MAX = 31  # models beside the first
 
@@ -60,6 +61,7 @@ class CheckedWish:
     timeouts: Timeouts
     server: Server | None
     others: tuple[ModelFile, ...]
+    cautions: tuple[Caution, ...]  # what its runtime warns of
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,32 +186,53 @@ def read_wish(desk: Desk, route: str, wish: DeploymentWish) -> CheckedWish:
     runtime = find_serving_runtime(desk, version, wish.runtime) if version else find_server(desk, wish.runtime)
     server = read_own_server(runtime, wish.arguments)
     require_model(desk, version, server)
-    if version:
-        require_readable(desk, version, runtime)
     others = read_others(desk, route, wish, runtime)
+    models = [each for each in (version, *others) if each]
+    require_all_allowed(models)
+    cautions = tuple(one for each in models for one in require_readable(desk, each, runtime))
     amounts = read_amounts(wish.cpu, wish.memory, wish.accelerators, wish.resource)
     require_possible(desk, amounts)
     replicas = read_whole("Replicas", wish.replicas, 1, REPLICAS_MAX)
     timeouts = read_timeouts(wish.timeout, wish.idle_timeout)
-    return CheckedWish(find_file(version) if version else None, runtime, amounts, replicas, timeouts, server, others)
+    return CheckedWish(
+        model=find_file(version) if version else None,
+        runtime=runtime,
+        amounts=amounts,
+        replicas=replicas,
+        timeouts=timeouts,
+        server=server,
+        others=tuple(find_file(other) for other in others),
+        cautions=cautions,
+    )
 
 
-def read_others(desk: Desk, route: str, wish: DeploymentWish, runtime: Runtime) -> tuple[ModelFile, ...]:
+def read_others(desk: Desk, route: str, wish: DeploymentWish, runtime: Runtime) -> tuple[ModelVersion, ...]:
     """Return the further models of a wish; Invalid when the runtime cannot serve one beside the first, or twice."""
     if wish.others and runtime.server:
         raise Invalid(f"The server '{runtime.name}' serves one model.", "Make a deployment for each.")
-    found: list[ModelFile] = []
+    found: list[ModelVersion] = []
     for one in wish.others:
         name, version = (one, LATEST) if isinstance(one, str) else one
-        if name in (wish.model, *(file.name for file in found)):
+        if name in (wish.model, *(kept.model for kept in found)):
             raise Invalid(f"The model '{name}' is named twice.", "Name each once: it is called by its name.")
         kept = find_version(desk, route, name, version)
         find_serving_runtime(desk, kept, runtime.slug)
-        require_readable(desk, kept, runtime)
-        found.append(find_file(kept))
+        found.append(kept)
     if len(found) > OTHERS_MAX:
         raise Invalid(f"Beside the first there are {len(found)} models, {OTHERS_MAX} fit.", "Make two deployments.")
     return tuple(found)
+
+
+def require_all_allowed(models: Sequence[ModelVersion]) -> None:
+    """Raise Invalid for a model whose permit was withdrawn, or that would share its process though it has one."""
+    for version in models:
+        require_allowed(version)
+        if version.override and len(models) > 1:
+            raise Invalid(
+                f"The model '{version.model}' was allowed past the scanner, so it is served alone: it could change the "
+                "others in its process.",
+                "Make a deployment for each.",
+            )
 
 
 def require_model(desk: Desk, version: ModelVersion | None, server: Server | None) -> None:
@@ -241,7 +264,14 @@ def require_possible(desk: Desk, amounts: Amounts) -> None:
 def find_file(version: ModelVersion) -> ModelFile:
     """Return what a service must fetch to serve a version."""
     return ModelFile(
-        version.model, version.version, version.format, version.filename, version.digest, version.size, version.path
+        name=version.model,
+        version=version.version,
+        format=version.format,
+        filename=version.filename,
+        digest=version.digest,
+        size=version.size,
+        path=version.path,
+        override=version.override,
     )
 
 

@@ -7,6 +7,7 @@ from airgate_kit.clock import Clock
 from airgate_web.domain.user import User
 from airgate_web.ports import AuditEntry, Blobs, Folders, Store, Tester, Tokens
 from airgate_web.services.attempts import Attempts
+from airgate_web.services.judgements import Judgements
 from airgate_web.services.meter import Meter
 from airgate_web.services.no_folders import NoFolders
 from airgate_web.services.uploads import Uploads
@@ -25,6 +26,7 @@ class Desk:
     random: Callable[[int], bytes]
     attempts: Attempts = field(default_factory=Attempts)
     uploads: Uploads = field(default_factory=Uploads)
+    judgements: Judgements = field(default_factory=Judgements)
     meter: Meter = field(default_factory=Meter)
     folders: Folders = field(default_factory=NoFolders)
 

@@ -1,5 +1,6 @@
 """Models: publishing a file as the next version of a name, looking at versions, removing a model."""
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -9,9 +10,9 @@ from airgate_web.domain.names import read_route, read_text, read_title
 from airgate_web.domain.user import User
 from airgate_web.ports import Inspection
 from airgate_web.services.desk import Desk
-from airgate_web.services.fitting import inspect_file
 from airgate_web.services.projects import find_project
 from airgate_web.services.runtimes import find_runtime
+from airgate_web.services.scanning import inspect_allowed, note_permit, read_reason
 
 LATEST = "latest"
 
@@ -25,30 +26,35 @@ def publish_model(
     source: Iterator[bytes],
     description: str = "",
     runtime: str = "",
+    override_reason: str = "",
 ) -> ModelVersion:
     """Keep a model file as the next version of `name` and return it, with the signature read in the sandbox.
 
     source: the file in chunks, read once. runtime: slug of the environment that inspects it, the first when empty.
-    Raises Invalid, TooLarge, BadModel or Unavailable; a refused file leaves nothing behind.
+    override_reason: why an administrator allows it past the scanner, should that refuse it. Raises Invalid, Forbidden,
+    TooLarge, BadModel or Unavailable; a refused file leaves nothing behind.
     """
     with desk.meter.counting("upload"):
         find_project(desk, route)
         read_route("Model name", name)
         words = (route, name, read_filename(filename), read_text("Description", description))
-        version = keep_version(desk, user, words, source, find_runtime(desk, runtime).slug)
+        reason = read_reason(user, override_reason) if override_reason else ""
+        version = keep_version(desk, user, words, source, find_runtime(desk, runtime).slug, reason)
     desk.note(user, "publish", f"model {route}/{name}", f"version {version.version}, {version.digest}")
+    note_permit(desk, user, version)
     return version
 
 
 def keep_version(
-    desk: Desk, user: User, words: tuple[str, str, str, str], source: Iterator[bytes], runtime: str
+    desk: Desk, user: User, words: tuple[str, str, str, str], source: Iterator[bytes], runtime: str, reason: str
 ) -> ModelVersion:
     """Keep the file, have it inspected, keep the version; what a refusal leaves unused is removed."""
     digest, size = desk.blobs.put(source, desk.upload_limit)
     with desk.uploads.hold(digest, partial(remove_unused, desk, digest)):
         require_file(desk, words[2], digest, size)
-        found = inspect_file(desk, runtime, digest, words[2])
-        return desk.store.add_version(make_version(desk, user, words, (digest, size), found))
+        found, permit = inspect_allowed(desk, user, runtime, (digest, words[2]), reason)
+        made = make_version(desk, user, words, (digest, size), found)
+        return desk.store.add_version(dataclasses.replace(made, permit=permit))
 
 
 def require_file(desk: Desk, filename: str, digest: str, size: int) -> None:

@@ -5,6 +5,7 @@ from airgate_web.ports import TrialRun
 from airgate_web.services.desk import Desk
 from airgate_web.services.models import LATEST, find_version
 from airgate_web.services.runtimes import find_fitting_runtime
+from airgate_web.services.scanning import require_allowed
 
 PREDICT = "predict"
 
@@ -26,6 +27,7 @@ def run_trial(
     """
     with desk.meter.counting("trial"):
         found = find_version(desk, route, model, version)
+        require_allowed(found)
         chosen = find_fitting_runtime(desk, found, runtime)
         run = desk.tester.test(chosen.slug, found, function, args)
     desk.note(user, "test", f"model {route}/{model}", f"version {found.version}, {'ok' if run.ok else 'failed'}")

@@ -22,9 +22,11 @@ from airgate_web.services.deployments import (
     read_wish,
 )
 from airgate_web.services.desk import Desk
+from airgate_web.services.fitting import Caution
 from airgate_web.services.models import LATEST, list_models, list_versions
 from airgate_web.services.overview import Overview, find_overview
 from airgate_web.services.runtimes import list_runtimes
+from airgate_web.ui.cautions import show_cautions
 from airgate_web.ui.fields import Stepper
 from airgate_web.ui.parts import box, card, show_wrong, write_refusal
 from airgate_web.ui.visit import Visit
@@ -170,6 +172,8 @@ class DeployForm:
         first = start.runtime if start.runtime in names else next(iter(names), None)
         self._runtime = ui.select(names, label="Runtime", value=first, on_change=self._pick_runtime)
         self._runtime.props("outlined dense options-dense")
+        self._cautions, self._shown = box("stack"), tuple[Caution, ...]()
+        self._cautions.set_visibility(False)
         self._arguments = ui.input("Arguments of the server", value=start.arguments, on_change=self._check)
         self._arguments.props("outlined dense").classes("mono").set_visibility(self._find_server() is not None)
 
@@ -238,11 +242,21 @@ class DeployForm:
         await asyncio.sleep(PAUSE_S)
         if number != self._asked:
             return
-        sentence = await self._visit.ask(find_wrong, self._visit.desk, self._route, self)
+        sentence, cautions = await self._visit.ask(judge_form, self._visit.desk, self._route, self)
         if number == self._asked:
             self._wrong.text = sentence
+            self._warn(cautions)
             if self.button:
                 self.button.set_enabled(not sentence)
+
+    def _warn(self, cautions: tuple[Caution, ...]) -> None:
+        """Show what the chosen runtime warns of; what stands there already is not drawn anew."""
+        if cautions != self._shown:
+            self._shown = cautions
+            self._cautions.set_visibility(bool(cautions))
+            self._cautions.clear()
+            with self._cautions:
+                show_cautions(cautions, beside=True)
 
     def _preview(self) -> None:
         find_path = find_base_path if self._find_server() else find_predict_path
@@ -261,16 +275,15 @@ class DeployForm:
         return not self._start.fixed and self.name in self._choices.taken
 
 
-def find_wrong(desk: Desk, route: str, form: DeployForm) -> str:
-    """Return the sentence that the services would refuse the form with, or ""."""
+def judge_form(desk: Desk, route: str, form: DeployForm) -> tuple[str, tuple[Caution, ...]]:
+    """Return the sentence that the services would refuse the form with, or "", and what the runtime warns of."""
     try:
         read_route("Deployment name", form.name)
         if form.is_new_name_taken():
             raise Conflict(f"There is a deployment '{form.name}' already.", "Choose another name, or edit that one.")
-        read_wish(desk, route, form.read())
+        return "", read_wish(desk, route, form.read()).cautions
     except Refusal as refusal:
-        return write_refusal(refusal)
-    return ""
+        return write_refusal(refusal), ()
 
 
 def find_cost(cpu: str, memory: str, replicas: int) -> str:

@@ -7,16 +7,18 @@ from html import escape
 from nicegui import ui
 
 from airgate_web.domain.deployment import Deployment, Token
-from airgate_web.domain.model import Signature
+from airgate_web.domain.model import Permit, Signature
 from airgate_web.domain.project import Project
 from airgate_web.domain.runtime import Runtime
 from airgate_web.domain.timeouts import Timeouts
 from airgate_web.domain.workload import Holder, Observation, Replica, ReplicaState
 from airgate_web.services.deployments import DeploymentView, find_deployment, remove_deployment
 from airgate_web.services.desk import Desk
+from airgate_web.services.fitting import Caution, judge_deployment
 from airgate_web.services.projects import find_project
 from airgate_web.services.tokens import list_tokens
 from airgate_web.ui.calls import show_calls
+from airgate_web.ui.cautions import show_cautions
 from airgate_web.ui.frame import frame
 from airgate_web.ui.head import Deed, show_head
 from airgate_web.ui.live import LivePlace
@@ -33,6 +35,7 @@ from airgate_web.ui.parts import (
     show_note,
     write_cores,
 )
+from airgate_web.ui.permits import show_deployed_permit
 from airgate_web.ui.sheets import ask_for_name
 from airgate_web.ui.tables import Cell, Column, show_table_card
 from airgate_web.ui.tokens import show_tokens
@@ -60,6 +63,8 @@ class DeploymentSight:
     sample: object
     holders: tuple[Holder, ...]
     tokens: tuple[Token, ...]
+    cautions: tuple[Caution, ...]
+    permits: tuple[tuple[str, Permit], ...]  # by model and version, of what was allowed past the scanner
 
 
 async def draw_deployment(visit: Visit, route: str, name: str) -> None:
@@ -84,7 +89,15 @@ def find_sight(desk: Desk, route: str, name: str) -> DeploymentSight:
         version.sample if version else None,
         observation.holders,
         tuple(list_tokens(desk, route, name)),
+        judge_deployment(desk, view.deployment),
+        find_permits(desk, view.deployment),
     )
+
+
+def find_permits(desk: Desk, deployment: Deployment) -> tuple[tuple[str, Permit], ...]:
+    """Return the permits of a deployment's models, withdrawn ones too."""
+    found = (desk.store.find_version(deployment.route, one.name, one.version) for one in deployment.models)
+    return tuple((f"{one.model} v{one.version}", one.permit) for one in found if one and one.permit)
 
 
 def show_deployment(visit: Visit, sight: DeploymentSight) -> None:
@@ -100,6 +113,9 @@ def show_deployment(visit: Visit, sight: DeploymentSight) -> None:
         show_attention_with_links(sight)
     if view.status and view.status.notice:
         show_note(view.status.notice)
+    for name, permit in sight.permits:
+        show_deployed_permit(name, permit)
+    show_cautions(sight.cautions)
     with box("wide-narrow"):
         with box("stack"):
             show_calls(visit.origin + view.path, one, sight.signature, sight.sample)

@@ -10,17 +10,21 @@ from nicegui import ui
 from airgate_web.domain.model import ModelVersion, TensorSpec
 from airgate_web.domain.project import Project
 from airgate_web.domain.runtime import Runtime, RuntimeKind
+from airgate_web.domain.user import Role
 from airgate_web.services.deployments import DeploymentView, list_deployments
 from airgate_web.services.desk import Desk
+from airgate_web.services.fitting import judge_version
 from airgate_web.services.models import LATEST, find_version, list_versions, remove_model
 from airgate_web.services.projects import find_project
 from airgate_web.services.runtimes import list_runtimes
+from airgate_web.ui.cautions import show_cautions
 from airgate_web.ui.drop_zone import show_model_zone
 from airgate_web.ui.frame import frame
 from airgate_web.ui.head import Deed, show_head
 from airgate_web.ui.live import LivePlace
 from airgate_web.ui.model_test import ModelTest
 from airgate_web.ui.parts import box, card, make_age, make_badge, show_facts, show_html, show_note, write_size
+from airgate_web.ui.permits import find_deed, show_version_permit
 from airgate_web.ui.pictures import write_shape
 from airgate_web.ui.project import show_deployment_table
 from airgate_web.ui.sheets import ask_for_name
@@ -55,24 +59,28 @@ async def draw_model(visit: Visit, route: str, name: str) -> None:
     """Draw a model's page; ?version says which one, the newest otherwise."""
     wanted = visit.query.get("version", LATEST)
     sight = await visit.ask(find_content, visit.desk, route, name, wanted)
+    cautions = await visit.ask(judge_version, visit.desk, sight.version)
     version, crumbs = sight.version, (("Projects", "/projects"), (sight.project.name, f"/projects/{route}"), (name, ""))
     with frame(visit, "Projects", crumbs):
         query = urlencode({"model": name, "version": version.version})
         deeds = [
             Deed(f"Deploy v{version.version}", "rocket_launch", "deed", f"/projects/{route}/deploy?{query}"),
+            *find_deed(visit, version),
             Deed("Delete model", kind="rare", do=lambda: ask_to_remove(visit, route, name)),
         ]
         with show_head(name, deeds=deeds):
             show_version_switch(sight)
             show_html(make_badge(version.format) + (make_badge(version.task) if version.task else ""), "line")
         tabs = Tabs(visit, ("Overview", "Test", "Deployments", "Versions"))
-        with tabs.panel("Overview"):
+        with tabs.panel("Overview"), box("stack"):
+            show_version_permit(visit, version)
+            show_cautions(cautions)
             show_overview(version)
         with tabs.panel("Test"):
             if version.path:
                 show_note("A folder is opened by the server it is deployed with; there is no test without one.")
             else:
-                ModelTest(visit, version, sight.runtimes)
+                ModelTest(visit, version, sight.runtimes, cautions)
         with tabs.panel("Deployments"):
             LivePlace(
                 visit,
@@ -81,7 +89,7 @@ async def draw_model(visit: Visit, route: str, name: str) -> None:
                 lambda now: show_deployments(now, tabs),
             )
         with tabs.panel("Versions"):
-            show_versions(sight, tabs)
+            show_versions(visit, sight, tabs)
 
 
 def find_content(desk: Desk, route: str, name: str, wanted: str) -> ModelContent:
@@ -167,13 +175,13 @@ def show_deployments(sight: ModelContent, tabs: Tabs) -> None:
     show_deployment_table(sight.deployments, "Not deployed yet.")
 
 
-def show_versions(sight: ModelContent, tabs: Tabs) -> None:
+def show_versions(visit: Visit, sight: ModelContent, tabs: Tabs) -> None:
     """Draw all versions, and the place for the next one."""
     route, name = sight.project.route, sight.version.model
     tabs.count("Versions", len(sight.versions))
     with box("tight"):
         show_html(f"The next file becomes version {len(sight.versions) + 1}.", "mute")
-        show_model_zone(route, {name: len(sight.versions)}, fixed=name)
+        show_model_zone(route, {name: len(sight.versions)}, fixed=name, judge=visit.user.role is Role.ADMIN)
     rows = [
         {
             "version": Cell(f"v{one.version}", f"?version={one.version}", sort=one.version),

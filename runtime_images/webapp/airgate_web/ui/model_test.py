@@ -11,7 +11,9 @@ from airgate_web.domain.runtime import Runtime
 from airgate_web.domain.scaffold import make_curl
 from airgate_web.domain.workload import ReplicaState
 from airgate_web.ports import TrialRun
+from airgate_web.services.fitting import Caution
 from airgate_web.services.trials import run_trial
+from airgate_web.ui.cautions import show_cautions
 from airgate_web.ui.input_form import InputForm
 from airgate_web.ui.parts import (
     box,
@@ -32,12 +34,18 @@ from airgate_web.ui.visit import Visit
 class ModelTest:
     """The Test tab of one version. A test holds nothing: once it is done, process and card are free again."""
 
-    def __init__(self, visit: Visit, version: ModelVersion, runtimes: Sequence[Runtime]) -> None:
-        self._visit, self._version = visit, version
+    def __init__(
+        self, visit: Visit, version: ModelVersion, runtimes: Sequence[Runtime], cautions: Sequence[Caution]
+    ) -> None:
+        self._visit, self._version, self._all_cautions = visit, version, cautions
         with box("two"):
             with card():
                 self._input = InputForm(version.signature, version.sample)
-                self._runtime = ui.select({one.slug: one.name for one in runtimes}, label="Runtime")
+                self._runtime = ui.select(
+                    {one.slug: one.name for one in runtimes}, label="Runtime", on_change=self._pick_runtime
+                )
+                self._cautions = box("stack")
+                self._cautions.set_visibility(False)
                 self._runtime.props("outlined dense options-dense").set_value(next((r.slug for r in runtimes), None))
                 with box("line"):
                     self._button = show_button("Run test", self._run, "deed", "play_arrow")
@@ -48,6 +56,14 @@ class ModelTest:
             with self._output:
                 show_text("Output", "h2", "h2")
                 show_text("Run the test to see what the model answers.", "mute")
+
+    def _pick_runtime(self) -> None:
+        """Show what the chosen runtime warns of."""
+        found = [one for one in self._all_cautions if one.runtime.slug == self._runtime.value]
+        self._cautions.set_visibility(bool(found))
+        self._cautions.clear()
+        with self._cautions:
+            show_cautions(found, beside=True)
 
     async def _run(self) -> None:
         visit, version = self._visit, self._version

@@ -9,6 +9,7 @@ from nicegui import ui
 from airgate_web.domain.dataset import DataSet
 from airgate_web.domain.project import Project
 from airgate_web.domain.runtime import Runtime
+from airgate_web.domain.user import Role
 from airgate_web.services.datasets import list_datasets
 from airgate_web.services.deployments import DeploymentView, list_deployments
 from airgate_web.services.desk import Desk
@@ -85,7 +86,7 @@ async def draw_project(visit: Visit, route: str) -> None:
         tabs = Tabs(visit, ("Models", "Deployments", "Data sets"))
         with tabs.panel("Models"):
             known = {model.name: model.versions for model in sight.models}
-            show_model_zone(route, known)
+            show_model_zone(route, known, judge=visit.user.role is Role.ADMIN)
             show_register(visit, route)
             LivePlace(visit, sight, lambda: find_content(visit.desk, route), lambda now: show_models(now, tabs))
         with tabs.panel("Deployments"):

@@ -15,6 +15,7 @@ from airgate_web.domain.workload import (
     find_replica_digest,
     find_spec_digest,
     find_trace_environ,
+    find_words,
 )
 
 Manifest = dict[str, Any]
@@ -201,7 +202,7 @@ def make_fetcher(workload: Workload, number: int, model: ModelFile, settings: Ku
 
 def make_server(workload: Workload, model: ModelFile, settings: KubernetesSettings) -> Manifest:
     """Return the container that serves its models, which it cannot write to."""
-    what = ["--name", model.name, "--version", str(model.version), "--digest", model.digest, "--format", model.format]
+    what = find_words(model)
     what += [word for other in workload.others for word in find_also(other, find_model_path(other))]
     doors = [word for door, port in PORTS.items() for word in (f"--{door}-port", str(port))]
     return {

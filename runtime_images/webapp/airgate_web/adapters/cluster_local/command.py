@@ -8,7 +8,7 @@ from airgate_web.adapters.cluster_local.kubelet.ledger import Grant
 from airgate_web.adapters.cluster_local.shelf import ReplicaRecord
 from airgate_web.domain.amounts import MILLIS_A_CORE
 from airgate_web.domain.server import fill_words
-from airgate_web.domain.workload import Kind, find_also, find_trace_environ
+from airgate_web.domain.workload import Kind, find_also, find_trace_environ, find_words
 
 HOST = "127.0.0.1"
 ENV_GATE_SECRET = "AIRGATE_GATE_SECRET"  # noqa: S105 -- the variable's name
@@ -30,11 +30,10 @@ def find_command(serve: tuple[str, ...], record: ReplicaRecord, files: Sequence[
     model = record.workload.model
     if model is None or not files:
         raise ValueError(f"{record.name} is a service without a model")
-    what = ["--name", model.name, "--version", str(model.version), "--digest", model.digest, "--format", model.format]
     threads = max(1, record.workload.amounts.cpu_millis // MILLIS_A_CORE)
     others = zip(record.workload.others, files[1:], strict=True)
     also = [word for other, file in others for word in find_also(other, str(file))]
-    return [*serve, str(files[0]), *what, *also, *listen, "--threads", str(threads)]
+    return [*serve, str(files[0]), *find_words(model), *also, *listen, "--threads", str(threads)]
 
 
 Folders = tuple[Path, Path]  # blobs, scratch

@@ -11,8 +11,8 @@ from airgate_web.adapters.store_sql.engine import Door, count_up
 from airgate_web.adapters.store_sql.projects import hold_project
 from airgate_web.adapters.store_sql.rows import read_runtime, read_version, write_version
 from airgate_web.adapters.store_sql.tables import datasets, deployments, projects, runtimes, versions
-from airgate_web.domain.errors import Conflict
-from airgate_web.domain.model import Model, ModelVersion
+from airgate_web.domain.errors import Conflict, NotFound
+from airgate_web.domain.model import Model, ModelVersion, Permit
 from airgate_web.domain.plain import make_plain
 from airgate_web.domain.runtime import Runtime
 
@@ -53,6 +53,15 @@ class Models(Door):
         with self._read() as connection:
             rows = connection.execute(select_versions(projects.c.route == route, versions.c.model == model))
             return [read_version(row) for row in rows]
+
+    def put_permit(self, route: str, model: str, version: int, permit: Permit) -> None:
+        """Keep a version's permit, in place of the one it has; NotFound when there is no such version."""
+        project = select(projects.c.id).where(projects.c.route == route).scalar_subquery()
+        meant = (versions.c.project_id == project, versions.c.model == model, versions.c.version == version)
+        with self._write("wish") as connection:
+            change = versions.update().where(*meant).values(permit=make_plain(permit))
+            if not connection.execute(change).rowcount:
+                raise NotFound(f"There is no version {version} of the model '{model}' any more.")
 
     def remove_model(self, route: str, model: str) -> None:
         """Remove all versions of a model."""

@@ -7,7 +7,7 @@ from sqlalchemy import Row
 from airgate_web.domain.amounts import Amounts
 from airgate_web.domain.dataset import DataSet
 from airgate_web.domain.deployment import Deployment, Token
-from airgate_web.domain.model import ModelVersion, Signature
+from airgate_web.domain.model import ModelVersion, Permit, Signature
 from airgate_web.domain.plain import make_plain, read_plain
 from airgate_web.domain.project import Project
 from airgate_web.domain.runtime import Runtime, RuntimeKind
@@ -47,6 +47,7 @@ def read_version(row: AnyRow) -> ModelVersion:
         description=row.description,
         path=row.path,
         sample=row.sample,
+        permit=read_plain(Permit | None, row.permit),
     )
 
 

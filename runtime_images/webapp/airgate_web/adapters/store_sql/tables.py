@@ -90,6 +90,7 @@ versions = Table(
     Column("description", Text, nullable=False),
     Column("path", Text, nullable=False, server_default=""),
     Column("sample", JSON, nullable=True),
+    Column("permit", JSON, nullable=True),
     UniqueConstraint("project_id", "model", "version"),
 )
 

@@ -8,7 +8,7 @@ const size = (bytes) => {
 const left = (seconds) => (seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.round(seconds / 60)} min`);
 
 export default {
-  props: { address: String, noun: String, known: Object, fixed: String, once: Boolean },
+  props: { address: String, noun: String, known: Object, fixed: String, once: Boolean, judge: Boolean },
   template: `
     <div class="drop" :class="{ over, idle: step === 'idle' }" @click="choose"
          @dragover.prevent="over = step === 'idle'" @dragleave="over = false" @drop.prevent="drop">
@@ -25,8 +25,10 @@ export default {
         <label v-if="!once">Description <input v-model.trim="description" maxlength="1000" placeholder="What is new in it"></label>
         <span class="mute" aria-live="polite">{{ becomes }}</span>
         <span v-if="wrong" class="wrong" role="alert"><b>{{ wrong }}</b> {{ hint }}</span>
+        <label v-if="refused && judge">Why it may be opened all the same<input v-model.trim="reason" required maxlength="500"></label>
+        <span v-if="refused && judge" class="mute">Kept with your name and shown wherever it is used. The lock stays on.</span>
         <span class="ends"><button type="button" class="as-button plain" @click="stop">Cancel</button>
-          <button class="as-button deed">Upload {{ name }}</button></span>
+          <button class="as-button deed">{{ refused && judge ? 'Allow and upload' : 'Upload' }} {{ name }}</button></span>
       </form>
       <template v-else>
         <b>{{ step === 'sending' ? 'Uploading ' + file.name : 'Checking ' + file.name }}</b>
@@ -36,7 +38,7 @@ export default {
         <button v-if="step === 'sending'" type="button" class="as-button plain" @click.stop="stop">Cancel</button>
       </template>
     </div>`,
-  data: () => ({ step: "idle", over: false, file: null, name: "", description: "", wrong: "", hint: "", percent: 0, told: "" }),
+  data: () => ({ step: "idle", over: false, file: null, name: "", description: "", wrong: "", hint: "", refused: false, reason: "", percent: 0, told: "" }),
   computed: {
     becomes() {
       const versions = this.known[this.name];
@@ -65,7 +67,7 @@ export default {
       this.file = file;
       this.name = this.fixed || stem.replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 40) || "unnamed";
       this.step = "named";
-      this.wrong = "";
+      Object.assign(this, { wrong: "", refused: false, reason: "" });
       this.$nextTick(() => this.$refs.name?.select());
     },
     stop() {
@@ -75,12 +77,13 @@ export default {
       this.wrong = "";
       this.$refs.input.value = "";
     },
-    refuse(sentence, hint) {
-      Object.assign(this, { wrong: sentence, hint, step: "named", request: null });
+    refuse(sentence, hint, code) {
+      Object.assign(this, { wrong: sentence, hint, refused: code === "dangerous_model", step: "named", request: null });
     },
     send() {
       const query = new URLSearchParams({ name: this.name, filename: this.file.name });
       if (this.description) query.set("description", this.description);
+      if (this.refused && this.reason) query.set("override_reason", this.reason);
       const request = (this.request = new XMLHttpRequest());
       const begun = performance.now();
       request.open("POST", `${this.address}?${query}`);
@@ -102,7 +105,7 @@ export default {
       let said = {};
       try { said = JSON.parse(request.responseText); } catch { /* a gateway's own page: no sentence in it */ }
       if (request.status >= 300) {
-        this.refuse(said.error || `The upload was refused (${request.status}).`, said.hint || "");
+        this.refuse(said.error || `The upload was refused (${request.status}).`, said.hint || "", said.code);
         return;
       }
       this.stop();
