@@ -5,13 +5,16 @@ Only a request that is followed has a `Trace`; with every other one goes None.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 QUEUE, COMPUTE, CODEC = "queue", "compute", "codec"  # the meter's stages
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A stretch of time, in seconds of the monotonic clock. rows: of the whole batch that was run; else 0."""
+class Stage(NamedTuple):
+    """A stretch of time, in seconds of the monotonic clock. rows: of the whole batch that was run; else 0.
+
+    A tuple, because it is made in half the time and four of them belong to every request that is followed.
+    """
 
     name: str
     begin: float

@@ -116,7 +116,8 @@ def _describe_rpc(seen: Seen) -> tuple[str, Attributes, bool]:
 
 
 def _make_stage(stage: Stage, trace: Trace, unix: int) -> StageRecord:
-    begin, end = (unix + int((moment - trace.begin) * BILLION) for moment in (stage.begin, stage.end))
+    begin = unix + int((stage.begin - trace.begin) * BILLION)
+    end = unix + int((stage.end - trace.begin) * BILLION)
     return StageRecord(stage.name, begin, end, _describe_stage(stage, trace), stage.failed)
 
 
