@@ -4,6 +4,7 @@ import importlib
 import sys
 import traceback
 
+from airgate_kit import logs  # noqa: F401 -- before anything loads gRPC, whose C core would write between the tables
 from tests.bench.figures import render_table, write_figures
 
 NAMES = ("serving", "gateway", "plugin", "web", "install")

@@ -14,12 +14,21 @@ import httpx
 
 from airgate_web.gateway.snapshot import find_snapshot
 from tests.bench.figures import Figure, find_median
-from tests.bench.load import RUNS, SECONDS, SERVER_CORE, Load, find_resident_mb, run_load, wait_until
+from tests.bench.load import (
+    RUNS,
+    SECONDS,
+    SERVER_CORE,
+    TICK_US,
+    WARM_SECONDS,
+    Load,
+    find_cpu_ticks,
+    find_resident_mb,
+    run_load,
+    wait_until,
+)
 from tests.bench.serving import BODY, CONNECTIONS, run_ours, write_model
 from tests.gateway.rig import Gateway, Web, find_free_port, is_ready, serve_web
 from tests.gateway.test_gateway import Keys, make_certificate, make_route
-
-TICK_US = 1e6 / os.sysconf("SC_CLK_TCK")
 
 
 def find_figures() -> list[Figure]:
@@ -96,10 +105,4 @@ def measure_cost(envoy: int, url: str, count: int, headers: dict[str, str]) -> t
     before = find_cpu_ticks(envoy)
     load = run_load(url, BODY, count, headers)
     ticks = find_cpu_ticks(envoy) - before
-    return load, round(ticks * TICK_US / (load.rate * (SECONDS + 1)), 1)
-
-
-def find_cpu_ticks(pid: int) -> int:
-    """Return user and system time of a process, in clock ticks (proc(5), fields 14 and 15 of stat)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return int(fields[11]) + int(fields[12])
+    return load, round(ticks * TICK_US / (load.rate * (SECONDS + WARM_SECONDS)), 1)

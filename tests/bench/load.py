@@ -15,8 +15,10 @@ import httpx
 
 RUNS = 5
 SECONDS = 4
+WARM_SECONDS = 1
 END_S = 20
 SERVER_CORE = "0"
+TICK_US = 1e6 / os.sysconf("SC_CLK_TCK")
 CLIENT_CORE = str((os.cpu_count() or 1) - 1)
 HERE = Path(__file__).parent
 LOGS = Path("build/bench/logs")
@@ -34,14 +36,14 @@ class Load:
 
 @contextlib.contextmanager
 def run_server(name: str, command: list[str], url: str, **environment: str) -> Iterator[int]:
-    """Run a server on the first core until the block ends; yield its process id once `url` answers."""
+    """Run a server on the first core until the block ends; yield its process id once `url`, where given, answers."""
     LOGS.mkdir(parents=True, exist_ok=True)
     with (LOGS / f"{name}.log").open("wb") as log:
         pinned = ["taskset", "-c", SERVER_CORE, *command]
         surroundings = {**os.environ, **environment}
         process = subprocess.Popen(pinned, stdout=log, stderr=log, env=surroundings, start_new_session=True)
         try:
-            wait_until(f"{name} answers", lambda: answers(url) or process.poll() is not None)
+            wait_until(f"{name} answers", lambda: not url or answers(url) or process.poll() is not None)
             assert process.poll() is None, f"{name} ended: see {LOGS / name}.log"
             yield process.pid
         finally:
@@ -78,7 +80,7 @@ def wait_until(what: str, ready: Callable[[], bool], seconds: float = 90.0) -> N
 def run_load(url: str, body: bytes, connections: int, headers: Mapping[str, str] | None = None) -> Load:
     """POST `body` over so many connections for SECONDS; one short run before warms up."""
     assert shutil.which("wrk"), "wrk is missing; install it with: sudo apt-get install -y wrk"
-    run_wrk(url, body, connections, 1, headers or {})
+    run_wrk(url, body, connections, WARM_SECONDS, headers or {})
     return run_wrk(url, body, connections, SECONDS, headers or {})
 
 
@@ -93,6 +95,15 @@ def run_wrk(url: str, body: bytes, connections: int, seconds: int, headers: Mapp
         [*command, "-s", str(HERE / "post.lua"), url], capture_output=True, text=True, env=environment, check=True
     )
     return Load(**json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+def find_cpu_ticks(pid: int, children: bool = False) -> int:
+    """Return user and system time of a process, in clock ticks (proc(5), fields 14 and 15 of stat)."""
+    total = 0
+    for each in [pid, *(find_descendants(pid) if children else ())]:
+        fields = Path(f"/proc/{each}/stat").read_text().rsplit(")", 1)[1].split()
+        total += int(fields[11]) + int(fields[12])
+    return total
 
 
 def find_resident_mb(pid: int, children: bool = True) -> float:

@@ -13,8 +13,7 @@ from airgate_kit import names
 from airgate_protocols import deviceplugin_pb2 as pb
 from airgate_simulator import find_socs
 from tests.bench.figures import Figure, find_median
-from tests.bench.gateway import TICK_US, find_cpu_ticks
-from tests.bench.load import RUNS, find_resident_mb, wait_until
+from tests.bench.load import RUNS, TICK_US, find_cpu_ticks, find_resident_mb, wait_until
 from tests.plugin.replayed_kubelet import Endpoint, ReplayedKubelet
 
 BINARIES = Path(sys.executable).parent

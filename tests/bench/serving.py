@@ -16,9 +16,19 @@ import httpx
 import numpy
 
 from airgate_trial.samples import train_digits
-from tests.bench import serving_tiers
+from tests.bench import serving_doors, serving_tiers
 from tests.bench.figures import Figure, find_median
-from tests.bench.load import RUNS, Load, find_resident_mb, run_load, run_server
+from tests.bench.load import (
+    RUNS,
+    SECONDS,
+    TICK_US,
+    WARM_SECONDS,
+    Load,
+    find_cpu_ticks,
+    find_resident_mb,
+    run_load,
+    run_server,
+)
 from tests.bench.peers.environment import make_environment
 from tests.bench.serving_tiers import wait_for_ok
 from tests.gateway.rig import find_free_port
@@ -26,6 +36,7 @@ from tests.gateway.rig import find_free_port
 FOLDER = Path("build/bench/serving")
 BINARIES = Path(sys.executable).parent
 CONNECTIONS = (1, 32)
+COST = f"CPU for 1,000 requests, {CONNECTIONS[-1]} connections"
 BODY = json.dumps(
     {"inputs": [{"name": "pixels", "shape": [1, 64], "datatype": "FP32", "data": [float(i % 17) for i in range(64)]}]}
 ).encode()
@@ -37,10 +48,12 @@ def find_figures() -> list[Figure]:
     answers: dict[str, Any] = {}
     loads: dict[str, dict[int, list[Load]]] = {}
     memory: dict[str, float] = {}
+    cost: dict[str, float] = {}
     for name, server in (("echo", run_echo()), ("ours", run_ours(model)), *find_mlservers(model)):
         with server as (url, pid):
             answers[name] = httpx.post(url, content=BODY, headers={"content-type": "application/json"}).json()
             loads[name] = {count: [run_load(url, BODY, count) for _ in range(RUNS)] for count in CONNECTIONS}
+            cost[name] = measure_cost(url, pid)
             memory[name] = find_resident_mb(pid)
     compare_outputs(answers)
     peers = [name for name in loads if name.startswith("MLServer")]
@@ -48,10 +61,19 @@ def find_figures() -> list[Figure]:
     figures.append(
         Figure("resident memory after load", "MB", memory["ours"], {p: memory[p] for p in peers}, goal="<= 110")
     )
+    figures.append(Figure(COST, "s", cost["ours"], {p: cost[p] for p in peers}, {"echo": cost["echo"]}))
     figures.append(
         find_median("start to first answer", "s", [measure_start(model) for _ in range(RUNS)], goal="<= 0.6")
     )
-    return [*figures, *serving_tiers.find_figures()]
+    return [*figures, *serving_doors.find_figures(model, BODY), *serving_tiers.find_figures()]
+
+
+def measure_cost(url: str, pid: int) -> float:
+    """Return the CPU seconds of a server, its workers included, for a thousand requests."""
+    before = find_cpu_ticks(pid, children=True)
+    load = run_load(url, BODY, CONNECTIONS[-1])
+    ticks = find_cpu_ticks(pid, children=True) - before
+    return round(ticks * TICK_US / 1e6 / (load.rate * (SECONDS + WARM_SECONDS)) * 1000, 3)
 
 
 def find_load_figures(loads: dict[str, dict[int, list[Load]]], peers: list[str], count: int) -> list[Figure]:

@@ -101,7 +101,7 @@ def measure_tier(tier: Tier) -> list[Figure]:
     raw = measure_raw(tier)
     loads: dict[str, list[Load]] = {}
     answers: dict[str, list[float]] = {}
-    for name, server in (("ours", run_ours(tier)), ("FastAPI, lean", run_fastapi(tier))):
+    for name, server in (("ours", run_ours_on(tier.model, "tier")), ("FastAPI, lean", run_fastapi_on(tier.model))):
         with server as url:
             answers[name] = ask(url, tier)
             loads[name] = [run_load(url, tier.body, tier.connections, tier.headers) for _ in range(RUNS)]
@@ -128,23 +128,23 @@ def ask(url: str, tier: Tier) -> list[float]:
 
 
 @contextmanager
-def run_ours(tier: Tier) -> Iterator[str]:
-    """Run our runtime on the tier's file."""
+def run_ours_on(model: Path, name: str, grpc_port: int = 0) -> Iterator[str]:
+    """Run our runtime on a file; yield the address of infer. grpc_port: of its gRPC, any when 0."""
     port = find_free_port()
-    ports = ["--http-port", str(port), "--grpc-port", str(find_free_port()), "--admin-port", str(find_free_port())]
-    command = [str(Path(sys.executable).parent / "airgate-serve"), str(tier.model), "--name", "tier", "--threads", "1"]
+    ports = ["--http-port", str(port), "--grpc-port", str(grpc_port), "--admin-port", "0"]
+    command = [str(Path(sys.executable).parent / "airgate-serve"), str(model), "--name", name, "--threads", "1"]
     with run_server("ours-tier", [*command, *ports], f"http://127.0.0.1:{port}/v2/health/ready"):
         wait_for_ok(f"http://127.0.0.1:{port}/v2/health/ready")
-        yield f"http://127.0.0.1:{port}/v2/models/tier/infer"
+        yield f"http://127.0.0.1:{port}/v2/models/{name}/infer"
 
 
 @contextmanager
-def run_fastapi(tier: Tier) -> Iterator[str]:
-    """Run the peer on the tier's file."""
+def run_fastapi_on(model: Path) -> Iterator[str]:
+    """Run the peer on a file."""
     port = find_free_port()
     command = [str(Path(sys.executable).parent / "uvicorn"), "tests.bench.peers.fastapi_lean:app", "--port", str(port)]
     settings = ["--no-access-log", "--loop", "uvloop"]
-    with run_server("fastapi", [*command, *settings], f"http://127.0.0.1:{port}/docs", MODEL=str(tier.model)):
+    with run_server("fastapi", [*command, *settings], f"http://127.0.0.1:{port}/docs", MODEL=str(model)):
         yield f"http://127.0.0.1:{port}/infer"
 
 

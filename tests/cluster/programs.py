@@ -1,4 +1,4 @@
-"""Kubernetes, etcd, kubectl, Helm, containerd and the addons' servers, each built from its Go module.
+"""Kubernetes, etcd, kubectl, Helm, containerd, the addons' servers and load clients, each built from its Go module.
 
 Versions are pinned by the go.mod and go.sum of the folders below programs/. 1.34 is the last Kubernetes minor that
 runs on cgroup v1 without asking.
@@ -15,6 +15,7 @@ PACKAGES = {
     "kubernetes": (".", "tool"),
     "containerd": ("tool",),
     "addons": ("./coredns", "./pause", "tool"),
+    "load": ("tool",),  # clients of benchmarks
 }
 # The variables in which a release build leaves its version; Helm takes charts for Kubernetes 1.20 without them.
 KUBERNETES_VARIABLES = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")

@@ -7,7 +7,8 @@ from pathlib import Path
 from airgate_plugin.model import NodeState
 
 NOT_THERE = (errno.ENODEV, errno.ENXIO)  # the driver has a node, but no device answers behind it
-SMALL_BYTES = 1_000_000  # an /etc/group of thousands of users; files of sysfs are a page
+PAGE_BYTES = 4096  # a file of sysfs is no longer; to have room for more costs three times the reading
+SMALL_BYTES = 1_000_000  # an /etc/group of thousands of users
 
 
 class HostFiles:
@@ -32,7 +33,10 @@ class HostFiles:
         except OSError:
             return None
         try:
-            return os.read(descriptor, SMALL_BYTES).decode(errors="replace").strip()
+            content = os.read(descriptor, PAGE_BYTES)
+            if len(content) == PAGE_BYTES:
+                content += os.read(descriptor, SMALL_BYTES)
+            return content.decode(errors="replace").strip()
         except OSError:
             return None
         finally:

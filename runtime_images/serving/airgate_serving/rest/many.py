@@ -6,8 +6,9 @@ anything else         the first
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from urllib.parse import unquote
+
+import msgspec
 
 from airgate_serving.engine.models import NAMED, Models
 from airgate_serving.errors import UnknownModel
@@ -38,7 +39,7 @@ class ManyRouter:
         if router is None:
             raise self._explain_unknown(unquote(named.group(1)))
         if request.path.startswith("/models/"):
-            request = replace(request, path=request.path[named.end() :] or "/")
+            request = msgspec.structs.replace(request, path=request.path[named.end() :] or "/")
         return await router(request)
 
     def _tell_ready(self) -> Answer:
