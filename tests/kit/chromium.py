@@ -7,8 +7,8 @@ from playwright.sync_api import Browser, sync_playwright
 
 # Chromium without its windows, menus and wrapper: the same pages for half the work.
 CHROMIUM = "/usr/lib/chromium/chromium-headless-shell"
-# Its own sandbox needs user namespaces, which containers do not give.
-ARGUMENTS = ["--no-sandbox", "--disable-gpu"]
+# Its own sandbox needs user namespaces, which containers do not give; without hinting, letters stand as on a screen.
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--font-render-hinting=none"]
 
 
 @contextmanager
