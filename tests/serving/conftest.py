@@ -31,6 +31,20 @@ def iris_server(model_folder: Path) -> Iterator[RunningServer]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def map_server(model_folder: Path) -> Iterator[RunningServer]:
+    """An ONNX model of a map, served."""
+    with start_server(model_folder / "map.onnx", name="map") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def sequence_server(model_folder: Path) -> Iterator[RunningServer]:
+    """An ONNX model of a sequence and a number, served."""
+    with start_server(model_folder / "sequence.onnx", name="sequence") as server:
+        yield server
+
+
 @pytest.fixture
 def not_a_model(tmp_path: Path) -> Path:
     """A pickle of a dictionary."""

@@ -22,6 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 WIDTH, CLASSES = 64, 10
+ML = "ai.onnx.ml"
 IR_VERSION = 9
 
 
@@ -31,6 +32,8 @@ def write_all(folder: Path) -> Path:
     (folder / "mean_of_rows.onnx").write_bytes(make_across_rows().SerializeToString())
     (folder / "upper.onnx").write_bytes(make_text_model().SerializeToString())
     (folder / "two_inputs.onnx").write_bytes(make_two_inputs().SerializeToString())
+    (folder / "map.onnx").write_bytes(make_map_model().SerializeToString())
+    (folder / "sequence.onnx").write_bytes(make_sequence_model().SerializeToString())
     _write_sklearn(folder)
     _write_boosted(folder)
     return folder
@@ -77,6 +80,31 @@ def make_two_inputs() -> onnx.ModelProto:
     ]
     count = helper.make_tensor_value_info("count", TensorProto.INT32, ["N"])
     return _make_model(nodes, [count, _float("price", ["N"])], [_float("total", ["N"])], [])
+
+
+def make_map_model() -> onnx.ModelProto:
+    """Return a model of a map of text to number: vector [1, 3] of a, b and c, and their sum, total [1]."""
+    nodes = [
+        helper.make_node("DictVectorizer", ["x"], ["vector"], domain=ML, string_vocabulary=["a", "b", "c"]),
+        helper.make_node("ReduceSum", ["vector", "axes"], ["total"], keepdims=0),
+    ]
+    kind = helper.make_map_type_proto(TensorProto.STRING, helper.make_tensor_type_proto(TensorProto.FLOAT, []))
+    outputs = [_float("vector", [1, 3]), _float("total", [1])]
+    axes = numpy_helper.from_array(np.array([1], dtype=np.int64), "axes")
+    return _make_model(nodes, [helper.make_value_info("x", kind)], outputs, [axes])
+
+
+def make_sequence_model() -> onnx.ModelProto:
+    """Return a model of a sequence of [N, 2] and a factor: scaled [M, 2] of all of them, and the parts themselves."""
+    nodes = [
+        helper.make_node("ConcatFromSequence", ["parts"], ["joined"], axis=0),
+        helper.make_node("Mul", ["joined", "factor"], ["scaled"]),
+        helper.make_node("SequenceErase", ["parts", "last"], ["others"]),
+    ]
+    parts = helper.make_tensor_sequence_value_info("parts", TensorProto.FLOAT, ["N", 2])
+    others = helper.make_tensor_sequence_value_info("others", TensorProto.FLOAT, None)
+    last = numpy_helper.from_array(np.array(-1, dtype=np.int64), "last")
+    return _make_model(nodes, [parts, _float("factor", [])], [_float("scaled", ["M", 2]), others], [last])
 
 
 def _write_sklearn(folder: Path) -> None:
@@ -128,6 +156,8 @@ def _float(name: str, shape: list[Any]) -> onnx.ValueInfoProto:
 
 def _make_model(nodes: list[Any], inputs: list[Any], outputs: list[Any], weights: list[Any]) -> onnx.ModelProto:
     graph = helper.make_graph(nodes, "test", inputs, outputs, weights)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], producer_name="airgate-tests")
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 13), helper.make_opsetid(ML, 3)], producer_name="airgate-tests"
+    )
     model.ir_version = IR_VERSION
     return model

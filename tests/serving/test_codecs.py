@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airgate_serving.codecs import records, v2_json
-from airgate_serving.codecs.dtypes import read_array, read_raw, write_raw
+from airgate_serving.elements import read_array, read_raw, write_raw
 from airgate_serving.errors import BadRequest
 from airgate_serving.tensors import DATATYPES, Signature, TensorSpec
 
@@ -18,7 +18,8 @@ COLUMNS = Signature(
     (TensorSpec("name", "BYTES", (-1,)), TensorSpec("age", "INT8", (-1,)), TensorSpec("rate", "FP64", (-1,))),
     (TensorSpec("y", "FP64", (-1,)),),
 )
-SIGNATURES = [MATRIX, COLUMNS, Signature((TensorSpec("s", "FP32", ()), TensorSpec("t", "BOOL", (2, 1))), ())]
+TEXTS = Signature((TensorSpec("x", "BYTES", (-1,), ["{}"], schema={"title": "a map", "type": "object"}),), ())
+SIGNATURES = [MATRIX, COLUMNS, Signature((TensorSpec("s", "FP32", ()), TensorSpec("t", "BOOL", (2, 1))), ()), TEXTS]
 
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 values = st.recursive(

@@ -13,7 +13,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from airgate_serving.errors import BadModelFile, DangerousModelFile, MissingLibrary, ModelRefused
 from airgate_serving.formats.interface import LoadOptions, Runner
-from airgate_serving.formats.onnx import PROVIDER_CPU, choose_providers
+from airgate_serving.formats.onnx import choose_providers
+from airgate_serving.formats.onnx_runner import PROVIDER_CPU
 from airgate_serving.formats.safety import judge_name
 from airgate_serving.formats.table import guess_format, load
 

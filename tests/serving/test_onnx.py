@@ -1,6 +1,7 @@
 """ONNX as its makers test it: the node tests and the networks of the `onnx` wheel; archives, and weights in files."""
 
 import io
+import json
 import tarfile
 import zipfile
 from collections import Counter
@@ -16,6 +17,7 @@ from onnx.backend.test.case.node import collect_testcases
 from airgate_serving.errors import BadModelFile, ServingError
 from airgate_serving.formats.interface import LoadOptions
 from airgate_serving.formats.table import guess_format, load
+from airgate_serving.tensors import TensorSpec
 from tests.serving.models import WIDTH, make_mlp
 
 LIGHT = Path(onnx.__file__).parent / "backend/test/data/light"
@@ -38,11 +40,11 @@ def judge_case(path: Path, case: Any) -> str:
     path.write_bytes(case.model.SerializeToString())
     try:
         runner = load(path, "onnx", LoadOptions())
-        names = [spec.name for spec in runner.info.signature.inputs]
+        specs = runner.info.signature.inputs
         for given, wanted in case.data_sets:
-            found = runner.run(dict(zip(names, map(read_value, given), strict=False)))
-            for value, array in zip(wanted, found.values(), strict=False):
-                compare(read_value(value), array, case)
+            tensors = {spec.name: make_tensor(spec, value) for spec, value in zip(specs, given, strict=False)}
+            for value, array in zip(wanted, runner.run(tensors).values(), strict=False):
+                compare_any(value, array, case)
     except ServingError as error:
         assert error.sentence
         return REFUSED
@@ -51,12 +53,28 @@ def judge_case(path: Path, case: Any) -> str:
     return ANSWERED
 
 
+def make_tensor(spec: TensorSpec, value: Any) -> Any:
+    """Return an input: an array, or the JSON of what is none."""
+    if spec.schema is None:
+        return read_value(value)
+    plain = [read_value(part).tolist() for part in value] if isinstance(value, list) else value
+    plain = plain if isinstance(plain, list | None) else read_value(plain).tolist()
+    return np.array([json.dumps(plain)], dtype=object)
+
+
+def compare_any(wanted: Any, found: Any, case: Any) -> None:
+    """Compare an output; the tensors of a sequence one by one."""
+    if isinstance(wanted, list):
+        for part, value in zip(wanted, json.loads(found[0]), strict=True):
+            compare(read_value(part), np.array(value), case)
+    else:
+        compare(read_value(wanted), found, case)
+
+
 def read_value(value: Any) -> Any:
     """Return an array, whatever the case keeps its values as."""
     if isinstance(value, onnx.TensorProto):
         return numpy_helper.to_array(value)
-    if isinstance(value, list):
-        return np.stack(value) if value else np.empty((0,))
     array = np.asarray(value)
     return array.astype(object) if array.dtype.kind in "US" else array
 
@@ -78,7 +96,10 @@ def test_the_node_tests_of_the_onnx_wheel_are_answered_as_they_expect(tmp_path) 
     outcomes = {case.name: judge_case(tmp_path / "m.onnx", case) for case in collect_testcases(None)}
     wrong = {name for name, outcome in outcomes.items() if outcome == WRONG}
     assert wrong <= DIFFERENT
-    assert Counter(outcomes.values())[ANSWERED] > 1500
+    assert Counter(outcomes.values())[ANSWERED] >= 1600
+    refused = {name for name, outcome in outcomes.items() if outcome == REFUSED}
+    nested = [name for name in refused if "_seq" in name or "_opt" in name]
+    assert all(name.startswith("test_optional_") for name in nested)  # of an opset that ONNX Runtime 1.32 has not
 
 
 @pytest.mark.process

@@ -7,7 +7,7 @@ from tests.kit.chromium import run_chromium
 pytestmark = [pytest.mark.process, pytest.mark.browser]
 
 
-@pytest.mark.parametrize("fixture", ["iris_server", "mlp_server"])
+@pytest.mark.parametrize("fixture", ["iris_server", "mlp_server", "map_server", "sequence_server"])
 def test_a_person_sees_the_sample_presses_a_button_and_sees_the_prediction(fixture, request) -> None:
     """Nobody needs to know JSON to try a model; the page runs under its own policy without one error."""
     server = request.getfixturevalue(fixture)

@@ -34,7 +34,7 @@ def load_schema(server: RunningServer) -> Any:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("fixture", ["mlp_server", "iris_server"])
+@pytest.mark.parametrize("fixture", ["mlp_server", "iris_server", "map_server", "sequence_server"])
 def test_whatever_the_document_allows_or_forbids_is_answered_as_it_says(fixture, mode, request) -> None:
     """No request of a machine that tries to break it meets a 5xx, or an answer of another form than promised."""
     server: RunningServer = request.getfixturevalue(fixture)
@@ -51,9 +51,10 @@ def test_whatever_the_document_allows_or_forbids_is_answered_as_it_says(fixture,
         try_it()
 
 
-def test_the_examples_of_the_document_work(mlp_server, iris_server) -> None:
+def test_the_examples_of_the_document_work(mlp_server, iris_server, map_server, sequence_server) -> None:
     """What the document shows can be sent as it stands."""
-    for server, name in ((mlp_server, "mlp"), (iris_server, "iris")):
+    servers = {"mlp": mlp_server, "iris": iris_server, "map": map_server, "sequence": sequence_server}
+    for name, server in servers.items():
         paths = server.get("/openapi.json").json()["paths"]
         for path in ("/predict", f"/v2/models/{name}/infer"):
             example = paths[path]["post"]["requestBody"]["content"]["application/json"]["example"]

@@ -23,6 +23,7 @@ COLUMNS = Signature(
 MATRIX = Signature((TensorSpec("X", "FP32", (-1, 3), [[1.0, 2.0, 3.0]]),), ())
 IMAGE = Signature((TensorSpec("pixels", "UINT8", (1, 2, 2), None),), ())
 SCRIPT = Signature((), ())
+MAP = Signature((TensorSpec("x", "BYTES", (-1,), ['{"a":0.0}'], ("a", "b"), {"type": "object"}),), ())
 WIDE = Signature((TensorSpec("X", "FP32", (-1, 64), None),), ())
 
 
@@ -41,6 +42,14 @@ def test_a_matrix_makes_a_row():
 def test_an_image_makes_a_record_of_its_tensor():
     """An input of more dimensions stands under its name, without the first dimension."""
     assert make_sample(IMAGE) == {"args": {"X": [{"pixels": [[0, 0], [0, 0]]}]}}
+
+
+def test_a_map_is_json_in_a_record_and_a_text_in_a_tensor():
+    """A person sees an object, not a text of one, and no choice of its keys."""
+    assert make_sample(MAP) == {"args": {"X": [{"x": {"a": 0.0}}]}}
+    assert make_fields(MAP) == ()
+    tensor = {"name": "x", "shape": [1], "datatype": "BYTES", "data": ['{"a":0.0}']}
+    assert make_tensors(MAP) == {"inputs": [tensor]}
 
 
 @pytest.mark.parametrize("sample", [{"x": [1, 2]}, [], "text", 0])

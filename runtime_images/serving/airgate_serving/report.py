@@ -26,5 +26,6 @@ def _list_lines(answer: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _explain_spec(spec: Mapping[str, Any]) -> str:
+    texts = f", each the JSON of {spec['schema']['title']}" if spec.get("schema") else ""
     values = f", one of {', '.join(map(str, spec['values']))}" if spec["values"] else ""
-    return f"{spec['name']}  {spec['datatype']} {explain_shape(tuple(spec['shape']))}{values}"
+    return f"{spec['name']}  {spec['datatype']} {explain_shape(tuple(spec['shape']))}{texts}{values}"

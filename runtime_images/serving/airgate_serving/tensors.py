@@ -4,6 +4,7 @@ A tensor is a NumPy array under a name. Text travels as an object array of `str`
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,15 +33,26 @@ Scalar = str | int | float | bool
 """An element as JSON knows it."""
 
 
+class JsonText(str):
+    """A text of a tensor that is JSON: what asks for JSON is given what the text says."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """One input or output: `shape` has `ANY` where the size is free; `sample` is a whole tensor as nested lists."""
+    """One input or output: `shape` has `ANY` where the size is free; `sample` is a whole tensor as nested lists.
+
+    `schema` is there where each text of a BYTES tensor is JSON (a map, a sequence, an optional value): its JSON Schema,
+    whose title says in words what it is.
+    """
 
     name: str
     datatype: str
     shape: tuple[int, ...]
     sample: object = None
     values: tuple[Scalar, ...] = ()  # the possible values, where the model knows them
+    schema: dict[str, Any] | None = None
 
     @property
     def dtype(self) -> np.dtype[np.generic]:

@@ -27,7 +27,9 @@ def read_csv(raw: bytes, signature: Signature) -> Table:
 def choose_texts(columns: Sequence[str], signature: Signature) -> list[bool]:
     """Return, for each column, whether the model takes it as a text."""
     texts = frozenset(spec.name for spec in signature.inputs if spec.datatype == "BYTES")
-    takes_texts = bool(texts) and len(texts) == len(signature.inputs)
+    takes_texts = (
+        bool(texts) and len(texts) == len(signature.inputs) and not any(spec.schema for spec in signature.inputs)
+    )
     return [takes_texts or name in texts for name in columns]
 
 

@@ -18,8 +18,9 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import FormParser, parse_options_header
 
 from airgate_serving.codecs.csv_rows import read_csv, read_number
-from airgate_serving.codecs.dtypes import cast_array, check_shape
-from airgate_serving.codecs.records import Table, arrange, read_arguments, stack
+from airgate_serving.codecs.records import Table, arrange, read_arguments
+from airgate_serving.codecs.stack import stack
+from airgate_serving.elements import cast_array, check_shape
 from airgate_serving.errors import BadRequest
 from airgate_serving.tensors import Array, Signature, Tensors, TensorSpec
 

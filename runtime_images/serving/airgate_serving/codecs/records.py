@@ -5,16 +5,15 @@
 {"X": [[1, 2]]}  or  {"X": {"a": 1, "b": 2}}               also taken, answered as records
 """
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import orjson
 
-from airgate_serving.codecs.dtypes import check_shape, read_array
+from airgate_serving.codecs.stack import stack
 from airgate_serving.errors import BadRequest
-from airgate_serving.tensors import ANY, Array, Signature, Tensors, TensorSpec
+from airgate_serving.tensors import ANY, Array, JsonText, Signature, Tensors, TensorSpec
 
 HINT = 'Send {"X":[{"column":1.0}]} or {"X":{"columns":["column"],"data":[[1.0]]}}.'
 MOST_NAMED = 8  # names in a sentence
@@ -61,6 +60,8 @@ def make_sample_arguments(signature: Signature) -> dict[str, Any]:
 
 
 def _take_row(spec: TensorSpec) -> Any:
+    if spec.schema is not None and isinstance(spec.sample, list):
+        return orjson.loads(spec.sample[0])
     if isinstance(spec.sample, list) and len(spec.sample) == 1 and spec.shape and spec.shape[0] in (ANY, 1):
         return spec.sample[0]
     return spec.sample
@@ -129,7 +130,13 @@ def arrange(table: Table, signature: Signature) -> Tensors:
 
 
 def _read_matrix(table: Table, spec: TensorSpec) -> Array:
-    """Return whole rows as the model's only input: [rows, columns], or a single column of texts or numbers."""
+    """Return whole rows as the model's only input: [rows, columns], or a single column of texts or numbers.
+
+    An input whose texts are JSON, such as a map, is each record itself.
+    """
+    if spec.schema is not None:
+        names = table.columns
+        return stack([dict(zip(names, row, strict=True)) for row in table.rows] if names else table.rows, spec)
     if len(spec.shape) == 1 and all(len(row) == 1 for row in table.rows):
         return stack([row[0] for row in table.rows], spec)
     width = spec.shape[1] if len(spec.shape) == 2 else ANY
@@ -143,43 +150,13 @@ def _read_column(table: Table, place: int, spec: TensorSpec) -> Array:
     return stack([row[place] for row in table.rows], spec)
 
 
-def stack(values: list[Any], spec: TensorSpec) -> Array:
-    """Return one value a row as a tensor.
-
-    A value may be a row without its first dimension, a whole tensor of one row, or a bare number where all further
-    dimensions are 1. Raises BadRequest when it is none of these.
-    """
-    array = read_array(values, spec)
-    rank = len(spec.shape)
-    if array.ndim == rank + 1:
-        array = _merge_first(array)
-    if array.ndim < rank:
-        array = _unfold(array, spec)
-    check_shape(array.shape, spec)
-    return array
-
-
-def _merge_first(array: Array) -> Array:
-    """Return [rows, a, ...] as [rows * a, ...]: every value was a whole tensor."""
-    if array.ndim == 1:
-        return array.reshape(()) if array.size == 1 else array
-    return array.reshape((array.shape[0] * array.shape[1], *array.shape[2:]))
-
-
-def _unfold(array: Array, spec: TensorSpec) -> Array:
-    """Return flat values, one a row, in the shape of the model's rows where the number of elements allows it."""
-    tail = tuple(1 if size == ANY else size for size in spec.shape[1:])
-    fits = array.size == array.shape[0] * math.prod(tail)
-    return array.reshape((array.shape[0], *tail)) if fits else array
-
-
 def _split_rows(array: Array, rows: int) -> list[Any]:
     """Return one value a row; an output that is not by row stands whole in every row's place."""
     array = _name_integers(array)
     if array.ndim == 0 or array.shape[0] != rows:
         return [_whole(array)] * rows
     if array.dtype.kind in "OUS":
-        return list(array.tolist())
+        return [_read_json(element) for element in array.tolist()]
     return list(np.ascontiguousarray(array))
 
 
@@ -190,8 +167,15 @@ def _name_integers(array: Array) -> Array:
 
 def _whole(array: Array) -> Any:
     if array.dtype.kind in "OUS":
-        return array.tolist()
+        return [_read_json(element) for element in array.tolist()]
     return np.ascontiguousarray(array) if array.ndim else array[()]  # orjson knows scalars, but no array without axes
+
+
+def _read_json(value: Any) -> Any:
+    """Return texts, nested or not, with what is JSON in them as what it says."""
+    if isinstance(value, list):
+        return [_read_json(one) for one in value]
+    return orjson.loads(str(value)) if isinstance(value, JsonText) else value
 
 
 def _list(names: tuple[str, ...]) -> str:

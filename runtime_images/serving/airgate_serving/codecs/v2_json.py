@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 import orjson
 
-from airgate_serving.codecs.dtypes import cast_array, fit_shape, read_array, read_raw, write_raw
+from airgate_serving.elements import cast_array, fit_shape, read_array, read_raw, write_raw
 from airgate_serving.errors import BadRequest
+from airgate_serving.schemas import describe_text
 from airgate_serving.tensors import DATATYPES, Array, Signature, Tensors, TensorSpec, find_datatype
 
 CONTENT_JSON = "application/json"
@@ -188,6 +189,7 @@ def _write_binary(name: str, array: Array, raws: list[bytes]) -> dict[str, Any]:
 def describe_tensor(spec: TensorSpec) -> dict[str, Any]:
     """Return a spec as model metadata has it; what Open Inference has no field for goes under `parameters`."""
     described: dict[str, Any] = {"name": spec.name, "datatype": spec.datatype, "shape": list(spec.shape)}
-    if spec.values:
-        described["parameters"] = {"values": list(spec.values)}
-    return described
+    parameters: dict[str, Any] = {"values": list(spec.values)} if spec.values else {}
+    if spec.schema is not None:
+        parameters |= {name: value for name, value in describe_text(spec.schema).items() if name != "type"}
+    return {**described, "parameters": parameters} if parameters else described

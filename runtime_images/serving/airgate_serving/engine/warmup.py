@@ -38,7 +38,12 @@ def warm_up(runner: Runner, monotonic: Callable[[], float]) -> WarmUp:
 
 
 def may_batch(signature: Signature) -> bool:
-    """Return whether every input and output has a free first dimension, so that rows could be put together."""
+    """Return whether every input and output has a free first dimension, so that rows could be put together.
+
+    Rows of maps and sequences are run one after the other anyway.
+    """
+    if any(spec.schema is not None for spec in signature.inputs):
+        return False
     specs = (*signature.inputs, *signature.outputs)
     return bool(specs) and all(spec.shape[:1] == (ANY,) for spec in specs)
 

@@ -1,28 +1,25 @@
 """ONNX models, by ONNX Runtime."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
-
-from airgate_serving.errors import BadModelFile, ModelFailed, ModelRefused
+from airgate_serving.errors import BadModelFile
 from airgate_serving.formats.archive import find_one, is_archive, read_members
-from airgate_serving.formats.interface import Library, LoadOptions, ModelInfo
+from airgate_serving.formats.interface import Library, LoadOptions
 from airgate_serving.formats.onnx_file import OnnxHeader, read_header, read_open_header
-from airgate_serving.formats.onnx_outputs import choose_converters, describe_outputs
-from airgate_serving.formats.onnx_types import find_onnx_datatype, read_shape
+from airgate_serving.formats.onnx_graph import GraphFacts, read_graph
+from airgate_serving.formats.onnx_runner import PROVIDER_CPU, OnnxRunner, first_line
+from airgate_serving.formats.onnx_types import find_onnx_datatype
 from airgate_serving.formats.versions import ONNX_IR, ONNX_ML_OPSET, ONNX_OPSET, find_here, require_readable
-from airgate_serving.tensors import DATATYPES, Array, Signature, Tensors, TensorSpec, make_sample
 
-PROVIDER_CPU = "CPUExecutionProvider"
 PROVIDERS_NVIDIA = ("TensorrtExecutionProvider", "CUDAExecutionProvider")
 LOG_FATAL = 4  # ONNX Runtime's own log level; what is less comes to us as an exception
 
 
-def load(path: Path, options: LoadOptions) -> "OnnxRunner":
+def load(path: Path, options: LoadOptions) -> OnnxRunner:
     """Return the model in `path`, on the best device that is there. Raises BadModelFile with one sentence."""
     if is_archive(path):
         members = read_members(path)
@@ -30,7 +27,7 @@ def load(path: Path, options: LoadOptions) -> "OnnxRunner":
     return load_source(Source(str(path), read_header(path)), options)
 
 
-def load_source(source: "Source", options: LoadOptions) -> "OnnxRunner":
+def load_source(source: "Source", options: LoadOptions) -> OnnxRunner:
     """Return the model of a source. Raises BadModelFile with one sentence."""
     import onnxruntime
 
@@ -44,10 +41,18 @@ def load_source(source: "Source", options: LoadOptions) -> "OnnxRunner":
     try:
         session = onnxruntime.InferenceSession(source.model, sess_options=settings, providers=providers)
     except Exception as error:
-        reason = _first_line(error)
+        reason = first_line(error)
         hint = HINT_EXTERNAL if "xternal" in reason else HINT_OPEN
         raise BadModelFile(f"ONNX Runtime cannot open the model: {reason}", hint) from error
-    return OnnxRunner(session, libraries)
+    return OnnxRunner(session, libraries, _read_facts(source, session))
+
+
+def _read_facts(source: "Source", session: Any) -> GraphFacts:
+    """Return what the file says of inputs that are no tensors; it is not read again where there is none."""
+    if all(find_onnx_datatype(node.type) for node in session.get_inputs()):
+        return GraphFacts()
+    with io.BytesIO(source.model) if isinstance(source.model, bytes) else Path(source.model).open("rb") as file:
+        return read_graph(file, file.seek(0, io.SEEK_END))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,86 +109,3 @@ def find_libraries(header: OnnxHeader, installed: str) -> tuple[Library, ...]:
 
 
 OPSETS = {"": ONNX_OPSET, "ai.onnx": ONNX_OPSET, "ai.onnx.ml": ONNX_ML_OPSET}
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    return text[0][:300] if text else type(error).__name__
-
-
-class OnnxRunner:
-    """A session with its names looked up once."""
-
-    def __init__(self, session: Any, libraries: tuple[Library, ...]) -> None:
-        """Read the signature and try a sample, to learn what maps and sequences come out."""
-        self._run: Callable[[list[str], Tensors], list[Any]] = session.run
-        self._names = [output.name for output in session.get_outputs()]
-        for node in session.get_outputs():
-            _check_output(node)
-        inputs = tuple(_describe_input(node) for node in session.get_inputs())
-        self._converters = choose_converters(session.get_outputs())
-        trial = self._try_sample(inputs)
-        outputs, task = describe_outputs(session.get_outputs(), trial)
-        self._refusals = _find_refusals()
-        self.info = ModelInfo(
-            Signature(inputs, outputs, task),
-            platform="onnxruntime_onnx",
-            engine="ONNX Runtime",
-            device="CPU" if session.get_providers()[0] == PROVIDER_CPU else "GPU",
-            libraries=libraries,
-        )
-
-    def run(self, inputs: Tensors) -> Tensors:
-        """Return the outputs by name. Raises ModelRefused or ModelFailed."""
-        try:
-            answers = self._run(self._names, inputs)
-        except self._refusals as error:
-            raise ModelRefused(f"The model refused the values: {_first_line(error)}") from error
-        except Exception as error:
-            raise ModelFailed(f"The model failed: {_first_line(error)}") from error
-        if not self._converters:
-            return dict(zip(self._names, answers, strict=True))
-        return {name: self._convert(name, value) for name, value in zip(self._names, answers, strict=True)}
-
-    def _convert(self, name: str, value: Any) -> Array:
-        converter = self._converters.get(name)
-        return converter(value) if converter else value
-
-    def _try_sample(self, inputs: tuple[TensorSpec, ...]) -> dict[str, Any]:
-        """Return what a sample gives, raw, or nothing when the model does not take the sample."""
-        tensors = {spec.name: _make_array(spec) for spec in inputs}
-        try:
-            return dict(zip(self._names, self._run(self._names, tensors), strict=True))
-        except Exception:  # noqa: BLE001 - a sample of zeros need not fit; the signature then says less
-            return {}
-
-
-def _describe_input(node: Any) -> TensorSpec:
-    datatype = find_onnx_datatype(node.type)
-    if not datatype:
-        raise BadModelFile(
-            f"The input {node.name!r} is of type {node.type}, which has no counterpart in Open Inference.",
-            "Export the model with tensor inputs of numbers or text.",
-        )
-    shape = read_shape(node.shape)
-    return TensorSpec(node.name, datatype, shape, make_sample(datatype, shape))
-
-
-def _check_output(node: Any) -> None:
-    """Raise BadModelFile for an output that no door can carry."""
-    if (node.type.startswith("tensor(") and not find_onnx_datatype(node.type)) or node.type.startswith("optional("):
-        raise BadModelFile(
-            f"The output {node.name!r} is of type {node.type}, which has no counterpart in Open Inference.",
-            "Export the model with outputs of numbers or text.",
-        )
-
-
-def _make_array(spec: TensorSpec) -> Array:
-    return np.array(spec.sample, dtype=DATATYPES[spec.datatype])
-
-
-def _find_refusals() -> tuple[type[Exception], ...]:
-    """Return the exceptions by which ONNX Runtime says that the values, not the model, are wrong."""
-    from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
-
-    return (InvalidArgument, ValueError, TypeError)

@@ -37,6 +37,16 @@ class OnnxHeader:
     opsets: tuple[tuple[str, int], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a message: where its content lies in the file, or the number that it is."""
+
+    number: int
+    begin: int
+    end: int
+    value: int = 0
+
+
 def read_header(path: Path) -> OnnxHeader:
     """Return the file's header. Raises BadModelFile when the file is cut short or has no graph."""
     with path.open("rb") as file:
@@ -60,6 +70,24 @@ def read_open_header(file: BinaryIO, size: int) -> OnnxHeader:
         ir if isinstance(ir, int) else 0,
         tuple(opsets),
     )
+
+
+def read_places(file: BinaryIO, begin: int, end: int) -> Iterator[Field]:
+    """Yield the fields of the message between two places of a file. Raises BadModelFile where it is damaged."""
+    while begin < end:
+        file.seek(begin)
+        key = _read_varint(file)
+        number, wire = key >> 3, key & 7
+        if wire == WIRE_VARINT:
+            value, start = _read_varint(file), file.tell()
+            begin = start
+        else:
+            value, length = 0, _read_varint(file) if wire == WIRE_BYTES else _find_width(wire)
+            start = file.tell()
+            begin = start + length
+        if begin > end:
+            raise BadModelFile("The file is damaged: a part of it is longer than the whole.", HINT_WHOLE)
+        yield Field(number, start, begin, value)
 
 
 def _read_text(value: int | bytes | None) -> str:
@@ -87,9 +115,14 @@ def _read_value(file: BinaryIO, size: int, wire: int) -> int | bytes:
         return _read_varint(file)
     if wire == WIRE_BYTES:
         return _read_bytes(file, size, _read_varint(file))
-    if wire in (WIRE_FIXED64, WIRE_FIXED32):
-        return _read_bytes(file, size, 8 if wire == WIRE_FIXED64 else 4)
-    raise BadModelFile("The file is damaged: it stops being an ONNX model midway.", HINT_WHOLE)
+    return _read_bytes(file, size, _find_width(wire))
+
+
+def _find_width(wire: int) -> int:
+    """Return the bytes of a number of fixed width."""
+    if wire not in (WIRE_FIXED64, WIRE_FIXED32):
+        raise BadModelFile("The file is damaged: it stops being an ONNX model midway.", HINT_WHOLE)
+    return 8 if wire == WIRE_FIXED64 else 4
 
 
 def _read_bytes(file: BinaryIO, size: int, length: int) -> bytes:

@@ -7,7 +7,7 @@ from airgate_serving.codecs.records import make_sample_arguments
 from airgate_serving.codecs.v2_json import CONTENT_BINARY, CONTENT_JSON
 from airgate_serving.engine.dataplane import ServedModel
 from airgate_serving.formats.interface import ModelInfo
-from airgate_serving.rest.schemas import describe_row, describe_tensor_data
+from airgate_serving.schemas import describe_nested_lists, describe_row, describe_tensor_data
 from airgate_serving.tensors import ANY, TensorSpec
 
 OPENAPI = "3.1.0"
@@ -111,7 +111,12 @@ def make_sample_request(inputs: Sequence[TensorSpec]) -> Json:
 
 def _make_sample_tensor(spec: TensorSpec) -> Json:
     shape = [1 if size == ANY else size for size in spec.shape]
-    return {"name": spec.name, "shape": shape, "datatype": spec.datatype, "data": spec.sample}
+    return {
+        "name": spec.name,
+        "shape": shape,
+        "datatype": spec.datatype,
+        "data": spec.sample if shape else [spec.sample],
+    }
 
 
 def _build_schemas(info: ModelInfo) -> Json:
@@ -120,7 +125,7 @@ def _build_schemas(info: ModelInfo) -> Json:
         "Record": _describe_record(inputs),
         "Rows": _wrap_rows(),
         "Form": {"type": "object", "description": "A part X with JSON or CSV rows, or one part for each input."},
-        "Prediction": _describe_record(outputs),
+        "Prediction": _describe_object({spec.name: _describe_output(spec, inputs) for spec in outputs}),
         "Predictions": _describe_result(),
         "InferRequest": _describe_message("inputs", inputs, {"id": {"type": "string"}}),
         "InferAnswer": _describe_message("outputs", outputs, {"model_name": {"type": "string"}}),
@@ -130,6 +135,14 @@ def _build_schemas(info: ModelInfo) -> Json:
 
 def _describe_record(specs: Sequence[TensorSpec]) -> Json:
     return _describe_object({spec.name: describe_row(spec) for spec in specs})
+
+
+def _describe_output(spec: TensorSpec, inputs: Sequence[TensorSpec]) -> Json:
+    """Return the schema of an output in a row; where the inputs are not by row it may stand there whole."""
+    row = describe_row(spec)
+    if all(one.shape[:1] == (ANY,) and one.schema is None for one in inputs) or spec.schema is not None:
+        return row
+    return {"anyOf": [row, describe_nested_lists(spec.datatype, spec.shape)]}
 
 
 def _wrap_rows() -> Json:

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import orjson
 
 from airgate_protocols import open_inference_pb2 as pb
-from airgate_serving.codecs.dtypes import cast_array, fit_shape, read_array, read_raw, write_raw
+from airgate_serving.elements import cast_array, fit_shape, read_array, read_raw, write_raw
 from airgate_serving.errors import BadRequest
 from airgate_serving.formats.interface import ModelInfo
 from airgate_serving.tensors import DATATYPES, Array, Signature, Tensors, TensorSpec, find_datatype
@@ -72,6 +73,12 @@ def describe_model(info: ModelInfo, model: str, version: str, properties: dict[s
         outputs=_describe(info.signature.outputs),
         properties=properties,
     )
+
+
+def describe_texts(signature: Signature) -> dict[str, str]:
+    """Return, for each input whose texts are JSON, its schema as a property of the model: a tensor has none here."""
+    schemas = {spec.name: spec.schema for spec in signature.inputs if spec.schema is not None}
+    return {f"contentSchema.{name}": orjson.dumps(schema).decode() for name, schema in schemas.items()}
 
 
 def _describe(specs: Sequence[TensorSpec]) -> list[pb.ModelMetadataResponse.TensorMetadata]:

@@ -236,6 +236,7 @@ def read_spec(spec: dict[str, Any]) -> TensorSpec:
         shape=tuple(int(size) for size in spec["shape"]),
         sample=spec.get("sample"),
         values=tuple(spec.get("values") or ()),
+        schema=spec.get("schema"),
     )
 
 

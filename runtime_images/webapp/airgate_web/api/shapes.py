@@ -71,13 +71,17 @@ class ProjectAnswer(Answer):
 
 
 class TensorAnswer(Answer):
-    """datatype: in terms of Open Inference. shape: -1 is a free dimension. sample: of one row, as nested lists."""
+    """datatype: in terms of Open Inference. shape: -1 is a free dimension. sample: of one row, as nested lists.
+
+    content_schema: of each text, where those are JSON.
+    """
 
     name: str
     datatype: str
     shape: list[int]
     sample: Any = None
     values: list[Any] = []
+    content_schema: Any = Field(None, validation_alias="schema")
 
 
 class SignatureAnswer(Answer):

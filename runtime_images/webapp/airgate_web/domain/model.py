@@ -12,7 +12,8 @@ class TensorSpec:
 
     datatype: in the terms of the Open Inference Protocol (FP32, INT64, BYTES, …).
     shape: -1 stands for a free dimension. sample: a value of that shape, nested lists, or None.
-    values: the possible values where the model knows them.
+    values: the possible values where the model knows them. schema: the JSON Schema of each text of a BYTES tensor,
+    where those are JSON: a map, a sequence or an optional value.
     """
 
     name: str
@@ -20,6 +21,7 @@ class TensorSpec:
     shape: tuple[int, ...]
     sample: object = None
     values: tuple[object, ...] = ()
+    schema: object = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,9 @@ def find_matrix(signature: Signature) -> TensorSpec | None:
 
 
 def find_row(spec: TensorSpec) -> Any:
-    """Return the sample of one row of an input: the whole sample without its first dimension."""
+    """Return the sample of one row of an input: the whole sample without its first dimension; of JSON what it says."""
+    if spec.schema is not None and spec.sample:
+        return json.loads(str(flatten(spec.sample)[0]))
     sample = spec.sample if spec.sample is not None else nest(fill(spec, math.prod(find_sizes(spec))), find_sizes(spec))
     if isinstance(sample, list) and len(sample) == 1 and spec.shape and spec.shape[0] in (-1, 1):
         return sample[0]
@@ -153,7 +155,9 @@ def find_row(spec: TensorSpec) -> Any:
 
 def is_scalar(spec: TensorSpec) -> bool:
     """Return whether a row of this input is one value."""
-    return math.prod(find_sizes(spec)[1:]) == 1 and not any(size == -1 for size in spec.shape[1:])
+    return (
+        spec.schema is None and math.prod(find_sizes(spec)[1:]) == 1 and not any(size == -1 for size in spec.shape[1:])
+    )
 
 
 def find_kind(spec: TensorSpec) -> FieldKind:

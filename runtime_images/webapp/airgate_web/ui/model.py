@@ -160,10 +160,11 @@ def show_overview(version: ModelVersion) -> None:
 
 def make_tensor_row(spec: TensorSpec) -> dict[str, object]:
     """Return an input or output as a row."""
+    title = spec.schema.get("title") if isinstance(spec.schema, dict) else None
     samples = spec.values or ((spec.sample,) if spec.sample is not None else ())
     return {
         "name": Cell(spec.name, mono=True),
-        "type": spec.datatype,
+        "type": spec.datatype if title is None else f"{spec.datatype}: {title}",
         "shape": write_shape(spec.shape),
         "sample": textwrap.shorten(", ".join(str(one) for one in samples), SAMPLE_SHOWN, placeholder=" …") or "–",
     }

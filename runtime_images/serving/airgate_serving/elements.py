@@ -18,7 +18,7 @@ def read_array(data: Json, spec: TensorSpec) -> Array:
     Raises BadRequest for ragged data, for elements of another kind and for numbers that do not fit.
     """
     if spec.datatype == "BYTES":
-        return _read_texts(data, spec.name)
+        return _read_texts(data, spec)
     return cast_array(_read_plain(data, spec.name), spec)
 
 
@@ -37,7 +37,7 @@ def cast_array(array: Array, spec: TensorSpec) -> Array:
         return array.astype(wanted)
     raise BadRequest(
         f"The input {spec.name!r} holds {_explain_kind(array)}; the model takes {spec.datatype}.",
-        "Send elements of that datatype.",
+        _explain_texts(spec) or "Send elements of that datatype.",
     )
 
 
@@ -115,15 +115,21 @@ def _read_missing(array: Array, name: str) -> Array:
         raise BadRequest(f"The input {name!r} holds a number too large for any datatype.") from error
 
 
-def _read_texts(data: Json, name: str) -> Array:
+def _read_texts(data: Json, spec: TensorSpec) -> Array:
     try:
         array = np.array(data, dtype=object)
     except (ValueError, RecursionError) as error:
-        raise BadRequest(f"The input {name!r} is ragged: its rows are of different lengths.") from error
+        raise BadRequest(f"The input {spec.name!r} is ragged: its rows are of different lengths.") from error
     for element in array.reshape(-1):
         if not isinstance(element, str):
-            raise BadRequest(f"The input {name!r} holds {_show(element)}; the model takes texts (BYTES).")
+            sentence = f"The input {spec.name!r} holds {_show(element)}; the model takes texts (BYTES)."
+            raise BadRequest(sentence, _explain_texts(spec))
     return array
+
+
+def _explain_texts(spec: TensorSpec) -> str:
+    """Return a hint for an input whose texts are JSON."""
+    return f"Each text is the JSON of {spec.schema['title']}; /predict takes it as it is." if spec.schema else ""
 
 
 def _cast_floats(array: Array, spec: TensorSpec) -> Array:
