@@ -29,9 +29,9 @@ from tests.bench.load import (
     run_load,
     run_server,
 )
-from tests.bench.peers.environment import make_environment
 from tests.bench.serving_tiers import wait_for_ok
 from tests.gateway.rig import find_free_port
+from tests.kit.environment import make_environment
 
 FOLDER = Path("build/bench/serving")
 BINARIES = Path(sys.executable).parent
@@ -147,7 +147,7 @@ def run_mlserver(model: Path, workers: int) -> Iterator[tuple[str, int]]:
     parameters = {"uri": str(model), "version": "1"}
     wish = {"name": "digits", "implementation": implementation, "parameters": parameters}
     (folder / "model-settings.json").write_text(json.dumps(wish))
-    command = [str(make_environment() / "mlserver"), "start", str(folder)]
+    command = [str(make_environment("peers") / "mlserver"), "start", str(folder)]
     ready = f"http://127.0.0.1:{port}/v2/models/digits/ready"
     with run_server(f"mlserver-{workers}", command, ready, PYTHONPATH=str(Path.cwd())) as pid:
         wait_for_ok(ready)

