@@ -32,6 +32,7 @@ def write_all(folder: Path) -> Path:
     (folder / "mean_of_rows.onnx").write_bytes(make_across_rows().SerializeToString())
     (folder / "upper.onnx").write_bytes(make_text_model().SerializeToString())
     (folder / "two_inputs.onnx").write_bytes(make_two_inputs().SerializeToString())
+    (folder / "texts.onnx").write_bytes(make_text_matrix().SerializeToString())
     (folder / "map.onnx").write_bytes(make_map_model().SerializeToString())
     (folder / "sequence.onnx").write_bytes(make_sequence_model().SerializeToString())
     _write_sklearn(folder)
@@ -70,6 +71,14 @@ def make_text_model() -> onnx.ModelProto:
     text = helper.make_tensor_value_info("text", TensorProto.STRING, ["N"])
     upper = helper.make_tensor_value_info("upper", TensorProto.STRING, ["N"])
     return _make_model(nodes, [text], [upper], [])
+
+
+def make_text_matrix() -> onnx.ModelProto:
+    """Return a model of rows of two texts, which it turns around: [N, 2] -> [N, 2]."""
+    swap = numpy_helper.from_array(np.array([1, 0], dtype=np.int64), "swap")
+    nodes = [helper.make_node("Gather", ["texts", "swap"], ["turned"], axis=1)]
+    specs = [helper.make_tensor_value_info(name, TensorProto.STRING, ["N", 2]) for name in ("texts", "turned")]
+    return _make_model(nodes, specs[:1], specs[1:], [swap])
 
 
 def make_two_inputs() -> onnx.ModelProto:

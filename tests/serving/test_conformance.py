@@ -52,6 +52,38 @@ def test_texts_go_every_way(fruit_server, ask_triton: Ask, door, sent, wanted) -
     assert [text.decode() if isinstance(text, bytes) else text for text in found] == ["cherry", "banana"]
 
 
+@pytest.fixture(scope="module")
+def texts_server(model_folder) -> Iterator[RunningServer]:
+    """An ONNX model of rows of two texts, served."""
+    with start_server(model_folder / "texts.onnx", name="texts") as server:
+        yield server
+
+
+TEXTS = [["", "straße"], ["漢字 🙂", 'a "b",\n{}'], ["x" * 70_000, "null"]]
+
+
+@pytest.mark.parametrize(("door", "sent", "wanted"), WAYS)
+def test_texts_of_onnx_come_back_to_the_letter(texts_server, ask_triton: Ask, door, sent, wanted) -> None:
+    """Nothing in them, many bytes a letter, marks of JSON, and many letters."""
+    question = Question("texts", {"texts": np.array(TEXTS, dtype=object)}, ("turned",), sent, wanted)
+    found = ask_triton(door, texts_server, question)["turned"]
+    assert found.shape == (3, 2)
+    texts = [text.decode() if isinstance(text, bytes) else text for text in found.reshape(-1)]
+    assert texts == [text for row in TEXTS for text in reversed(row)]
+
+
+def test_texts_of_onnx_are_the_same_in_records_and_split_data(texts_server) -> None:
+    """The doors of rows have the same letters; what is no text, or half a row, is a sentence."""
+    turned = [row[::-1] for row in TEXTS]
+    answer = texts_server.post("/predict", {"X": [{"texts": row} for row in TEXTS]}).json()["result"]
+    assert [row["turned"] for row in answer] == turned
+    split = {"columns": ["first", "second"], "data": TEXTS}
+    assert texts_server.post("/predict", {"X": split}).json()["result"]["data"] == [[row] for row in turned]
+    refused = texts_server.post("/predict", {"X": [{"texts": ["a", 1]}]})
+    assert refused.status_code == 400 and "takes texts" in refused.json()["error"]
+    assert "has the shape" in texts_server.post("/predict", {"X": [{"texts": ["a"]}]}).json()["error"]
+
+
 @pytest.mark.parametrize("door", ["http", "grpc"])
 def test_health_and_metadata_are_what_the_client_expects(mlp_server, grpc_process, door) -> None:
     """The client finds out by itself what is served."""
