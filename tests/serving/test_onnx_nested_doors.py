@@ -12,6 +12,7 @@ from airgate_protocols import open_inference_pb2 as pb
 from airgate_protocols import open_inference_pb2_grpc as service
 from tests.serving.server import RunningServer, run_command
 from tests.serving.test_onnx_nested import MAPS, PARTS, SCALED, TOTALS, VECTORS, write_texts
+from tests.serving.test_tester import Shelf, call, put_model, start_tester
 from tests.serving.triton import Question
 
 pytestmark = pytest.mark.process
@@ -81,3 +82,20 @@ def test_inspect_says_it_in_words(model_folder) -> None:
     """A person reads what the texts are."""
     said = run_command("inspect", str(model_folder / "sequence.onnx")).stdout
     assert "parts  BYTES [-1], each the JSON of a sequence of tensors of FP32" in said
+
+
+def test_the_tester_fills_in_a_sample_that_works(model_folder, tmp_path) -> None:
+    """The Test page begins with what inspection says, an object or a list, and gets the same back in an answer."""
+    for folder in ("scratch", "blobs"):
+        (tmp_path / folder).mkdir()
+    shelf = Shelf(tmp_path / "blobs")
+    with start_tester(shelf, tmp_path / "scratch") as tester:
+        for name in ("map", "sequence"):
+            digest = put_model(shelf, model_folder, f"{name}.onnx")
+            seen = call(tester, "/inspect", {"digest": digest, "filename": "m"}).json()
+            assert seen["signature"]["inputs"][0]["schema"]["title"].startswith("a ")
+            answer = call(tester, "/test", {"digest": digest, "args": seen["sample"]})
+            assert answer.status_code == 200, answer.text
+        row = {"parts": PARTS, "factor": 2}
+        answer = call(tester, "/test", {"digest": digest, "args": {"X": [row]}}).json()["result"]
+    assert answer == [{"scaled": SCALED, "others": PARTS[:2]}]
