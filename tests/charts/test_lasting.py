@@ -36,8 +36,7 @@ def person(installed: Cluster) -> Iterator[Appliance]:  # noqa: F811
     who.send("POST", "/projects", {"name": "Shop", "route": ROUTE})
     wait_until("The model", lambda: upload(who), LIMIT_S)
     yield who
-    who.remove_deployment(ROUTE, LASTING)
-    wait_until("The end of the deployment", lambda: not list_objects(installed, LASTING), LIMIT_S)
+    remove(installed, who, LASTING)
     who.send("DELETE", f"/projects/{ROUTE}")
     who.close()
 
@@ -99,6 +98,12 @@ def list_over(cluster: Cluster) -> list[str]:
     ]
 
 
+def remove(cluster: Cluster, person: Appliance, name: str) -> None:
+    """Remove a deployment and wait until nothing of it is left: the node has room for one more, not for two."""
+    person.remove_deployment(ROUTE, name)
+    wait_until("The end of the deployment", lambda: not list_objects(cluster, name), LIMIT_S)
+
+
 def kill_process(cluster: Cluster, command: str) -> None:
     """SIGKILL the one process of the webapp's image that runs a command."""
     pid = cluster.control.exec("pgrep", "-f", f"airgate_web {command}").stdout.split()[0]
@@ -111,10 +116,12 @@ def test_the_very_first_request_after_ready_is_answered(installed, person, token
     name = f"first-{number}"
     person.deploy(ROUTE, name, model="totals", **CARD)
     first = person.make_token(ROUTE, name)
-    person.wait_until_ready(ROUTE, name)
-    assert predicts(person, first, name)
-    person.remove_deployment(ROUTE, name)
-    wait_until("The end of the deployment", lambda: not list_objects(installed, name), LIMIT_S)
+    try:
+        person.wait_until_ready(ROUTE, name)
+        answer = person.predict(ROUTE, name, first, ROWS)
+        assert (answer.status_code, answer.json()) == (200, {"result": RESULT})
+    finally:
+        remove(installed, person, name)
 
 
 @pytest.mark.parametrize("victim", ["web", "reconcile"])
@@ -122,13 +129,15 @@ def test_a_kill_in_the_middle_of_a_deploy_loses_and_doubles_nothing(installed, p
     """At a seeded moment after the wish; the one that answered goes on, the new one comes up once, and goes whole."""
     person.deploy(ROUTE, KILLED, model="totals", **CARD)
     time.sleep(random.Random(f"{SEED}-{victim}").uniform(0, LATEST_S))  # the moment itself is what the test is about
-    kill_process(installed, victim)
-    assert predicts(person, token)
-    wait_until("The console", lambda: is_up(installed), LIMIT_S)
-    person.wait_until_ready(ROUTE, KILLED)
-    assert len(list_objects(installed, KILLED, "pod")) == 1
-    person.remove_deployment(ROUTE, KILLED)
-    wait_until("The end of the deployment", lambda: not list_objects(installed, KILLED), LIMIT_S)
+    try:
+        kill_process(installed, victim)
+        assert predicts(person, token)
+        wait_until("The console", lambda: is_up(installed), LIMIT_S)
+        person.wait_until_ready(ROUTE, KILLED)
+        assert len(list_objects(installed, KILLED, "pod")) == 1
+    finally:
+        wait_until("The console", lambda: is_up(installed), LIMIT_S)
+        remove(installed, person, KILLED)
 
 
 def test_predictions_come_back_after_a_power_cut_with_the_webapp_away(installed, person, token):  # noqa: F811
