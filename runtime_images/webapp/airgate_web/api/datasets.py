@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from airgate_web.api.access import Asking, AtDesk
 from airgate_web.api.multipart import FormReader
-from airgate_web.api.shapes import DataSetAnswer
+from airgate_web.api.shapes.models import DataSetAnswer
 from airgate_web.api.uploads import DOCUMENTED, FORM, open_form, pull, refuse_announced
 from airgate_web.domain.dataset import DataSet
 from airgate_web.domain.user import User

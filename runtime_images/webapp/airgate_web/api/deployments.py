@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from airgate_web.api.access import Asking, AtDesk
 from airgate_web.api.judged import show_warnings
-from airgate_web.api.shapes import (
+from airgate_web.api.shapes.deployments import (
     DeploymentAnswer,
     DeploymentBody,
     JudgedDeploymentAnswer,

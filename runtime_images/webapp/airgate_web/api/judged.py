@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from airgate_web.api.shapes import JudgedVersionAnswer, VersionAnswer, WarningAnswer
+from airgate_web.api.shapes.models import JudgedVersionAnswer, VersionAnswer, WarningAnswer
 from airgate_web.domain.model import ModelVersion
 from airgate_web.services.desk import Desk
 from airgate_web.services.fitting import Caution, judge_version

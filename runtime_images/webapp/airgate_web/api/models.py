@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from airgate_web.api.access import Asking, AtDesk
 from airgate_web.api.judged import show_version
-from airgate_web.api.shapes import JudgedVersionAnswer, ModelAnswer, VersionAnswer
+from airgate_web.api.shapes.models import JudgedVersionAnswer, ModelAnswer, VersionAnswer
 from airgate_web.services.models import find_model, find_version, list_models, list_versions, remove_model
 
 router = APIRouter(prefix="/projects/{route}/models")

@@ -3,7 +3,8 @@
 from fastapi import APIRouter
 
 from airgate_web.api.access import Asking, AtDesk
-from airgate_web.api.shapes import AuditAnswer, OverviewAnswer
+from airgate_web.api.shapes.nodes import OverviewAnswer
+from airgate_web.api.shapes.people import AuditAnswer
 from airgate_web.services.audit import list_audit
 from airgate_web.services.overview import find_overview
 

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from airgate_web.api.access import Asking, AtDesk
 from airgate_web.api.judged import show_version
-from airgate_web.api.shapes import JudgedVersionAnswer, PermitBody
+from airgate_web.api.shapes.models import JudgedVersionAnswer, PermitBody
 from airgate_web.services.permits import allow_version, withdraw_permit
 
 router = APIRouter(prefix="/projects/{route}/models/{model}/versions/{version}")

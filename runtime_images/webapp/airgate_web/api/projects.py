@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from airgate_web.api.access import Asking, AtDesk
-from airgate_web.api.shapes import ProjectAnswer, ProjectBody
+from airgate_web.api.shapes.people import ProjectAnswer, ProjectBody
 from airgate_web.services.projects import create_project, find_project, list_projects, remove_project
 
 router = APIRouter()

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from airgate_web.api.access import Asking, AtDesk
-from airgate_web.api.shapes import RegistrationBody, VersionAnswer
+from airgate_web.api.shapes.models import RegistrationBody, VersionAnswer
 from airgate_web.services.folders import register_model
 
 router = APIRouter()

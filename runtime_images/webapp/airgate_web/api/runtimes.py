@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from airgate_web.api.access import Asking, AtDesk
-from airgate_web.api.shapes import RuntimeAnswer
+from airgate_web.api.shapes.deployments import RuntimeAnswer
 from airgate_web.domain.runtime import RuntimeKind
 from airgate_web.services.runtimes import list_runtimes
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from airgate_web.api.access import COOKIE, Asking, AtDesk, require_same_origin
-from airgate_web.api.shapes import PasswordBody, SessionAnswer, SignInBody, UserAnswer
+from airgate_web.api.shapes.people import PasswordBody, SessionAnswer, SignInBody, UserAnswer
 from airgate_web.domain.user import User
 from airgate_web.services.users import SESSION, change_password, sign_in, start_session
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from airgate_web.api.access import Asking, AtDesk
-from airgate_web.api.shapes import IssuedTokenAnswer, TokenAnswer, TokenBody
+from airgate_web.api.shapes.deployments import IssuedTokenAnswer, TokenAnswer, TokenBody
 from airgate_web.services.tokens import issue_token, list_tokens, revoke_token
 
 router = APIRouter(prefix="/projects/{route}/deployments/{name}/tokens")

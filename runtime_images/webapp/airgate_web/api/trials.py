@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from airgate_web.api.access import Asking, AtDesk
-from airgate_web.api.shapes import SampleAnswer, TrialAnswer, TrialBody
+from airgate_web.api.shapes.models import SampleAnswer, TrialAnswer, TrialBody
 from airgate_web.domain.scaffold import make_sample, make_tensors
 from airgate_web.services.models import find_version
 from airgate_web.services.trials import run_trial

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from airgate_web.api.access import Asking, AtDesk
 from airgate_web.api.judged import show_version
 from airgate_web.api.multipart import FormReader
-from airgate_web.api.shapes import JudgedVersionAnswer
+from airgate_web.api.shapes.models import JudgedVersionAnswer
 from airgate_web.domain.errors import Invalid, TooLarge, Unavailable
 from airgate_web.domain.model import ModelVersion
 from airgate_web.domain.user import User
