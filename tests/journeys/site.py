@@ -73,6 +73,18 @@ def play_inside(node: Node, playbook: str, **variables: object) -> Played:
     return Played(done.returncode, done.stdout + done.stderr)
 
 
+def run_module(node: Node, role: str, module: str, **arguments: object) -> Played:
+    """Run a role's module on the node, on the machine's own snapd, with nothing of the playbooks around it."""
+    where = (
+        f"ANSIBLE_LIBRARY={CHECKOUT}/roles/{role}/library",
+        f"ANSIBLE_MODULE_UTILS={CHECKOUT}/roles/{role}/module_utils",
+    )
+    place = ("env", f"PYTHONPATH={LIBRARIES}", "ANSIBLE_NOCOLOR=1", "LC_ALL=C.UTF-8", *where)
+    done = node.exec(*place, "python3", "-m", "ansible", "adhoc", "localhost", "-c", "local", "-m", module, "-a",
+                     json.dumps(arguments), check=False)  # fmt: skip
+    return Played(done.returncode, done.stdout + done.stderr)
+
+
 def make_key(path: Path) -> Path:
     """Make a signing key; its public half lies beside it as .pub."""
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(path)], check=True)

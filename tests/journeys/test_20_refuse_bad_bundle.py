@@ -15,6 +15,7 @@ from tests.journeys.site import Played
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 
 Play = Callable[..., Played]
+FOREIGN_ASSERTION = "/tmp/foreign.assert"  # on the node
 
 
 def assert_untouched(node: Node) -> None:
@@ -69,6 +70,26 @@ def test_a_key_that_was_forgotten_is_asked_for(node: Node, play: Play) -> None:
     assert (
         "airgate_bundle_public_key is not set, so nothing says whose bundle it must be; put the line" in refused.words
     )
+    assert_untouched(node)
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("snap known account account-id=canonical", "cannot find signatures with metadata for snap"),
+        ("echo Nothing that snapd knows.", "cannot decode request body into assertions"),
+    ],
+)
+def test_a_snap_whose_assertion_is_not_its_own_is_refused(node: Node, command: str, words: str) -> None:
+    """The first is a real one, of Canonical's account, which the real snapd acknowledges; the second is none."""
+    node.exec("sh", "-c", f"{command} > {FOREIGN_ASSERTION}")
+    snap = {"name": "core", "file": "snaps/core.snap", "sha256": "0" * 64, "classic": False}
+    arguments = {"snaps": [{**snap, "assertion": FOREIGN_ASSERTION}], "bundle": f"{site.MEDIUM}/good"}
+    refused = site.run_module(node, "microk8s", "airgate_snaps", **arguments)
+    assert refused.status != 0, refused.output
+    assert "snapd does not take the snap core: " in refused.words
+    assert words in refused.words
+    assert "`snap download` gives both" in refused.words
     assert_untouched(node)
 
 

@@ -84,7 +84,11 @@ def apply_commands(snap: Snap, commands: list[list[str]]) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
         if done.returncode != 0:
             words = " ".join(done.stderr.split())
-            raise SnapRefused(f"snapd does not take the snap {snap.name}: {words} (command: {' '.join(command)}).")
+            hint = " Build the bundle with the .assert file of this very snap: `snap download` gives both."
+            raise SnapRefused(
+                f"snapd does not take the snap {snap.name}: {words} (command: {' '.join(command)})."
+                + (hint if snap.assertion else "")
+            )
 
 
 def read_snapd_version(text: str) -> tuple[int, int]:
