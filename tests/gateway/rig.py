@@ -42,9 +42,16 @@ def wait_until(what: str, ready: Callable[[], bool], seconds: float = 20.0) -> N
 
 
 class KeepAlive(Handler):
-    """Speaks HTTP/1.1, as Envoy keeps its connections."""
+    """Speaks HTTP/1.1 and keeps a connection until the other side lets go of it. `left` counts those that were."""
 
     protocol_version = "HTTP/1.1"
+    left = 0
+
+    def finish(self) -> None:
+        """Count the end of a connection that had a request."""
+        super().finish()
+        if getattr(self, "path", "").startswith("/kept"):
+            KeepAlive.left += 1
 
 
 @contextmanager

@@ -23,7 +23,17 @@ from airgate_web.domain.deployment import Deployment, DeploymentStatus
 from airgate_web.domain.timeouts import Timeouts
 from airgate_web.domain.workload import Address, ModelFile, ReplicaState
 from airgate_web.gateway.snapshot import Route, find_snapshot
-from tests.gateway.rig import Gateway, Web, find_free_port, is_ready, serve_echo, serve_stream, serve_web, wait_until
+from tests.gateway.rig import (
+    Gateway,
+    KeepAlive,
+    Web,
+    find_free_port,
+    is_ready,
+    serve_echo,
+    serve_stream,
+    serve_web,
+    wait_until,
+)
 
 CLOCK_SKEW_S = 60
 NOW = datetime.datetime.now(datetime.UTC)
@@ -85,7 +95,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Iterator[Simpl
         made = SimpleNamespace(**urls, web=web, gateway=gateway, one=one, two=two)
         try:
             wait_until("doors are open", lambda: is_ready(made.https) and is_ready(made.http))
-            wait_until("routes are there", lambda: call(made.http, "one").status_code == 401)
+            wait_until("routes are there", lambda: knows(made, "one"))
             yield made
         finally:
             gateway.stop("envoy", "agent")
@@ -107,6 +117,11 @@ def call(url: str, deployment: str, token: str = "", path: str = "predict", **he
     return httpx.post(address, content=b"{}", headers=headers, verify=False, trust_env=False)
 
 
+def knows(site: SimpleNamespace, deployment: str) -> bool:
+    """Return whether both doors, each with a table of its own, have a deployment's route."""
+    return all(call(door, deployment).status_code == 401 for door in (site.https, site.http))
+
+
 def test_a_replica_is_sent_requests_once_it_says_itself_that_it_is_ready(site: SimpleNamespace, keys: Keys) -> None:
     """One that still loads its model gets none, be it the only one; nobody has to tell the gateway when it is done."""
     before, loaded = site.web.snapshot, threading.Event()
@@ -123,7 +138,7 @@ def test_a_replica_is_sent_requests_once_it_says_itself_that_it_is_ready(site: S
             wait_until("the lone one", lambda: call(site.http, "four", keys.sign("qc/four")).status_code == 200)
         finally:
             site.web.snapshot = before
-            wait_until("the routes from before", lambda: call(site.http, "one").status_code == 401)
+            wait_until("the routes from before", lambda: knows(site, "one"))
 
 
 @pytest.mark.parametrize("door", ["https", "http"])
@@ -222,7 +237,7 @@ def routed(site: SimpleNamespace, keys: Keys, *routes: Route) -> Iterator[None]:
         yield
     finally:
         site.web.snapshot = before
-        wait_until("the routes from before", lambda: call(site.http, "two").status_code == 401)
+        wait_until("the routes from before", lambda: knows(site, "two"))
 
 
 def open_stream(site: SimpleNamespace, keys: Keys, name: str, path: str = "v1/stream") -> Any:
@@ -280,6 +295,14 @@ def test_the_console_passes_on_https_alone(site: SimpleNamespace) -> None:
     assert httpx.get(f"{site.http}/projects", **get).status_code == 404
     assert httpx.get(f"{site.https}/internal/ready", **get).status_code == 404
     assert httpx.get(f"{site.https}/metrics", **get).status_code == 404
+
+
+def test_the_gateway_lets_go_of_an_idle_connection_before_a_server_does(site: SimpleNamespace, keys: Keys) -> None:
+    """A server that closes at the moment of the next request would have it answered with 503."""
+    before = KeepAlive.left
+    assert call(site.http, "one", keys.sign("qc/one"), "kept").status_code == 200
+    assert httpx.get(f"{site.https}/kept", verify=False, trust_env=False).status_code == 200
+    wait_until("both are closed", lambda: KeepAlive.left == before + 2)
 
 
 def test_routes_outlive_the_webapp_and_a_power_cut(site: SimpleNamespace, keys: Keys) -> None:

@@ -24,6 +24,7 @@ READY_PATH = "/gateway/readyz"  # answers as soon as Envoy has its routes
 HIDDEN = ("/internal/", "/metrics", "/livez", "/readyz")  # of the webapp, and not for anybody outside
 CONSOLE_TIMEOUT_S = 3600  # uploads of large models
 IDLE_TIMEOUT_S = 3600
+KEPT_S = 1  # an idle connection to the webapp: it lets go after five, and a request would now and then meet that end
 CACHED_TOKENS = 1000  # whose signature need not be checked again
 VERSION_DIGITS = 16  # of a file's digest: enough to tell one from the next
 EMPTY: dict[str, Any] = {"digest": "", "jwks": {"keys": []}, "clusters": [], "routes": []}
@@ -138,10 +139,16 @@ def find_upstream(name: str, address: Address) -> Json:
     where: Json = {"pipe": {"path": address.host}}
     if address.port:
         where = {"socket_address": {"address": address.host, "port_value": address.port}}
+    kind = "extensions.upstreams.http.v3.HttpProtocolOptions"
+    kept = {
+        "explicit_http_config": {"http_protocol_options": {}},
+        "common_http_protocol_options": {"idle_timeout": f"{KEPT_S}s"},
+    }
     return {
         "name": name,
         "type": "STRICT_DNS" if address.port else "STATIC",
         "connect_timeout": "1s",
+        "typed_extension_protocol_options": {f"envoy.{kind}": {"@type": TYPE + kind, **kept}},
         "load_assignment": {
             "cluster_name": name,
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": where}}]}],

@@ -17,6 +17,7 @@ PREFIX = "/api/v1/svc"
 GRPC_SERVICE = "/inference.GRPCInferenceService/"
 CONNECT_TIMEOUT = "1s"
 DNS_REFRESH = "1s"  # headless Services change with every pod
+IDLE = "1s"  # sooner than any server lets go of a kept connection, or a request would now and then meet its end
 HEALTH_PATH = "/v2/health/ready"  # of the runtime
 HEALTH_EVERY = "2s"  # shorter than a replica lingers that is told to end
 HEALTH_EVERY_ILL = "0.1s"  # while a replica loads its model: this long after it is ready it is sent requests
@@ -54,16 +55,19 @@ def find_clusters(route: Route) -> list[dict[str, object]]:
     addresses = route.status.addresses if route.status else ()
     owner, check = route.deployment.owner, find_health_check(route.deployment)
     http = find_cluster(f"http/{owner}", [(a.host, a.http_port, a.http_port) for a in addresses], check)
+    kept = {"common_http_protocol_options": {"idle_timeout": IDLE}}
+    http["typed_extension_protocol_options"] = find_protocol("http_protocol_options", **kept)
     if route.deployment.server:
         return [http]
     grpc = find_cluster(f"grpc/{owner}", [(a.host, a.grpc_port, a.http_port) for a in addresses], check)
-    grpc["typed_extension_protocol_options"] = {
-        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-            "@type": TYPE + "extensions.upstreams.http.v3.HttpProtocolOptions",
-            "explicit_http_config": {"http2_protocol_options": {}},
-        }
-    }
+    grpc["typed_extension_protocol_options"] = find_protocol("http2_protocol_options")
     return [http, grpc]
+
+
+def find_protocol(version: str, **common: object) -> dict[str, object]:
+    """Return what Envoy speaks to a cluster. version: of HTTP, by Envoy's name for its options."""
+    kind = "extensions.upstreams.http.v3.HttpProtocolOptions"
+    return {f"envoy.{kind}": {"@type": TYPE + kind, "explicit_http_config": {version: {}}, **common}}
 
 
 def find_cluster(name: str, endpoints: list[tuple[str, int, int]], check: dict[str, object]) -> dict[str, object]:
@@ -103,6 +107,7 @@ def find_health_check(deployment: Deployment) -> dict[str, object]:
         "no_traffic_healthy_interval": HEALTH_EVERY,
         "unhealthy_threshold": 1,
         "healthy_threshold": 1,
+        "reuse_connection": not deployment.server,  # one of somebody else may let go of it at that very moment
         "http_health_check": {"path": path, "request_headers_to_add": find_gates(deployment)},
     }
 
