@@ -1,8 +1,4 @@
-"""The serving runtime beside MLServer and an echo, the same ONNX file in each, one server core, one client core.
-
-MLServer 1.7.1 runs with uvloop<0.22, because it crash-loops with a newer one; once with parallel workers off and once
-with its default worker, both as its documentation shows.
-"""
+"""The serving runtime beside its peers and an echo, the same ONNX file in each, one server core, one client core."""
 
 import json
 import sys
@@ -29,11 +25,10 @@ from tests.bench.load import (
     run_load,
     run_server,
 )
+from tests.bench.serving_peers import FOLDER, find_peers
 from tests.bench.serving_tiers import wait_for_ok
 from tests.gateway.rig import find_free_port
-from tests.kit.environment import make_environment
 
-FOLDER = Path("build/bench/serving")
 BINARIES = Path(sys.executable).parent
 CONNECTIONS = (1, 32)
 COST = f"CPU for 1,000 requests, {CONNECTIONS[-1]} connections"
@@ -43,20 +38,20 @@ BODY = json.dumps(
 
 
 def find_figures() -> list[Figure]:
-    """Measure echo, ours and MLServer in turn; outputs are compared before anything is timed."""
+    """Measure echo, ours and the peers in turn; their outputs must be the same."""
     model = write_model()
     answers: dict[str, Any] = {}
     loads: dict[str, dict[int, list[Load]]] = {}
     memory: dict[str, float] = {}
     cost: dict[str, float] = {}
-    for name, server in (("echo", run_echo()), ("ours", run_ours(model)), *find_mlservers(model)):
+    for name, server in (("echo", run_echo()), ("ours", run_ours(model)), *find_peers(model)):
         with server as (url, pid):
             answers[name] = httpx.post(url, content=BODY, headers={"content-type": "application/json"}).json()
             loads[name] = {count: [run_load(url, BODY, count) for _ in range(RUNS)] for count in CONNECTIONS}
             cost[name] = measure_cost(url, pid)
             memory[name] = find_resident_mb(pid)
     compare_outputs(answers)
-    peers = [name for name in loads if name.startswith("MLServer")]
+    peers = [name for name in loads if name not in ("echo", "ours")]
     figures = [figure for count in CONNECTIONS for figure in find_load_figures(loads, peers, count)]
     figures.append(
         Figure("resident memory after load", "MB", memory["ours"], {p: memory[p] for p in peers}, goal="<= 110")
@@ -125,31 +120,6 @@ def run_ours(model: Path) -> Iterator[tuple[str, int]]:
     ports = ["--http-port", str(port), "--grpc-port", str(grpc), "--admin-port", str(admin)]
     ready = f"http://127.0.0.1:{port}/v2/health/ready"
     with run_server("ours", [*command, *ports], ready) as pid:
-        wait_for_ok(ready)
-        yield f"http://127.0.0.1:{port}/v2/models/digits/infer", pid
-
-
-def find_mlservers(model: Path) -> list[tuple[str, Any]]:
-    """Return MLServer without workers and with its default one."""
-    return [(f"MLServer, {n} workers", run_mlserver(model, n)) for n in (0, 1)]
-
-
-@contextmanager
-def run_mlserver(model: Path, workers: int) -> Iterator[tuple[str, int]]:
-    """Run MLServer; yield the address of infer and the process id."""
-    folder = FOLDER / f"mlserver-{workers}"
-    folder.mkdir(exist_ok=True)
-    port = find_free_port()
-    others = {"grpc_port": find_free_port(), "metrics_port": find_free_port()}
-    settings = {"host": "127.0.0.1", "http_port": port, "parallel_workers": workers, "debug": False, **others}
-    (folder / "settings.json").write_text(json.dumps(settings))
-    implementation = "tests.bench.peers.mlserver_onnx.OnnxModel"
-    parameters = {"uri": str(model), "version": "1"}
-    wish = {"name": "digits", "implementation": implementation, "parameters": parameters}
-    (folder / "model-settings.json").write_text(json.dumps(wish))
-    command = [str(make_environment("peers") / "mlserver"), "start", str(folder)]
-    ready = f"http://127.0.0.1:{port}/v2/models/digits/ready"
-    with run_server(f"mlserver-{workers}", command, ready, PYTHONPATH=str(Path.cwd())) as pid:
         wait_for_ok(ready)
         yield f"http://127.0.0.1:{port}/v2/models/digits/infer", pid
 
