@@ -5,6 +5,8 @@ runs on cgroup v1 without asking.
 """
 
 import re
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from tests.cluster.command import ensure_tools, run
@@ -17,6 +19,7 @@ PACKAGES = {
     "addons": ("./coredns", "./pause", "tool"),
     "load": ("tool",),  # clients of benchmarks
 }
+SAMPLE_PLUGIN = "k8s.io/kubernetes/test/images/sample-device-plugin"
 # The variables in which a release build leaves its version; Helm takes charts for Kubernetes 1.20 without them.
 KUBERNETES_VARIABLES = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
 HELM_VARIABLES = ("helm.sh/helm/v3/pkg/chartutil", "helm.sh/helm/v3/pkg/lint/rules")
@@ -24,10 +27,17 @@ HELM_VARIABLES = ("helm.sh/helm/v3/pkg/chartutil", "helm.sh/helm/v3/pkg/lint/rul
 
 def find_programs(store: Store, group: str) -> Path:
     """Return the folder with the programs of a group (a key of PACKAGES); minutes when they must be built."""
-    source = SOURCES / group
-    return store.publish(
-        f"programs-{group}", compute_key(source, *_choose_flags(group)), lambda draft: _build(group, draft)
-    )
+    flags = _choose_flags(group)
+    build = partial(_build_packages, group, flags, PACKAGES[group])
+    return store.publish(f"programs-{group}", compute_key(SOURCES / group, *flags), build)
+
+
+def find_sample_plugin(store: Store) -> Path:
+    """Return Kubernetes's own sample of a device plugin, built from the same module as the kubelet."""
+    group, flags = "kubernetes", _choose_flags("")
+    key = compute_key(SOURCES / group, SAMPLE_PLUGIN, *flags)
+    build = partial(_build_packages, group, flags, (SAMPLE_PLUGIN,))
+    return store.publish("programs-sample-plugin", key, build) / SAMPLE_PLUGIN.rpartition("/")[2]
 
 
 def read_version(module: str, group: str = "kubernetes") -> str:
@@ -38,9 +48,9 @@ def read_version(module: str, group: str = "kubernetes") -> str:
     return found[1]
 
 
-def _build(group: str, draft: Path) -> None:
+def _build_packages(group: str, flags: Sequence[str], packages: Sequence[str], draft: Path) -> None:
     ensure_tools("go")
-    build = ("nice", "-n", "5", "go", "build", *_choose_flags(group), "-o", f"{draft}/", *PACKAGES[group])
+    build = ("nice", "-n", "5", "go", "build", *flags, "-o", f"{draft}/", *packages)
     run(*build, cwd=SOURCES / group, env={"CGO_ENABLED": "0", "GOWORK": "off"}, limit_s=3000)
 
 

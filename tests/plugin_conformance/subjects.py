@@ -9,6 +9,9 @@ from typing import Protocol
 
 from airgate_kit import names
 from tests.charts.appliance import simulate_cards
+from tests.cluster.entry import describe_entry
+from tests.cluster.programs import find_sample_plugin
+from tests.cluster.store import find_store
 from tests.plugin_conformance.stand import SIMULATED, Stand
 
 BINARIES = Path(sys.executable).parent
@@ -142,4 +145,54 @@ class LongIds(Airgate):
         return len(ids) == len(offered) == self.count
 
 
-SUBJECTS: dict[str, type[Subject]] = {"airgate": Airgate, "long ids": LongIds}
+class Sample:
+    """Somebody else's: Kubernetes's own sample of a device plugin, as a process of the node, with two devices.
+
+    No device of it can die, it hints nothing, and it grants files that it makes in the node.
+    """
+
+    resource = "example.com/resource"
+    count = 2
+    can_lose = False
+    lasts = True
+    place = "/opt/sample-device-plugin"
+
+    def __init__(self) -> None:
+        self.stand: Stand | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def prepare(self, stand: Stand) -> None:
+        self.stand = stand
+        stand.node.copy_in(find_sample_plugin(find_store()), self.place)
+
+    def start(self) -> None:
+        assert self.stand is not None
+        with (self.stand.links / "plugin.log").open("ab") as log:
+            command = [*describe_entry(self.stand.node.read_pid()), self.place]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def stop(self) -> None:
+        self.end("-TERM")
+
+    def kill(self) -> None:
+        self.end("-KILL")
+
+    def end(self, signal: str) -> None:
+        """End the process in the node, and wait for what entered the node to start it."""
+        if self.stand is not None and self.process:
+            self.stand.node.exec("pkill", signal, "-f", f"^{self.place}$")
+            self.process.wait(STOP_LIMIT_S)
+            self.process = None
+
+    def lose(self, id_: str) -> None:
+        raise AssertionError(f"{id_} cannot be let die")
+
+    def restore(self, id_: str) -> None:
+        raise AssertionError(f"{id_} cannot have died")
+
+    def is_preferred(self, ids: set[str], offered: list[str]) -> bool:
+        """It hints nothing, so what the kubelet chose is right."""
+        return ids <= set(offered)
+
+
+SUBJECTS: dict[str, type[Subject]] = {"airgate": Airgate, "long ids": LongIds, "kubernetes's sample": Sample}
