@@ -53,7 +53,7 @@ def write_report(described: dict[str, Any]) -> str:
     lines = [_write_source(source) for source in described["sources"]]
     for device in described["devices"]:
         lines += ["", *_write_device(device)]
-    lines += [""] + [f"{count} x {name}" for name, count in described["resources"].items()]
+    lines += [""] + [_write_resource(name, described) for name in described["resources"]]
     lines += [f"note: {sentence}" for sentence in described["advice"]]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
@@ -92,6 +92,11 @@ def _find_qid_origin(device: Device) -> str | None:
 
 def _write_source(source: dict[str, Any]) -> str:
     return f"{source['source']:<10} sees {source['sees']:>2}   {source['trouble'] or ''}"
+
+
+def _write_resource(name: str, described: dict[str, Any]) -> str:
+    ill = sum(not device["healthy"] for device in described["devices"] if device["resource"] == name)
+    return f"{described['resources'][name]} x {name}" + (f", {ill} unhealthy" if ill else "")
 
 
 def _write_device(device: dict[str, Any]) -> list[str]:

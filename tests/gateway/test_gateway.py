@@ -13,11 +13,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import grpc
 import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from airgate_kit.names import METADATA_DEPLOYMENT
+from airgate_protocols import open_inference_pb2 as messages
+from airgate_protocols import open_inference_pb2_grpc as services
 from airgate_web.domain.amounts import Amounts
 from airgate_web.domain.deployment import Deployment, DeploymentStatus
 from airgate_web.domain.timeouts import Timeouts
@@ -223,6 +227,27 @@ def test_an_unknown_deployment_gets_a_sentence(site: SimpleNamespace, keys: Keys
     answer = call(site.https, "nobody", keys.sign("qc/nobody"))
     assert answer.status_code == 404
     assert "/api/v1/svc/PROJECT/DEPLOYMENT/predict" in answer.json()["hint"]
+
+
+@pytest.mark.parametrize(
+    ("deployment", "status", "words"),
+    [
+        ("", grpc.StatusCode.UNIMPLEMENTED, "No deployment has this address. Name it in the call's metadata: airgate-"),
+        ("qc/nobody", grpc.StatusCode.UNIMPLEMENTED, "No deployment has this address. Name it"),
+        ("qc/one", grpc.StatusCode.UNAUTHENTICATED, "This deployment wants a token, and none came or it has expired"),
+    ],
+)
+def test_a_call_by_grpc_is_refused_with_a_sentence(
+    site: SimpleNamespace, deployment: str, status: grpc.StatusCode, words: str
+) -> None:
+    """As its status's message, which is all that gRPC has room for."""
+    metadata = [(METADATA_DEPLOYMENT, deployment)] if deployment else []
+    with grpc.insecure_channel(site.http.removeprefix("http://")) as channel:
+        stub = services.GRPCInferenceServiceStub(channel)
+        with pytest.raises(grpc.RpcError) as refused:
+            stub.ModelInfer(messages.ModelInferRequest(), metadata=metadata, timeout=20)
+    assert refused.value.code() is status
+    assert refused.value.details().startswith(words)
 
 
 @contextmanager

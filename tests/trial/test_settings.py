@@ -70,6 +70,21 @@ def test_a_command_that_only_looks_takes_what_runs_as_it_is(monkeypatch: pytest.
     assert (starts.port, starts.cards) == (9090, 2)
 
 
+def test_a_start_that_says_nothing_is_like_the_last_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Cards that a deployment holds are there again without anybody saying how many they were."""
+    for variable in ("AIRGATE_PORT", "AIRGATE_QAIC"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("AIRGATE_HOME", str(tmp_path))
+    first = find_settings(starts=True)
+    assert (first.port, first.cards) == (8080, 0)
+    prepare_home(first.home)
+    first.home.started.write_text('{"port": 9090, "cards": 4}')
+    again = find_settings(starts=True)
+    assert (again.port, again.cards) == (9090, 4)
+    monkeypatch.setenv("AIRGATE_QAIC", "0")
+    assert find_settings(starts=True).cards == 0
+
+
 def test_the_home_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
     """Folders 0700, the internal token 0600, and a second start keeps it."""
     home = Home(tmp_path / "home")

@@ -12,14 +12,13 @@ from typing import Any
 
 from airgate_gateway.bootstrap import find_file
 from airgate_gateway.doors import Address, Door
-from airgate_gateway.replies import find_replies
+from airgate_gateway.replies import CALLS, PREDICTIONS, find_replies
 
 TYPE = "type.googleapis.com/envoy."
 ISSUER = "airgate"
 AUDIENCE = "airgate-predict"
 WEB_CLUSTER = "web"
 ADMIN_CLUSTER = "admin"
-PREDICTIONS = "/api/v1/svc/"
 READY_PATH = "/gateway/readyz"  # answers as soon as Envoy has its routes
 HIDDEN = ("/internal/", "/metrics", "/livez", "/readyz")  # of the webapp, and not for anybody outside
 CONSOLE_TIMEOUT_S = 3600  # uploads of large models
@@ -56,7 +55,8 @@ def find_cluster_file(snapshot: Mapping[str, Any], web: Address, admin_socket: s
 
 def find_route_files(snapshot: Mapping[str, Any]) -> dict[str, Json]:
     """Return one route file a table: for doors without the console, and for those with it."""
-    answers = [find_ready_route(), *map(find_user_code_route, snapshot["routes"]), find_unknown_route()]
+    unknown = [find_unknown_route({"prefix": PREDICTIONS}), find_unknown_route({"prefix": CALLS, "grpc": {}})]
+    answers = [find_ready_route(), *map(find_user_code_route, snapshot["routes"]), *unknown]
     return {
         find_table_file("predictions"): wrap_table("predictions", [*answers, find_closed_route()]),
         find_table_file("console"): wrap_table(
@@ -106,9 +106,9 @@ def find_ready_route() -> Json:
     return {"match": {"path": READY_PATH}, "direct_response": {"status": 200, "body": {"inline_string": "ready\n"}}}
 
 
-def find_unknown_route() -> Json:
+def find_unknown_route(match: Json) -> Json:
     """Return the answer to a call of a deployment that does not exist."""
-    return {"match": {"prefix": PREDICTIONS}, "direct_response": {"status": 404}}
+    return {"match": match, "direct_response": {"status": 404}}
 
 
 def find_hidden_route(prefix: str) -> Json:

@@ -5,6 +5,8 @@ from typing import Any
 Json = dict[str, Any]
 
 PREDICTIONS = "/api/v1/svc/"
+CALLS = "/inference.GRPCInferenceService/"  # of gRPC, which carries one text and no JSON
+HINT_CALL = "Name it in the call's metadata: airgate-deployment: PROJECT/DEPLOYMENT."
 PATH_HEADERS = (":path", "x-envoy-original-path")  # the second once the route has cut the path down
 
 # status -> (code, what is wrong and why, what to do instead), for calls of a deployment
@@ -48,6 +50,7 @@ AWAY_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta http-e
 def find_replies() -> Json:
     """Return the local_reply_config of a connection manager."""
     mappers = [find_mapper(status, *texts) for status, texts in SENTENCES.items()]
+    mappers += [find_call_mapper(status, *texts) for status, (_, *texts) in SENTENCES.items()]
     other = {"filter": find_status_filter(400, "GE"), "body_format_override": find_json("%LOCAL_REPLY_BODY%")}
     return {"mappers": [*mappers, *find_away_mappers(), other]}
 
@@ -61,9 +64,18 @@ def find_mapper(status: int, code: str, sentence: str, hint: str) -> Json:
     }
 
 
-def find_path_filter(header: str) -> Json:
+def find_call_mapper(status: int, sentence: str, hint: str) -> Json:
+    """Return the mapper of one status for calls by gRPC; what comes of it is the message of the call's status."""
+    text = f"{sentence} {HINT_CALL if status == 404 else hint}"
+    return {
+        "filter": {"and_filter": {"filters": [find_status_filter(status), find_path_filter(":path", CALLS)]}},
+        "body_format_override": {"text_format_source": {"inline_string": text}},
+    }
+
+
+def find_path_filter(header: str, prefix: str = PREDICTIONS) -> Json:
     """Return an access log filter that is true for a call of a deployment."""
-    return {"header_filter": {"header": {"name": header, "string_match": {"prefix": PREDICTIONS}}}}
+    return {"header_filter": {"header": {"name": header, "string_match": {"prefix": prefix}}}}
 
 
 def find_away_mappers() -> list[Json]:

@@ -123,7 +123,7 @@ def build_batch_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="airgate-serve batch", description="Answer a whole file of rows.")
     _add_rows(parser)
     parser.add_argument("--to", type=Path, required=True, help="file to fill, .csv, .jsonl or .parquet")
-    parser.add_argument("--keep", nargs="+", default=[], help="columns to copy into the answers")
+    parser.add_argument("--keep", nargs="+", action="extend", default=[], help="columns to copy into the answers")
     return parser
 
 

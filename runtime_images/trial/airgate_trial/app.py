@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from airgate_kit.clock import Clock
@@ -33,7 +34,8 @@ def start_trial(settings: Settings, binaries: Path, clock: Clock, nvidia: bool, 
         say("Starting …")
         start_processes(settings, binaries, nvidia)
     try:
-        wait_until_ready(door, control.find_start(settings.home), clock, READY_S)
+        failing = partial(control.find_failing, settings.home)
+        wait_until_ready(door, control.find_start(settings.home), clock, READY_S, failing)
         if not settings.home.samples_done.exists():
             say("Making the sample project …")
             make_samples(settings, door)

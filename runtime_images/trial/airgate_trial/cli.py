@@ -5,8 +5,8 @@
     airgate-trial logs     the last lines of every process
     airgate-trial stop     end it; everything is kept
 
-Environment: AIRGATE_HOME (~/.local/share/airgate), AIRGATE_PORT (8080), AIRGATE_QAIC (0 simulated cards). Of a trial
-that runs already the last two need not be said again.
+Environment: AIRGATE_HOME (~/.local/share/airgate), AIRGATE_PORT (8080), AIRGATE_QAIC (0 simulated cards). The last two
+need not be said again: they are as they were last.
 Exit codes: 0 done, 1 it could not be brought up or down, 3 `status` when it does not run.
 """
 
@@ -51,7 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def find_settings(starts: bool) -> Settings:
-    """Return the settings that the environment asks for; what it leaves open is as in the trial that runs, if any.
+    """Return the settings that the environment asks for; what it leaves open is as it is, or was when it last ran.
 
     starts: whether it is to be started so. A command that only looks takes what runs as it is.
     """

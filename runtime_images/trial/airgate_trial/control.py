@@ -24,8 +24,8 @@ def is_running(home: Home) -> bool:
 
 
 def find_started(home: Home) -> dict[str, int]:
-    """Return the port and the count of cards of what runs now; nothing when nothing runs."""
-    return dict(json.loads(home.started.read_text())) if is_running(home) and home.started.exists() else {}
+    """Return the port and the count of cards of what runs now, or ran last; nothing when nothing ever ran."""
+    return dict(json.loads(home.started.read_text())) if home.started.exists() else {}
 
 
 def find_start(home: Home) -> datetime.datetime:
@@ -40,6 +40,16 @@ def find_processes(home: Home) -> list[Mapping[str, Any]] | None:
     except (OSError, xmlrpc.client.Error):
         return None
     return list(answer)
+
+
+def find_failing(home: Home) -> str:
+    """Return the name and the last words of a process that ends whenever it is started, or ""."""
+    for process in find_processes(home) or ():
+        starts_again = process["statename"] == "STARTING" and process["stop"]
+        if process["statename"] == "BACKOFF" or starts_again:
+            words = Path(process["stdout_logfile"]).read_text(errors="replace").split("\n")
+            return f"{process['name']} ends whenever it is started: {next(filter(None, reversed(words)), 'no word')}"
+    return ""
 
 
 def connect(home: Home) -> xmlrpc.client.ServerProxy:

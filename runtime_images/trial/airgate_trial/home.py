@@ -71,7 +71,7 @@ class Home:
 
     @property
     def started(self) -> Path:
-        """The port and the count of cards that the running processes were started with."""
+        """The port and the count of cards that the processes were started with last."""
         return self.run / "started.json"
 
     @property

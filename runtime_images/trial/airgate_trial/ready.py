@@ -1,7 +1,7 @@
 """Asks the appliance whether it is ready: the webapp on its socket, and the gateway at its door."""
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from airgate_trial.errors import TrialError
 
 LOOK_EVERY_S = 0.1
 CALL_S = 60.0
+FAILING_S = 8.0  # a process that ends whenever it is started, for so long, will not come up
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +42,22 @@ class Door:
         )
 
 
-def wait_until_ready(door: Door, since: datetime.datetime, clock: Clock, seconds: float) -> None:
+def wait_until_ready(
+    door: Door, since: datetime.datetime, clock: Clock, seconds: float, find_failing: Callable[[], str]
+) -> None:
     """Return when gateway, webapp, tester and every wanted deployment answer; TrialError naming what does not.
 
-    since: when the processes were started; what was known before counts for nothing.
+    since: when the processes were started; what was known before counts for nothing. find_failing: returns what a
+    process that has just ended said last, or "".
     """
-    deadline = clock.monotonic() + seconds
+    began = healthy = clock.monotonic()
     with door.open() as gateway, door.open_back() as web:
         while waiting := find_waiting(gateway, web, since):
-            if clock.monotonic() > deadline:
+            now, failing = clock.monotonic(), find_failing()
+            healthy = healthy if failing else now
+            if now - healthy > FAILING_S:
+                raise TrialError("does_not_start", failing, "Mend that and start again; make trial-logs shows more.")
+            if now - began > seconds:
                 raise TrialError("not_ready", f"Not ready after {seconds:g} s: {waiting}.", "Look: make trial-logs")
             clock.sleep(LOOK_EVERY_S)
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from airgate_kit.names import PORT_FILES, PORT_RECONCILER_HEALTH
 from airgate_web.domain.errors import Invalid
@@ -68,6 +69,10 @@ class ReconcileConfig:
     health_port: int = PORT_RECONCILER_HEALTH
     log_level: str = "info"
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be, in a sentence that names the setting."""
+        judge_trace_url(self.trace_url)
+
 
 @dataclass(frozen=True, slots=True)
 class FilesConfig:
@@ -92,6 +97,16 @@ class SuperviseConfig:
     environ: Mapping[str, str] = field(repr=False)
     trace_url: str = ""
     log_level: str = "info"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be, in a sentence that names the setting."""
+        judge_trace_url(self.trace_url)
+
+
+def judge_trace_url(url: str) -> None:
+    """Raise Invalid for what is no collector's address; no address is none."""
+    if url and not (url.startswith(("http://", "https://")) and urlsplit(url).hostname):
+        raise Invalid(f"{url} is no address of a collector.", "Write http://HOST:4318 (AIRGATE_TRACE_URL).")
 
 
 def find_database(home: Path, url: str) -> str:

@@ -21,7 +21,7 @@ from airgate_serving.errors import BadRequest
 GROUP = 50_000  # rows of a row group that is written
 MOST_IN_GROUP = 4 * 1024**3  # bytes that a row group may say it has
 HINT = "Write it again, or give the rows as CSV or JSON lines."
-HINT_MISSING = "Install it (pip install airgate[serving]), or give CSV or JSON lines."
+HINT_MISSING = "Install it (pip install '.[serving]' in the project's folder), or give CSV or JSON lines."
 NULL, BOOL, WHOLE, FRACTION, TEXT = range(5)  # what a column holds, each able to hold what stands before, but for texts
 DTYPES = {NULL: "object", BOOL: "boolean", WHOLE: "Int64", FRACTION: "float64", TEXT: "object"}
 LARGEST = 2**63 - 1

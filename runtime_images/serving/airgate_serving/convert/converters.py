@@ -8,7 +8,7 @@ from airgate_serving.formats.interface import Runner
 from airgate_serving.formats.sklearn_schema import needs_frame
 from airgate_serving.tensors import ANY, TensorSpec
 
-HINT_INSTALL = "Install it with: pip install 'airgate[convert]'."
+HINT_INSTALL = "Install it in the project's folder with: pip install '.[convert]'."
 HINT_OTHER = "Serve the file as it is."
 OPSET = 17  # the newest one that all converters and the last years' runtimes know
 

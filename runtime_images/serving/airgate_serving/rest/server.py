@@ -149,7 +149,7 @@ def bind_port(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise BadConfiguration(
             f"Cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}.",
-            "Choose another port, or stop what uses this one.",
+            "Choose another port (--http-port, --grpc-port, --admin-port), or stop what uses this one.",
         ) from error
 
 
