@@ -47,6 +47,7 @@ FORMATS = {
     "sklearn": Format("sklearn", "airgate_serving.formats.sklearn", carries_code=True),
     "xgboost": Format("xgboost", "airgate_serving.formats.xgboost", carries_code=False),
     "lightgbm": Format("lightgbm", "airgate_serving.formats.lightgbm", carries_code=False),
+    "pmml": Format("pmml", "airgate_serving.formats.pmml", carries_code=False),
     "script": Format("script", "airgate_serving.formats.script", carries_code=True),
     "mlflow": Format("mlflow", "airgate_serving.formats.mlflow", carries_code=True, unpacks=True),
     "qpc": Format("qpc", "airgate_serving.formats.qpc", carries_code=True, unpacks=True),
@@ -85,7 +86,7 @@ def guess_format(path: Path) -> str:
     raise BadModelFile(
         "The file is of no format that this runtime can serve.",
         "Upload an ONNX model, a scikit-learn model saved by pickle, joblib or skops, a model of XGBoost (.json, "
-        ".ubj) or LightGBM (.txt), or a script with a function predict (.py).",
+        ".ubj) or LightGBM (.txt), a PMML model, or a script with a function predict (.py).",
     )
 
 
@@ -137,10 +138,17 @@ def looks_like_lightgbm(head: bytes) -> bool:
     return len(lines) == 2 and lines[0] == b"tree" and lines[1].startswith(b"version=")
 
 
+def looks_like_pmml(head: bytes) -> bool:
+    """Return whether these bytes begin XML, in one byte a character or two, that speaks of PMML."""
+    plain = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\xff\xfe").replace(b"\0", b"").lstrip()
+    return plain.startswith(b"<") and b"PMML" in plain
+
+
 _LOOKS: dict[str, Callable[[bytes], bool]] = {
     "onnx": looks_like_onnx,
     "xgboost": looks_like_xgboost,
     "lightgbm": looks_like_lightgbm,
+    "pmml": looks_like_pmml,
     "script": looks_like_script,
 }
 _ONNX_FIELDS = {2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26}
