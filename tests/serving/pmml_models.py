@@ -126,9 +126,12 @@ def _make_neurons(depth: int, weights: Any, biases: Any) -> str:
 def make_scorecard() -> str:
     """Return 10 points to begin with, 5 or 20 for age up to 30 or over it, 1 or 7 for a rented or an own home."""
     fields = "".join(make_field(*field) for field in SCORECARD_FIELDS) + make_field("points")
-    parts = (("age", "lessOrEqual", "30", 5), ("age", "greaterThan", "30", 20)), (
-        ("home", "equal", "rent", 1),
-        ("home", "equal", "own", 7),
+    parts = (
+        (("age", "lessOrEqual", "30", 5), ("age", "greaterThan", "30", 20)),
+        (
+            ("home", "equal", "rent", 1),
+            ("home", "equal", "own", 7),
+        ),
     )
     body = "".join(_make_characteristic(part) for part in parts)
     start = '<Scorecard functionName="regression" initialScore="10" useReasonCodes="false">'

@@ -52,7 +52,9 @@ def test_a_tree_answers_what_scikit_learn_answers(tmp_path) -> None:
     runner = open_text(tmp_path, text)
     signature = runner.info.signature
     answer = runner.run(split(IRIS, [spec.name for spec in signature.inputs]))
-    assert answer["PredictedValue"].tolist() == model.predict(IRIS).tolist() and answer["PredictedValue"].dtype.kind == "i"
+    assert (
+        answer["PredictedValue"].tolist() == model.predict(IRIS).tolist() and answer["PredictedValue"].dtype.kind == "i"
+    )
     assert answer["Probabilities"].tolist() == model.predict_proba(IRIS).tolist()
     assert [spec.name for spec in signature.inputs] == load_iris().feature_names
     assert signature.outputs[1].values == (0, 1, 2) and signature.task == "classification"
@@ -69,7 +71,9 @@ def test_regressions_and_a_network_answer_what_scikit_learn_answers(tmp_path) ->
     answer = runner.run(split(IRIS))
     assert answer["PredictedValue"].tolist() == logistic.predict(IRIS).tolist()
     np.testing.assert_allclose(answer["Probabilities"], logistic.predict_proba(IRIS), rtol=1e-9)
-    network = MLPRegressor(hidden_layer_sizes=(5, 3), activation="tanh", solver="lbfgs", max_iter=50, random_state=0).fit(DIABETES, PROGRESS / 100)
+    network = MLPRegressor(
+        hidden_layer_sizes=(5, 3), activation="tanh", solver="lbfgs", max_iter=50, random_state=0
+    ).fit(DIABETES, PROGRESS / 100)
     runner = open_text(tmp_path, pmml.make_network(network, NAMES))
     answer = runner.run(split(DIABETES))
     np.testing.assert_allclose(answer["PredictedValue"], network.predict(DIABETES), rtol=1e-9)
@@ -165,7 +169,9 @@ def test_texts_of_other_encodings_are_read_as_they_say(tmp_path, encoding) -> No
     text = pmml.make_fruit().replace("red", "grün").replace("UTF-8", encoding.removesuffix("-sig"))
     assert "grün" in decode(text.encode(encoding))
     (tmp_path / "m").write_bytes(text.encode(encoding))
-    assert load(tmp_path / "m", guess_format(tmp_path / "m"), LoadOptions()).info.signature.inputs[0].values[0] == "grün"
+    assert (
+        load(tmp_path / "m", guess_format(tmp_path / "m"), LoadOptions()).info.signature.inputs[0].values[0] == "grün"
+    )
     (tmp_path / "m").write_bytes(text.replace("<PMML", "<!DOCTYPE PMML [<!ENTITY a 'b'>]><PMML").encode(encoding))
     with pytest.raises(DangerousModelFile, match="DOCTYPE"):
         read_document(tmp_path / "m")
@@ -195,4 +201,4 @@ def test_java_leaves_signals_and_folders_alone(tmp_path) -> None:
     open_text(tmp_path, pmml.make_scorecard())
     arguments = java.find_class("java.lang.management.ManagementFactory").getRuntimeMXBean().getInputArguments()
     assert {"-Xrs", "-XX:-UsePerfData", "-XX:+DisableAttachMechanism"} <= {str(one) for one in arguments}
-    assert not list(Path("/tmp").glob(f"hsperfdata_*/{os.getpid()}"))  # noqa: S108 - where Java would write
+    assert not list(Path("/tmp").glob(f"hsperfdata_*/{os.getpid()}"))

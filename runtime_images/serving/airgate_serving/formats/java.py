@@ -34,6 +34,7 @@ SMALL = (
     "-XX:ReservedCodeCacheSize=64m",
     "-XX:CompressedClassSpaceSize=64m",  # a gibibyte of addresses else
 )
+BRIEF = ("-XX:TieredStopAtLevel=1",)  # compile fast rather than well: half a second less until the first answer
 XML = (
     "-Djdk.xml.dtd.support=deny",  # `pmml_file` has refused such files already; twice is better
     "-Djavax.xml.accessExternalDTD=",  # protocols by which a declaration may be fetched: none
@@ -46,8 +47,10 @@ XML = (
 _starting = threading.Lock()
 
 
-def start(threads: int) -> None:
-    """Start the machine once, for so many threads. It ends with the process. Raises MissingLibrary without its wheels.
+def start(threads: int, brief: bool = False) -> None:
+    """Start the machine once, for so many threads; it ends with the process. Raises MissingLibrary without its wheels.
+
+    brief: this process only describes a model.
 
     Every thread that calls into it is attached by itself, as one that nothing waits for when the process ends.
     """
@@ -56,7 +59,7 @@ def start(threads: int) -> None:
     with _starting:
         if jpype.isJVMStarted():
             return
-        options = (*QUIET, *SMALL, *XML, *choose_amounts(find_memory(), threads))
+        options = (*QUIET, *SMALL, *(BRIEF if brief else ()), *XML, *choose_amounts(find_memory(), threads))
         try:
             jpype.startJVM(*options, jvmpath=str(find_machine()), classpath=[*map(str, list_jars())], interrupt=True)
         except (OSError, RuntimeError) as error:

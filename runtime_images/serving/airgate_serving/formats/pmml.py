@@ -22,7 +22,7 @@ LARGEST_WHOLE = 2.0**63
 def load(path: Path, options: LoadOptions) -> "PmmlRunner":
     """Return the model in `path`. Raises BadModelFile or one of its kin with one sentence."""
     document = read_document(path)
-    java.start(options.threads)
+    java.start(options.threads, options.describe)
     try:
         java.parse(document.text)  # PMML4S takes what its reader stumbles over for the end of the file
         model = java.find_class(MODEL).fromString(document.text)

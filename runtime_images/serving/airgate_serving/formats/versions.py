@@ -1,7 +1,8 @@
 """Whether this runtime's libraries can read a file: the versions in the file against those here, before it is opened.
 
 What is older, or unknown, is opened. A file of a newer major version than its maker's library here is refused, and so
-is one of a newer ONNX than ONNX Runtime reads, or a newer PMML than PMML4S; a newer minor version is worth a warning, for it usually opens.
+is one of a newer ONNX than ONNX Runtime reads, or of a newer PMML than PMML4S; a newer minor version is worth a
+warning, for it usually opens.
 Estimators of scikit-learn are promised to open in their own version alone, so an older one is worth a warning too:
 https://scikit-learn.org/stable/model_persistence.html
 """
@@ -61,7 +62,7 @@ def find_here(versions: Mapping[str, str]) -> tuple[Library, ...]:
 
 
 def find_installed(name: str) -> str:
-    """Return the version of a library here, or of ONNX and PMML the newest that is read; nothing for what is not here."""
+    """Return the version of a library here, of ONNX and PMML the newest that is read; nothing for what is not here."""
     if name == PMML:
         return PMML_NEWEST
     limits = {ONNX_IR: "ir", ONNX_OPSET: "opset", ONNX_ML_OPSET: "ml_opset"}
