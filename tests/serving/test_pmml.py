@@ -3,6 +3,7 @@
 import os
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn.neural_network import MLPRegressor
 from airgate_serving.errors import BadModelFile, DangerousModelFile, MissingLibrary
 from airgate_serving.formats import java
 from airgate_serving.formats.interface import LoadOptions, Runner
-from airgate_serving.formats.pmml_file import MOST_DEPTH, decode, read_document
+from airgate_serving.formats.pmml_file import MOST_BYTES, MOST_DEPTH, decode, read_document
 from airgate_serving.formats.table import guess_format, load
 from airgate_serving.sandbox.memory import find_memory
 from airgate_serving.tensors import Tensors
@@ -61,6 +62,7 @@ def test_a_tree_answers_what_scikit_learn_answers(tmp_path) -> None:
     assert ("pmml", "4.4", "4.4") in [(one.name, one.in_file, one.installed) for one in runner.info.libraries]
 
 
+@pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
 def test_regressions_and_a_network_answer_what_scikit_learn_answers(tmp_path) -> None:
     """Sums in another order may differ in their last digit, no more."""
     linear = LinearRegression().fit(DIABETES, PROGRESS)
@@ -78,6 +80,17 @@ def test_regressions_and_a_network_answer_what_scikit_learn_answers(tmp_path) ->
     answer = runner.run(split(DIABETES))
     np.testing.assert_allclose(answer["PredictedValue"], network.predict(DIABETES), rtol=1e-9)
     assert runner.info.signature.task == "regression"
+
+
+def test_more_classes_than_a_function_of_java_has_arguments(tmp_path) -> None:
+    """Each of three hundred classes has its probability, in its own column."""
+    random = np.random.default_rng(0)
+    weights, rows = random.random((300, 2)), random.random((5, 2))
+    model = SimpleNamespace(coef_=weights, intercept_=np.zeros(300))
+    runner = open_text(tmp_path, pmml.make_logistic(model, NAMES[:2], [f"c{place}" for place in range(300)]))
+    scores = np.exp(rows @ weights.T)
+    found = runner.run(split(rows))["Probabilities"]
+    np.testing.assert_allclose(found, scores / scores.sum(axis=1, keepdims=True), rtol=1e-9)
 
 
 def test_clusters_and_a_scorecard_answer_too(tmp_path) -> None:
@@ -161,6 +174,15 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path, text, kind, says) -> None
     """Before a pod crash-loops, a person reads one sentence."""
     with pytest.raises(kind, match=says):
         open_text(tmp_path, text)
+
+
+def test_a_huge_file_is_refused_unread(tmp_path) -> None:
+    """What would fill the memory ten times over is refused by its size."""
+    path = tmp_path / "m"
+    path.write_text(pmml.make_document("", ""))
+    os.truncate(path, MOST_BYTES + 1)  # sparse
+    with pytest.raises(BadModelFile, match="PMML is read up to 256 MiB"):
+        load(path, guess_format(path), LoadOptions())
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "iso8859-1"])

@@ -62,9 +62,9 @@ def start(threads: int, brief: bool = False) -> None:
         options = (*QUIET, *SMALL, *(BRIEF if brief else ()), *XML, *choose_amounts(find_memory(), threads))
         try:
             jpype.startJVM(*options, jvmpath=str(find_machine()), classpath=[*map(str, list_jars())], interrupt=True)
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, SystemError) as error:
             raise MissingLibrary(
-                f"Java cannot be started: {str(error)[:200]}.", "Give the runtime more memory, or 64-bit glibc."
+                f"Java cannot be started: {str(error)[:200]}.", "Give the runtime more memory."
             ) from error
         _let_go()
 

@@ -85,10 +85,9 @@ class PmmlRunner:
     def _read(self, answers: Any, output: Output) -> Array:
         """Return one output; a matrix has a column for each place."""
         spec = output.spec
-        if len(spec.shape) > 1:
-            return np.column_stack([self._scorer.read_numbers(answers, place) for place in output.places])
         if spec.dtype.kind == "f":
-            return self._scorer.read_numbers(answers, output.places[0]).astype(spec.dtype, copy=False)
+            numbers = self._scorer.read_numbers(answers, output.places).astype(spec.dtype, copy=False)
+            return numbers if len(spec.shape) > 1 else numbers[:, 0]
         values = self._scorer.read_objects(answers, output.places[0])
         if spec.dtype.kind == "O":
             return np.array(["" if value is None else str(value) for value in values], dtype=object)
