@@ -18,6 +18,7 @@ from airgate_serving.formats import java
 from airgate_serving.formats.interface import LoadOptions, Runner
 from airgate_serving.formats.pmml_file import MOST_BYTES, MOST_DEPTH, decode, read_document
 from airgate_serving.formats.table import guess_format, load
+from airgate_serving.formats.versions import find_here, judge
 from airgate_serving.sandbox.memory import find_memory
 from airgate_serving.tensors import Tensors
 from tests.serving import pmml_models as pmml
@@ -174,6 +175,13 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path, text, kind, says) -> None
     """Before a pod crash-loops, a person reads one sentence."""
     with pytest.raises(kind, match=says):
         open_text(tmp_path, text)
+
+
+def test_a_newer_version_is_refused_before_a_pod_starts() -> None:
+    """The webapp asks by the version alone, as for every other library."""
+    verdict = judge(find_here({"pmml": "4.5"}))
+    assert "of PMML 4.5" in verdict.refusal and "as PMML 4.4" in verdict.hint and verdict.needs == {"pmml": "4.5"}
+    assert judge(find_here({"pmml": "4.4.1"})) == judge(find_here({"pmml": "3.0"})) == judge(())
 
 
 def test_a_huge_file_is_refused_unread(tmp_path) -> None:
