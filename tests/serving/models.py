@@ -21,6 +21,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from tests.serving.pmml_models import make_iris_tree
+
 WIDTH, CLASSES = 64, 10
 ML = "ai.onnx.ml"
 IR_VERSION = 9
@@ -135,6 +137,7 @@ def _write_boosted(folder: Path) -> None:
     xgboost.XGBClassifier(n_estimators=5, n_jobs=1).fit(frame, target).save_model(folder / "iris.json")
     trees = lightgbm.LGBMClassifier(n_estimators=5, n_jobs=1, verbose=-1).fit(frame, target)
     trees.booster_.save_model(folder / "iris.txt")
+    (folder / "iris.pmml").write_text(make_iris_tree()[0])
     skops.io.dump(RandomForestClassifier(5, random_state=0).fit(frame, target), folder / "iris.skops")
 
 

@@ -49,7 +49,7 @@ def ask_every_door(server: RunningServer, ask_triton: Any, columns: Tensors, wan
     return found
 
 
-@pytest.mark.parametrize("name", ["iris.pkl", "iris.skops", "iris.json", "iris.txt", "iris.onnx"])
+@pytest.mark.parametrize("name", ["iris.pkl", "iris.skops", "iris.json", "iris.txt", "iris.pmml", "iris.onnx"])
 def test_a_row_gives_the_same_floats_by_every_door(model_folder: Path, ask_triton: Any, name: str) -> None:
     """A number depends on the model and the row alone."""
     path = model_folder / name

@@ -10,7 +10,7 @@ import pytest
 from tests.serving.test_tester import call, scratch, shelf, tester  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.process
-FILES = ["mlp.onnx", "iris.pkl", "forest.joblib", "iris.skops", "iris.json", "iris.txt"]
+FILES = ["mlp.onnx", "iris.pkl", "forest.joblib", "iris.skops", "iris.json", "iris.txt", "iris.pmml"]
 ROUNDS = 5
 
 

@@ -12,7 +12,7 @@ PORTS, LIMITS = Ports(), Limits()  # the defaults
 TRIAL_SECONDS, TRIAL_MEMORY_MIB, CACHE_MIB = 60.0, 2048, 4096
 FETCH_PATIENCE = 120.0  # seconds
 ALSO = ("NAME", "VERSION", "DIGEST", "FORMAT", "FILE")  # what --also is followed by
-FORMAT_HELP = "onnx, sklearn, xgboost, lightgbm, script, mlflow or qpc; found out from the file unless given"
+FORMAT_HELP = "onnx, sklearn, xgboost, lightgbm, pmml, script, mlflow or qpc; found out from the file unless given"
 
 
 def build_serve_parser() -> argparse.ArgumentParser:

@@ -120,6 +120,8 @@ def _read_texts(data: Json, spec: TensorSpec) -> Array:
         array = np.array(data, dtype=object)
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"The input {spec.name!r} is ragged: its rows are of different lengths.") from error
+    if spec.nullable:
+        array[array == None] = ""  # noqa: E711 - element by element
     for element in array.reshape(-1):
         if not isinstance(element, str):
             sentence = f"The input {spec.name!r} holds {_show(element)}; the model takes texts (BYTES)."

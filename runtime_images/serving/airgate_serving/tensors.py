@@ -44,7 +44,7 @@ class TensorSpec:
     """One input or output: `shape` has `ANY` where the size is free; `sample` is a whole tensor as nested lists.
 
     `schema` is there where each text of a BYTES tensor is JSON (a map, a sequence, an optional value): its JSON Schema,
-    whose title says in words what it is.
+    whose title says in words what it is. nullable: a null is taken for a text, as the empty one.
     """
 
     name: str
@@ -53,6 +53,7 @@ class TensorSpec:
     sample: object = None
     values: tuple[Scalar, ...] = ()  # the possible values, where the model knows them
     schema: dict[str, Any] | None = None
+    nullable: bool = False
 
     @property
     def dtype(self) -> np.dtype[np.generic]:

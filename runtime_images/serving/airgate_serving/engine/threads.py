@@ -7,6 +7,8 @@ import math
 import os
 from pathlib import Path
 
+from airgate_serving.cgroups import list_groups, read_text
+
 ROOT = Path("/")
 
 
@@ -26,8 +28,8 @@ def read_cpu_limit(root: Path = ROOT) -> float | None:
 def _read_v2_limits(root: Path) -> list[float]:
     """Return the limits of cpu.max, "max 100000" or "50000 100000", from our group up to the root."""
     limits = []
-    for folder in _list_groups(root, "sys/fs/cgroup", _find_group(root, "")):
-        words = _read_text(folder / "cpu.max").split()
+    for folder in list_groups(root):
+        words = read_text(folder / "cpu.max").split()
         if len(words) == 2 and words[0].isdigit() and int(words[1]):
             limits.append(int(words[0]) / int(words[1]))
     return limits
@@ -36,32 +38,9 @@ def _read_v2_limits(root: Path) -> list[float]:
 def _read_v1_limits(root: Path) -> list[float]:
     """Return the limits of cpu.cfs_quota_us over cpu.cfs_period_us; a quota of -1 is none."""
     limits = []
-    for folder in _list_groups(root, "sys/fs/cgroup/cpu", _find_group(root, "cpu")):
-        quota = _read_text(folder / "cpu.cfs_quota_us").strip()
-        period = _read_text(folder / "cpu.cfs_period_us").strip()
+    for folder in list_groups(root, "cpu"):
+        quota = read_text(folder / "cpu.cfs_quota_us").strip()
+        period = read_text(folder / "cpu.cfs_period_us").strip()
         if quota.isdigit() and period.isdigit() and int(period):
             limits.append(int(quota) / int(period))
     return limits
-
-
-def _list_groups(root: Path, mount: str, group: str) -> list[Path]:
-    """Return the folders from the mount down to our group; inside a container the mount itself is our group."""
-    top = root / mount
-    folder = top / group.lstrip("/")
-    return [top, *(parent for parent in [folder, *folder.parents] if top in parent.parents)]
-
-
-def _find_group(root: Path, controller: str) -> str:
-    """Return our path in the hierarchy of a v1 controller, or in the unified one for an empty name."""
-    for line in _read_text(root / "proc/self/cgroup").splitlines():
-        _, controllers, group = line.split(":", 2)
-        if controller in controllers.split(","):
-            return group
-    return "/"
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""

@@ -15,7 +15,7 @@ from typing import Any
 from airgate_serving.errors import BadModelFile
 from airgate_serving.formats.archive import find_one, read_members
 from airgate_serving.formats.interface import Library, LoadOptions, Runner
-from airgate_serving.formats.versions import BESIDE, MAKERS, find_here, read_numbers, require_readable
+from airgate_serving.formats.versions import BESIDE, MAKERS, PMML, find_here, read_numbers, require_readable
 
 DESCRIPTION, REQUIREMENTS = "MLmodel", "requirements.txt"
 PINNED = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*==\s*([0-9][A-Za-z0-9.!+_-]{0,40})\s*(?:[;\\#].*)?$")
@@ -36,6 +36,7 @@ FLAVORS = {
     "onnx": Flavor("data", "onnx_version", "onnx"),
     "xgboost": Flavor("data", "xgb_version", "xgboost"),
     "lightgbm": Flavor("data", "lgb_version", "lightgbm"),
+    "pmml": Flavor("data", "pmml_version", PMML),
     "sklearn": Flavor("pickled_model", "sklearn_version", "scikit-learn"),
 }
 

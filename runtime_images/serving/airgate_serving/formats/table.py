@@ -13,6 +13,7 @@ from typing import Protocol, cast
 from airgate_serving.errors import BadModelFile
 from airgate_serving.formats.archive import list_members, looks_like_archive
 from airgate_serving.formats.interface import LoadOptions, Runner
+from airgate_serving.formats.looks import looks_like_lightgbm, looks_like_onnx, looks_like_pmml, looks_like_xgboost
 from airgate_serving.formats.qaic_library import PROGRAM
 from airgate_serving.formats.script import looks_like_script
 from airgate_serving.formats.skops_file import MARK_ZIP, is_skops
@@ -47,6 +48,7 @@ FORMATS = {
     "sklearn": Format("sklearn", "airgate_serving.formats.sklearn", carries_code=True),
     "xgboost": Format("xgboost", "airgate_serving.formats.xgboost", carries_code=False),
     "lightgbm": Format("lightgbm", "airgate_serving.formats.lightgbm", carries_code=False),
+    "pmml": Format("pmml", "airgate_serving.formats.pmml", carries_code=False),
     "script": Format("script", "airgate_serving.formats.script", carries_code=True),
     "mlflow": Format("mlflow", "airgate_serving.formats.mlflow", carries_code=True, unpacks=True),
     "qpc": Format("qpc", "airgate_serving.formats.qpc", carries_code=True, unpacks=True),
@@ -85,7 +87,7 @@ def guess_format(path: Path) -> str:
     raise BadModelFile(
         "The file is of no format that this runtime can serve.",
         "Upload an ONNX model, a scikit-learn model saved by pickle, joblib or skops, a model of XGBoost (.json, "
-        ".ubj) or LightGBM (.txt), or a script with a function predict (.py).",
+        ".ubj) or LightGBM (.txt), a PMML model, or a script with a function predict (.py).",
     )
 
 
@@ -119,31 +121,13 @@ def looks_pickled(head: bytes) -> bool:
     return len(head) > 1 and head[0] == 0x80 and 2 <= head[1] <= 5
 
 
-def looks_like_onnx(head: bytes) -> bool:
-    """Return whether these bytes begin an ONNX ModelProto: field 1 (ir_version), a small number, then a known field."""
-    return len(head) > 2 and head[0] == 0x08 and 1 <= head[1] < 64 and head[2] >> 3 in _ONNX_FIELDS
-
-
-def looks_like_xgboost(head: bytes) -> bool:
-    """Return whether these bytes begin XGBoost's JSON or UBJSON: an object whose first name is one of its own."""
-    plain = head.lstrip()[1:].lstrip() if head[:1] in b"{ \t\r\n" else b""
-    ubjson = head.startswith(b"{L" + bytes(7) + b"\x07")  # the length of the name
-    return plain.startswith((b'"learner"', b'"version"')) or (ubjson and head[10:17] in (b"learner", b"version"))
-
-
-def looks_like_lightgbm(head: bytes) -> bool:
-    """Return whether these bytes begin LightGBM's text: the word tree, then the version."""
-    lines = head.splitlines()[:2]
-    return len(lines) == 2 and lines[0] == b"tree" and lines[1].startswith(b"version=")
-
-
 _LOOKS: dict[str, Callable[[bytes], bool]] = {
     "onnx": looks_like_onnx,
     "xgboost": looks_like_xgboost,
     "lightgbm": looks_like_lightgbm,
+    "pmml": looks_like_pmml,
     "script": looks_like_script,
 }
-_ONNX_FIELDS = {2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26}
 
 
 def ends_early(path: Path) -> bool:

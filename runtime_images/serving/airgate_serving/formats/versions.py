@@ -1,7 +1,8 @@
 """Whether this runtime's libraries can read a file: the versions in the file against those here, before it is opened.
 
 What is older, or unknown, is opened. A file of a newer major version than its maker's library here is refused, and so
-is one of a newer ONNX than ONNX Runtime reads; a newer minor version is worth a warning, for it usually opens.
+is one of a newer ONNX than ONNX Runtime reads, or of a newer PMML than PMML4S; a newer minor version is worth a
+warning, for it usually opens.
 Estimators of scikit-learn are promised to open in their own version alone, so an older one is worth a warning too:
 https://scikit-learn.org/stable/model_persistence.html
 """
@@ -16,6 +17,7 @@ from airgate_serving.formats.interface import Library
 from airgate_serving.formats.onnx_limits import find_limits
 
 MAKERS = {"scikit-learn": "scikit-learn", "xgboost": "XGBoost", "lightgbm": "LightGBM"}
+PMML, PMML_OLDEST, PMML_NEWEST = "pmml", "3.0", "4.4"  # of the standard; PMML4S reads these
 ONNX_IR, ONNX_OPSET, ONNX_ML_OPSET = "onnx-ir", "onnx-opset", "onnx-ml-opset"
 SPELLED = {ONNX_IR: "IR version", ONNX_OPSET: "opset", ONNX_ML_OPSET: "opset of ai.onnx.ml"}
 BESIDE = {"numpy": "NumPy", "pandas": "pandas", "scipy": "SciPy", "joblib": "joblib", "skops": "skops"}
@@ -60,7 +62,9 @@ def find_here(versions: Mapping[str, str]) -> tuple[Library, ...]:
 
 
 def find_installed(name: str) -> str:
-    """Return the version of a library here, or of ONNX the newest that is read; nothing for what is not here."""
+    """Return the version of a library here, of ONNX and PMML the newest that is read; nothing for what is not here."""
+    if name == PMML:
+        return PMML_NEWEST
     limits = {ONNX_IR: "ir", ONNX_OPSET: "opset", ONNX_ML_OPSET: "ml_opset"}
     if name in limits:
         return str(getattr(find_limits(), limits[name]) or "")
@@ -85,6 +89,8 @@ def _find_refusal(library: Library) -> Verdict | None:
     needs = {library.name: library.in_file}
     if library.name in SPELLED and wanted > here:
         return Verdict(*_explain_onnx(library), needs)
+    if library.name == PMML and wanted[:2] > here[:2]:
+        return Verdict(*_explain_pmml(library), needs)
     if library.name in MAKERS and wanted[0] > here[0]:
         return Verdict(*_explain_maker(library), needs)
     return None
@@ -96,6 +102,13 @@ def _explain_onnx(library: Library) -> tuple[str, str]:
         f"The file is of ONNX {what} {library.in_file}; this runtime's ONNX Runtime {find_installed_onnxruntime()} "
         f"reads {what}s up to {library.installed}.",
         f"Choose a runtime with a newer ONNX Runtime, or export the model for {what} {library.installed}.",
+    )
+
+
+def _explain_pmml(library: Library) -> tuple[str, str]:
+    return (
+        f"The file is of PMML {library.in_file[:20]}; this runtime reads {PMML_OLDEST} to {library.installed}.",
+        f"Choose a runtime with a newer PMML4S, or export the model as PMML {library.installed}.",
     )
 
 

@@ -24,7 +24,7 @@ class CallLimits:
 
 def apply_limits(limits: CallLimits) -> None:
     """Bound this process for the rest of its life; core dumps are off."""
-    data = _read_data_size() + limits.memory_bytes
+    data = read_data_size() + limits.memory_bytes
     _bound(resource.RLIMIT_DATA, data)
     _bound(resource.RLIMIT_AS, data + RESERVED)
     _bound(resource.RLIMIT_CPU, limits.cpu_seconds)
@@ -55,7 +55,7 @@ def _bound(kind: int, amount: int) -> None:
     resource.setrlimit(kind, (limit, limit))
 
 
-def _read_data_size() -> int:
+def read_data_size() -> int:
     """Return the bytes of private writable memory this process has now (VmData)."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmData:"):

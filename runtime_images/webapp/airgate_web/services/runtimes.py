@@ -22,7 +22,7 @@ def put_default_runtimes(desk: Desk, image: str) -> None:
             language="Python 3.11",
             image=image,
             formats=names.FORMATS,
-            description="ONNX Runtime, scikit-learn, XGBoost and LightGBM on the CPU.",
+            description="ONNX Runtime, scikit-learn, XGBoost, LightGBM and PMML on the CPU.",
         )
     )
 
