@@ -154,7 +154,7 @@ class Sample:
     resource = "example.com/resource"
     count = 2
     can_lose = False
-    lasts = True
+    lasts = False  # a restarted node has cleared its /tmp
     place = "/opt/sample-device-plugin"
 
     def __init__(self) -> None:
