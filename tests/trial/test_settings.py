@@ -70,11 +70,13 @@ def test_a_command_that_only_looks_takes_what_runs_as_it_is(monkeypatch: pytest.
     assert (starts.port, starts.cards) == (9090, 2)
 
 
-def test_a_start_that_says_nothing_is_like_the_last_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_start_that_says_nothing_is_like_the_last_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Cards that a deployment holds are there again without anybody saying how many they were."""
     for variable in ("AIRGATE_PORT", "AIRGATE_QAIC"):
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("AIRGATE_HOME", str(tmp_path))
+    monkeypatch.setenv("AIRGATE_HOME", str(tmp_path_factory.mktemp("t")))
     first = find_settings(starts=True)
     assert (first.port, first.cards) == (8080, 0)
     prepare_home(first.home)
