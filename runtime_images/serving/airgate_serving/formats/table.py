@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from airgate_serving.errors import BadModelFile
-from airgate_serving.formats.archive import list_members, looks_like_archive
+from airgate_serving.formats.archive import MARK_HDF5, list_members, looks_like_archive
 from airgate_serving.formats.interface import LoadOptions, Runner
+from airgate_serving.formats.keras_file import is_keras
 from airgate_serving.formats.qaic_library import PROGRAM
 from airgate_serving.formats.script import looks_like_script
-from airgate_serving.formats.skops_file import MARK_ZIP, is_skops
+from airgate_serving.formats.skops_file import is_skops
 
 HEAD = 4096  # bytes that tell the formats apart; compressed ones need some to begin
+SAVED_MODEL = "saved_model.pb"  # TensorFlow's
 BLOCK = 4096  # bytes read at a time where they may grow a thousandfold
 LARGE_BLOCK = 1024 * 1024
 
@@ -49,6 +51,8 @@ FORMATS = {
     "lightgbm": Format("lightgbm", "airgate_serving.formats.lightgbm", carries_code=False),
     "script": Format("script", "airgate_serving.formats.script", carries_code=True),
     "mlflow": Format("mlflow", "airgate_serving.formats.mlflow", carries_code=True, unpacks=True),
+    "keras": Format("keras", "airgate_serving.formats.keras", carries_code=True, unpacks=True),
+    "tensorflow": Format("tensorflow", "airgate_serving.formats.tensorflow", carries_code=True, unpacks=True),
     "qpc": Format("qpc", "airgate_serving.formats.qpc", carries_code=True, unpacks=True),
 }
 
@@ -75,8 +79,6 @@ def guess_format(path: Path) -> str:
         raise BadModelFile("The file is empty.", "Upload the model file itself; it has 0 bytes.")
     if looks_pickled(head) or looks_pickled(_decompress_head(head)):
         return "sklearn"
-    if head.startswith(MARK_ZIP) and is_skops(path):
-        return "sklearn"
     if looks_like_archive(head):
         return guess_archive(path)
     for name, looks_like in _LOOKS.items():
@@ -85,25 +87,34 @@ def guess_format(path: Path) -> str:
     raise BadModelFile(
         "The file is of no format that this runtime can serve.",
         "Upload an ONNX model, a scikit-learn model saved by pickle, joblib or skops, a model of XGBoost (.json, "
-        ".ubj) or LightGBM (.txt), or a script with a function predict (.py).",
+        ".ubj), LightGBM (.txt) or Keras (.keras, .h5), a packed SavedModel of TensorFlow, or a script with a function "
+        "predict (.py).",
     )
 
 
 def guess_folder(path: Path) -> str:
-    """Return the format of what a folder holds: a program for Qualcomm's cards. Raises BadModelFile for any other."""
-    if (path / PROGRAM).is_file():
-        return "qpc"
-    raise BadModelFile(f"The folder {path.name} has no {PROGRAM}.", "Give a model file, or the folder of a program.")
+    """Return the format of what a folder holds, by the program in it. Raises BadModelFile where there is none."""
+    for program, name in ((PROGRAM, "qpc"), (SAVED_MODEL, "tensorflow")):
+        if (path / program).is_file():
+            return name
+    raise BadModelFile(
+        f"The folder {path.name} has no {PROGRAM} and no {SAVED_MODEL}.",
+        "Give a model file, or the folder of a program or of a SavedModel.",
+    )
 
 
 def guess_archive(path: Path) -> str:
-    """Return the format of what an archive holds: a program, MLflow's folder, a script, ONNX. Raises BadModelFile."""
+    """Return the format of what an archive holds, by the file that makes it one. Raises BadModelFile."""
+    for name, is_such in (("sklearn", is_skops), ("keras", is_keras)):
+        if is_such(path):
+            return name
     names = list_members(path)
-    for ending, name in ((PROGRAM, "qpc"), ("MLmodel", "mlflow"), (".py", "script"), (".onnx", "onnx")):
+    for ending, name in _IN_ARCHIVES:
         if any(member.endswith(ending) for member in names):
             return name
     raise BadModelFile(
-        f"The archive holds neither a script (.py) nor a model (.onnx, MLmodel, {PROGRAM}): {', '.join(names[:5])}.",
+        f"The archive holds neither a script (.py) nor a model (.onnx, MLmodel, {SAVED_MODEL}, {PROGRAM}): "
+        f"{', '.join(names[:5])}.",
         "Pack one of them, with the files that it needs.",
     )
 
@@ -124,6 +135,11 @@ def looks_like_onnx(head: bytes) -> bool:
     return len(head) > 2 and head[0] == 0x08 and 1 <= head[1] < 64 and head[2] >> 3 in _ONNX_FIELDS
 
 
+def looks_like_hdf5(head: bytes) -> bool:
+    """Return whether these bytes begin HDF5, of which Keras is the one maker here."""
+    return head.startswith(MARK_HDF5)
+
+
 def looks_like_xgboost(head: bytes) -> bool:
     """Return whether these bytes begin XGBoost's JSON or UBJSON: an object whose first name is one of its own."""
     plain = head.lstrip()[1:].lstrip() if head[:1] in b"{ \t\r\n" else b""
@@ -138,11 +154,19 @@ def looks_like_lightgbm(head: bytes) -> bool:
 
 
 _LOOKS: dict[str, Callable[[bytes], bool]] = {
+    "keras": looks_like_hdf5,
     "onnx": looks_like_onnx,
     "xgboost": looks_like_xgboost,
     "lightgbm": looks_like_lightgbm,
     "script": looks_like_script,
 }
+_IN_ARCHIVES = (
+    (PROGRAM, "qpc"),
+    ("MLmodel", "mlflow"),
+    (SAVED_MODEL, "tensorflow"),
+    (".py", "script"),
+    (".onnx", "onnx"),
+)
 _ONNX_FIELDS = {2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26}
 
 

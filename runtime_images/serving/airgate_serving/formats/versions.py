@@ -15,11 +15,17 @@ from airgate_serving.errors import MissingLibrary
 from airgate_serving.formats.interface import Library
 from airgate_serving.formats.onnx_limits import find_limits
 
-MAKERS = {"scikit-learn": "scikit-learn", "xgboost": "XGBoost", "lightgbm": "LightGBM"}
+MAKERS = {"scikit-learn": "scikit-learn", "xgboost": "XGBoost", "lightgbm": "LightGBM"} | {
+    "keras": "Keras",
+    "tensorflow": "TensorFlow",
+}
 ONNX_IR, ONNX_OPSET, ONNX_ML_OPSET = "onnx-ir", "onnx-opset", "onnx-ml-opset"
 SPELLED = {ONNX_IR: "IR version", ONNX_OPSET: "opset", ONNX_ML_OPSET: "opset of ai.onnx.ml"}
 BESIDE = {"numpy": "NumPy", "pandas": "pandas", "scipy": "SciPy", "joblib": "joblib", "skops": "skops"}
-DISTRIBUTIONS = {"xgboost": ("xgboost-cpu", "xgboost")}  # where the version is known, by the library's name
+DISTRIBUTIONS = {  # where the version is known, by the library's name
+    "xgboost": ("xgboost-cpu", "xgboost"),
+    "tensorflow": ("tensorflow-cpu", "tensorflow"),
+}
 EXACT = frozenset({"scikit-learn"})  # an older minor version is another one too
 NUMBERS = re.compile(r"\d+(?:\.\d+)*")
 FREEZE = "airgate-serve freeze FILE --wheels DIR --to LOCK"
