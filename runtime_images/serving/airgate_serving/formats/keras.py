@@ -34,12 +34,8 @@ ENDINGS = {True: ".h5", False: ".keras"}  # Keras goes by a file's name
 
 def load(path: Path, options: LoadOptions) -> FunctionRunner:
     """Return the model in `path`. Raises BadModelFile or one of its kin with one sentence."""
-    facts = read_facts(path)
-    libraries = (*find_here({"keras": facts.version}), *find_here({"tensorflow": ""}))
-    require_readable(libraries)
-    if options.scanned:
-        require_own_parts(facts.config)
-        require_own_weights(path)
+    with hushed():  # HDF5's library asks a program what processor this is, and the lock forbids programs
+        libraries = judge_file(path, options.scanned)
     library = bring_library(options)
     with named(path, options.scratch) as place, keeping_files_in(place.parent):
         model = open_model(place, options.scanned)
@@ -49,6 +45,17 @@ def load(path: Path, options: LoadOptions) -> FunctionRunner:
         raise
     except Exception as error:
         raise BadModelFile(f"The model cannot be asked by name: {find_reason(error)}", HINT_SAVE) from error
+
+
+def judge_file(path: Path, scanned: bool) -> tuple[Library, ...]:
+    """Return the versions in the file and here. Raises what `load` does for a file that may not be opened."""
+    facts = read_facts(path)
+    libraries = (*find_here({"keras": facts.version}), *find_here({"tensorflow": ""}))
+    require_readable(libraries)
+    if scanned:
+        require_own_parts(facts.config)
+        require_own_weights(path)
+    return libraries
 
 
 def read_facts(path: Path) -> KerasFacts:
