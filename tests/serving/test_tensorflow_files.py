@@ -137,10 +137,11 @@ def test_only_a_saved_models_own_files_are_unpacked(tmp_path: Path, monkeypatch)
         pass
 
 
-@pytest.mark.parametrize(
-    "operation", ["ReadFile", "WriteFile", "PyFunc", "EagerPyFunc", "TextLineDataset", "MatchingFiles", "DebugIdentityV2",
-                  "DecodeProtoV2", "ImmutableConst", "LoadAndRemapMatrix", "WholeFileReaderV2", "WriteSummary"]
-)  # fmt: skip
+REACHING = "ReadFile WriteFile PyFunc EagerPyFunc TextLineDataset MatchingFiles DebugIdentityV2 DecodeProtoV2"
+REMOTE = "ImmutableConst LoadAndRemapMatrix WholeFileReaderV2 WriteSummary CollectiveReduceV2 RemoteCall"
+
+
+@pytest.mark.parametrize("operation", f"{REACHING} {REMOTE}".split())
 def test_an_operation_that_reaches_out_is_refused_wherever_it_stands(operation: str) -> None:
     """Also in a function that nobody seems to call."""
     with pytest.raises(DangerousModelFile, match=f"operation {operation} in its function f"):
