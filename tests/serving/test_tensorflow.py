@@ -20,7 +20,7 @@ from tests.serving.server import RunningServer, find_python_path, start_server
 from tests.serving.test_tester import Shelf, call, scratch, shelf, start_tester  # noqa: F401 - fixtures
 from tests.serving.triton import Question
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]  # TensorFlow alone takes seconds to import
 
 MAKER = Path(__file__).with_name("make_keras.py")
 MODELS = {

@@ -148,6 +148,17 @@ def test_an_operation_that_reaches_out_is_refused_wherever_it_stands(operation: 
         require_calm(read_facts(make_program({"g": [make_node("MatMul")], "f": [make_node(operation)]})))
 
 
+@pytest.mark.parametrize("name", ["../../other/key.pem", "/etc/passwd"])
+def test_a_file_of_words_outside_of_the_model_is_refused(name: str) -> None:
+    """Whatever the folder of assets holds."""
+    program = make_program({}) + encode(2, encode(6, encode(2, name.encode())))
+    with pytest.raises(BadModelFile, match="TensorFlow 1"):
+        read_facts(program)  # two graphs
+    graph = encode(6, encode(2, name.encode())) + encode(7, b"")
+    with pytest.raises(DangerousModelFile, match=name):
+        require_calm(read_facts(b"\x08\x01" + encode(2, graph)))
+
+
 def test_what_models_need_is_not_mistaken_for_it() -> None:
     """Words of a table come from the model's own folder; the functions that save it are there and never called."""
     usual = [

@@ -9,6 +9,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from airgate_serving.errors import BadModelFile, DangerousModelFile
 from airgate_serving.formats.onnx_file import read_places
@@ -19,7 +20,7 @@ NODE, FUNCTION = (2, 1), (2, 2, 1)
 FUNCTION_NAME, FUNCTION_NODE = (1, 1), (3,)
 OPERATION, CALLED, CALLED_IN_LIST = (2,), (5, 2, 10, 1), (5, 2, 1, 9, 1)  # of a node
 OBJECTS, RESTORED = (7,), (7, 2, 1)  # the graph of objects, and the functions that it restores
-SIGNATURE = (5, 1)
+SIGNATURE, ASSET = (5, 1), (6, 2)  # names of signatures, and of files in the folder of assets
 REACHES_OUT = re.compile(
     r"Dataset|Iterator|File|Reader|RecordInput|PyFunc|Summary|Writer|Snapshot|Debug|ImmutableConst|Proto"
     r"|Remap|Collective|Send|Recv|Rpc|TPU|RemoteCall|SymbolicGradient|DistributedSave|Mlir|TRT"
@@ -51,6 +52,7 @@ class SavedFacts:
     functions: tuple[SavedFunction, ...]
     restored: frozenset[str]
     signatures: tuple[str, ...]
+    assets: tuple[str, ...]
 
 
 def read_facts(content: bytes) -> SavedFacts:
@@ -68,7 +70,10 @@ def read_facts(content: bytes) -> SavedFacts:
 
 
 def require_calm(facts: SavedFacts) -> None:
-    """Raise DangerousModelFile, naming the operation, for a model that would reach out of itself when it runs."""
+    """Raise DangerousModelFile, naming the operation or the file, for a model that would reach out of itself."""
+    for asset in facts.assets:
+        if PurePosixPath(asset).is_absolute() or ".." in PurePosixPath(asset).parts:
+            raise DangerousModelFile(f"The model names {asset[:80]!r}, a file outside of it.", HINT_EXPORT)
     for function in facts.functions:
         found = sorted(name for name in function.operations if reaches_out(name))
         if found or function.prints:
@@ -136,6 +141,7 @@ def _read_graph(reader: _Reader, graph: Place) -> SavedFacts:
         tuple(functions),
         frozenset(reader.read(graph, RESTORED)),
         tuple(sorted(reader.read(graph, SIGNATURE))),
+        tuple(reader.read(graph, ASSET)),
     )
 
 
