@@ -63,6 +63,7 @@ BASE = Recipe("base", "runtime_images/base/Dockerfile")
 RECIPES = (
     Recipe("device-plugin", "plugin_src/Dockerfile", "plugin"),
     Recipe("serving", "runtime_images/serving/Dockerfile", "serving"),
+    Recipe("serving-tensorflow", "runtime_images/serving/tensorflow.Dockerfile", "serving-tensorflow"),
     Recipe("webapp", "runtime_images/webapp/Dockerfile", "web"),
     Recipe("gateway", "runtime_images/gateway/Dockerfile", "gateway"),
 )

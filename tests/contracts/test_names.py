@@ -8,6 +8,7 @@ import yaml
 
 from airgate_kit import names
 from airgate_serving.formats.table import FORMATS
+from airgate_serving.formats.tensorflow_library import RUNTIME as TENSORFLOW_RUNTIME
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES_FILE = ROOT / "charts/airgate-lib/templates/_names.tpl"
@@ -58,12 +59,13 @@ def test_the_charts_use_the_vocabulary_s_namespaces_labels_ports_and_user():
 
 def test_what_a_runtime_is_said_to_open_it_opens():
     """Webapp, chart and release offer what the serving image opens: all it has a file for, but Qualcomm's programs."""
-    assert {*names.FORMATS, names.FORMAT_QPC} == set(FORMATS)
+    assert {*names.FORMATS, *names.FORMATS_TENSORFLOW, names.FORMAT_QPC} == set(FORMATS)
     values = yaml.safe_load((ROOT / "charts/airgate-runtimes/values.yaml").read_text())
     release = yaml.safe_load((ROOT / "inventory/release.yml").read_text())["airgate_release"]
     offered = release["apps"][0]["values"]["airgate-runtimes"]["runtimes"]
-    for runtime in [*values["runtimes"], *offered]:
-        assert runtime["formats"] == list(names.FORMATS)
+    for runtimes in (values["runtimes"], offered):
+        assert [tuple(runtime["formats"]) for runtime in runtimes] == [names.FORMATS, names.FORMATS_TENSORFLOW]
+        assert runtimes[1]["name"] == TENSORFLOW_RUNTIME
 
 
 def test_nobody_spells_a_label_or_a_resource_in_another_way():

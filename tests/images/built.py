@@ -7,6 +7,8 @@ from runtime_images.build_images import Built
 from tests.cluster import find_artefacts
 
 OUT = build_images.ROOT / "build/images"
+LARGE = ("serving-tensorflow",)  # minutes and 2 GB to build: `python -m tests.soak images` does
+USUAL = tuple(name for name in build_images.NAMES if name not in LARGE)
 WHEELS = Path.home() / ".cache/airgate/wheels"
 
 
@@ -16,8 +18,8 @@ def find_base() -> str:
 
 
 def find_built_images() -> dict[str, Built]:
-    """Return every image by name, built now unless nothing changed since the last time."""
-    return {image.name: image for image in build_images.build_images(find_base(), OUT, WHEELS)}
+    """Return every usual image by name, built now unless nothing changed since the last time."""
+    return {image.name: image for image in build_images.build_images(find_base(), OUT, WHEELS, USUAL)}
 
 
 def find_repository(image: Built) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from airgate_kit import names
 from runtime_images import build_images
-from tests.images.built import OUT, WHEELS
+from tests.images.built import OUT, USUAL, WHEELS
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 LOCKED_IN = (
@@ -23,7 +23,7 @@ OWN = {
     "webapp": "airgate_web",
     "gateway": "airgate_gateway",
 }
-EVERY_NAME = pytest.mark.parametrize("name", build_images.NAMES)
+EVERY_NAME = pytest.mark.parametrize("name", USUAL)
 
 
 def run_python(image: str, program: str) -> str:

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OWN = {
     "device-plugin": {"airgate_plugin", "airgate_protocols"},
     "serving": {"airgate_serving", "airgate_protocols"},
+    "serving-tensorflow": {"airgate_serving", "airgate_protocols"},
     "webapp": {"airgate_web", "airgate_protocols"},
     "gateway": {"airgate_gateway"},
 }
@@ -101,4 +102,6 @@ def test_an_unknown_image_is_refused_with_the_names_there_are():
     command = [sys.executable, str(ROOT / "runtime_images/build_images.py"), "--base", "x", "plugin"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "there is no image plugin; there are device-plugin, serving, webapp, gateway" in done.stderr
+    assert (
+        "there is no image plugin; there are device-plugin, serving, serving-tensorflow, webapp, gateway" in done.stderr
+    )

@@ -19,7 +19,7 @@ import yaml
 from tests.charts.appliance import SIMULATED
 from tests.cluster import Node, find_artefacts
 from tests.cluster.ssh import describe_connection
-from tests.images.built import find_built_images
+from tests.images.built import LARGE, find_built_images
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MEDIUM = "/media/airgate"  # where the node sees the medium
@@ -92,7 +92,10 @@ def make_key(path: Path) -> Path:
 
 
 def write_release(path: Path) -> Path:
-    """Write the release that the journey builds: the project's own, with the test cluster's snaps and their images."""
+    """Write the release that the journey builds: the project's own, with the test cluster's snaps and their images.
+
+    Without the images that take minutes and gigabytes: `python -m tests.soak images` builds those.
+    """
     find_built_images()
     parts = find_artefacts()
     release = yaml.safe_load((REPOSITORY / "inventory/release.yml").read_text())["airgate_release"]
@@ -100,8 +103,20 @@ def write_release(path: Path) -> Path:
         {"name": name, "from": {"file": str(file)}, "classic": name == "microk8s"} for name, file in parts.snaps.items()
     ]
     release["images"] += [{"name": name, "from": {"file": str(file)}} for name, file in parts.images.items()]
+    leave_out_large(release)
     path.write_text(yaml.safe_dump({"airgate_release": release}))
     return path
+
+
+def leave_out_large(release: dict[str, Any]) -> None:
+    """Take the large images out of a release, and the runtimes that stand on them."""
+    large = {f"airgate.local/{name}:{release['version']}" for name in LARGE}
+    release["images"] = [one for one in release["images"] if one["name"] not in large]
+    app = release["apps"][0]
+    places = [place for place, image in app["images"].items() if image in large]
+    for place in sorted(places, reverse=True):
+        del app["images"][place]
+        del app["values"]["airgate-runtimes"]["runtimes"][int(place.split(".")[-2])]
 
 
 def build_bundle(folder: Path, release: Path, key: Path) -> Played:

@@ -27,6 +27,7 @@ class RunningServer:
     process: "subprocess.Popen[str]"
     ports: dict[str, int]
     output: list[str]  # lines of stdout so far
+    errors: list[str]  # of stderr
 
     def url(self, path: str, door: str = "http") -> str:
         """Return an address on one of the server's ports."""
@@ -54,9 +55,11 @@ def run_command(*arguments: str, env: dict[str, str] | None = None) -> "subproce
 
 
 @contextmanager
-def start_process(*arguments: str, env: dict[str, str] | None = None) -> Iterator[RunningServer]:
+def start_process(
+    *arguments: str, env: dict[str, str] | None = None, python: str = sys.executable
+) -> Iterator[RunningServer]:
     """Run `airgate-serve` with these arguments until the block ends; its ports are known by then."""
-    command = [sys.executable, "-m", "airgate_serving", *arguments]
+    command = [python, "-m", "airgate_serving", *arguments]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}
     )
@@ -64,7 +67,7 @@ def start_process(*arguments: str, env: dict[str, str] | None = None) -> Iterato
     errors: list[str] = []
     readers = [_follow(process.stdout, output), _follow(process.stderr, errors)]
     try:
-        yield RunningServer(process, _wait_ports(process, output, errors), output)
+        yield RunningServer(process, _wait_ports(process, output, errors), output, errors)
     finally:
         _end(process)
         for reader in readers:
@@ -72,10 +75,12 @@ def start_process(*arguments: str, env: dict[str, str] | None = None) -> Iterato
 
 
 @contextmanager
-def start_server(file: Path, *more: str, name: str = "m", env: dict[str, str] | None = None) -> Iterator[RunningServer]:
+def start_server(
+    file: Path, *more: str, name: str = "m", env: dict[str, str] | None = None, python: str = sys.executable
+) -> Iterator[RunningServer]:
     """Serve a model file on free ports until the block ends; the model is ready by then."""
     ports = ("--http-port", "0", "--admin-port", "0", "--grpc-port", "0")
-    with start_process(str(file), "--name", name, "--threads", "1", *ports, *more, env=env) as server:
+    with start_process(str(file), "--name", name, "--threads", "1", *ports, *more, env=env, python=python) as server:
         wait_for(lambda: server.get("/readyz", "admin").status_code == 200)
         yield server
 

@@ -5,6 +5,7 @@ import hashlib
 import os
 import pickle
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,10 +57,13 @@ def tester(shelf: Shelf, scratch: Path) -> Iterator[RunningServer]:
         yield server
 
 
-def start_tester(shelf: Shelf, scratch: Path, *more: str, env: dict[str, str] | None = None) -> Any:
+def start_tester(
+    shelf: Shelf, scratch: Path, *more: str, env: dict[str, str] | None = None, python: str = sys.executable
+) -> Any:
     """Start a tester on free ports."""
     ports = ("--port", "0", "--admin-port", "0")
-    return start_process("tester", "--blobs", str(shelf.folder), "--scratch", str(scratch), *ports, *more, env=env)
+    words = ("tester", "--blobs", str(shelf.folder), "--scratch", str(scratch), *ports, *more)
+    return start_process(*words, env=env, python=python)
 
 
 def call(server: RunningServer, path: str, body: dict[str, Any], secret: str = "gate-secret") -> httpx.Response:

@@ -124,6 +124,26 @@ def test_an_upload_that_a_runtime_cannot_read_names_the_one_that_can(desk, ada, 
     for runtime in desk.store.list_runtimes():
         desk.tester.fits.setdefault(runtime.slug, Fit(here={"scikit-learn": ""}))
     with pytest.raises(BadModel) as caught:
-        publish_model(desk, ada, "qc", "trees", "trees.pkl", iter([b"junk"]))
+        publish_model(desk, ada, "qc", "trees", "trees.pkl", iter([b"junk"]), runtime=DEFAULT_SLUG)
     assert caught.value.sentence == OLD
     assert caught.value.hint == "Choose the runtime 'New Python', which has what the file needs."
+
+
+def test_an_upload_for_no_runtime_in_particular_is_read_by_the_one_that_can(desk, ada, monkeypatch):
+    """A model of Keras finds the runtime with TensorFlow by itself, and is tested and deployed there."""
+    inspect, asked = desk.tester.inspect, []
+
+    def refuse(runtime, digest, filename, override):
+        asked.append(runtime)
+        if runtime != "new":
+            raise BadModel("The file is a Keras model; this runtime has no Keras.", "Choose another.", {"keras": ""})
+        return dataclasses.replace(inspect(runtime, digest, "m.onnx", override), format="keras")
+
+    monkeypatch.setattr(desk.tester, "inspect", refuse)
+    desk.store.put_runtime(make_runtime("new", name="New Python", formats=("keras", "tensorflow")))
+    desk.tester.fits["new"] = Fit(here={"keras": "3.15.1"})
+    for runtime in desk.store.list_runtimes():
+        desk.tester.fits.setdefault(runtime.slug, Fit(here={"keras": ""}))
+    made = publish_model(desk, ada, "qc", "flowers", "flowers.keras", iter([b"model of flowers"]))
+    assert (made.format, asked) == ("keras", [DEFAULT_SLUG, "new"])
+    assert create_deployment(desk, ada, "qc", "flowers", DeploymentWish("flowers")).runtime == "new"

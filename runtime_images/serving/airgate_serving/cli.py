@@ -25,7 +25,7 @@ from airgate_serving.config import LOOPBACK, MEBIBYTE, Limits, Ports, ServeConfi
 from airgate_serving.engine.threads import count_threads
 from airgate_serving.errors import BadConfiguration, ServingError
 from airgate_serving.fetch import compute_digest, fetch, read_digest
-from airgate_serving.formats.archive import may_hold_program
+from airgate_serving.formats.archive import may_hold_program, may_need_room
 from airgate_serving.manifest import check_folder, write_manifest
 from airgate_serving.sandbox.lock import LockPlan, LockReport, list_card_paths, lock_files
 from airgate_serving.sandbox.room import make_room
@@ -43,6 +43,9 @@ TRACE_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_END
 LIBRARY_SETTINGS = {
     "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime would report to its maker over the Internet
     "JOBLIB_MULTIPROCESSING": "0",  # joblib would make semaphores, which a locked process may not
+    "TF_CPP_MIN_LOG_LEVEL": "3",  # TensorFlow would tell stderr what it finds on the machine
+    "KERAS_BACKEND": "tensorflow",
+    "KERAS_HOME": "/dev/null",  # Keras would read, and write, settings at home
 }
 ENVIRONMENT_KEPT = frozenset({"PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES"}) | {
     *THREAD_VARIABLES,
@@ -77,7 +80,8 @@ def serve(words: Sequence[str]) -> int:
     files = (file, *(find_model(Path(one[4])) for one in parsed.also))
     forms = (parsed.format or "", *(one[3] for one in parsed.also))
     programs = [one for one, form in zip(files, forms, strict=True) if may_hold_program(one, form)]
-    scratch = make_room() if any(one.is_file() for one in programs) else None
+    roomy = any(one.is_file() and may_need_room(one, form) for one, form in zip(files, forms, strict=True))
+    scratch = make_room() if roomy else None
     tracing = _start_traces(parsed.trace_url, os.environ)
     plan = LockPlan(
         tuple(_find_folder(one) if parsed.repository else one for one in files), (scratch,) if scratch else ()

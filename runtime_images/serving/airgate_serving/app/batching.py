@@ -17,7 +17,7 @@ from airgate_serving.batch.rows import PARQUET, find_kind
 from airgate_serving.config import BatchConfig
 from airgate_serving.errors import BadConfiguration, CallStopped, ServingError
 from airgate_serving.fetch import compute_digest
-from airgate_serving.formats.archive import may_hold_program
+from airgate_serving.formats.archive import may_hold_program, may_need_room
 from airgate_serving.formats.interface import LoadOptions, Runner
 from airgate_serving.formats.table import find_format, guess_format, load
 from airgate_serving.formats.versions import judge
@@ -60,7 +60,7 @@ def _open(path: Path) -> BinaryIO:
 
 
 def _run_in_fork(config: BatchConfig, *files: BinaryIO) -> dict[str, Any]:
-    if config.file.is_file() and may_hold_program(config.file, config.format):
+    if config.file.is_file() and may_need_room(config.file, config.format):
         config = replace(config, scratch=make_room())
     key = f"{compute_digest(config.file)} {compute_digest(config.rows)} {config.kind} {config.columns}"
     with tempfile.TemporaryFile() as result:

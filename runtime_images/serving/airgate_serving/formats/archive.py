@@ -4,7 +4,7 @@ import shutil
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -16,6 +16,8 @@ MOST_MEMBERS = 10_000
 BLOCK = 1024 * 1024  # bytes
 MARK_ZIP, MARK_GZIP = b"PK\x03\x04", b"\x1f\x8b"
 MARK_TAR, PLACE_TAR = b"ustar", 257
+MARK_HDF5 = b"\x89HDF\r\n\x1a\n"
+NEED_ROOM = frozenset({"qpc", "keras", "tensorflow"})
 HINT = "Pack the model's own files alone, and upload the whole archive."
 
 
@@ -33,6 +35,19 @@ def is_archive(path: Path) -> bool:
 def may_hold_program(path: Path, form: str) -> bool:
     """Return whether a model could be a program for Qualcomm's cards, by its format where that is said."""
     return form == "qpc" or (not form and (path.is_dir() or is_archive(path)))
+
+
+def may_need_room(path: Path, form: str) -> bool:
+    """Return whether a model could need a folder to write in: one that a library opens in a folder or by its name."""
+    if form:
+        return form in NEED_ROOM
+    return path.is_dir() or is_archive(path) or is_hdf5(path)
+
+
+def is_hdf5(path: Path) -> bool:
+    """Return whether the file begins as HDF5 does."""
+    with path.open("rb") as file:
+        return file.read(len(MARK_HDF5)) == MARK_HDF5
 
 
 def list_members(path: Path) -> list[str]:
@@ -60,6 +75,29 @@ def copy_member(path: Path, name: str, to: Path) -> None:
                 with to.open("wb") as target:
                     shutil.copyfileobj(file, target, BLOCK)
                 return
+
+
+def unpack_members(path: Path, top: PurePosixPath, is_wanted: Callable[[PurePosixPath], bool], to: Path) -> None:
+    """Write the wanted members below the folder `top` of an archive to `to`. Raises BadModelFile as `read_members`."""
+    room = MOST_BYTES
+    with _explained():
+        for name, file in _walk(path):
+            place = PurePosixPath(name)
+            if place.is_relative_to(top) and is_wanted(place.relative_to(top)):
+                room -= _write(file, to / place.relative_to(top), room)
+
+
+def _write(file: IO[bytes], target: Path, room: int) -> int:
+    """Write what a member holds, a block at a time, and return its size. Raises BadModelFile when it is too large."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    size = 0
+    with target.open("wb") as out:
+        while block := file.read(BLOCK):
+            size += len(block)
+            if size > room:
+                raise BadModelFile(f"The archive would unpack to more than {MOST_BYTES} bytes.", HINT)
+            out.write(block)
+    return size
 
 
 def find_one(members: Iterable[str], ending: str, what: str) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from airgate_serving.errors import BadModelFile, MissingLibrary, ServingError
+from airgate_serving.formats.compressed import ends_early, read_head, read_plainly
+from airgate_serving.formats.looks import looks_pickled
 from airgate_serving.formats.safety import check_pickle, guarded_unpickling
-from airgate_serving.formats.table import ends_early, looks_pickled, read_head, read_plainly
 from airgate_serving.formats.versions import FREEZE
 
 MARK_JOBLIB = b"joblib.numpy_pickle"

@@ -1,26 +1,29 @@
 """Which file serves which format, and which format a file is of. The name of a file proves nothing; its bytes do."""
 
-import bz2
-import contextlib
 import importlib
-import lzma
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
 
 from airgate_serving.errors import BadModelFile
 from airgate_serving.formats.archive import list_members, looks_like_archive
+from airgate_serving.formats.compressed import decompress_head, read_head
 from airgate_serving.formats.interface import LoadOptions, Runner
-from airgate_serving.formats.looks import looks_like_lightgbm, looks_like_onnx, looks_like_pmml, looks_like_xgboost
+from airgate_serving.formats.keras_file import is_keras
+from airgate_serving.formats.looks import (
+    looks_like_hdf5,
+    looks_like_lightgbm,
+    looks_like_onnx,
+    looks_like_pmml,
+    looks_like_xgboost,
+    looks_pickled,
+)
 from airgate_serving.formats.qaic_library import PROGRAM
 from airgate_serving.formats.script import looks_like_script
-from airgate_serving.formats.skops_file import MARK_ZIP, is_skops
+from airgate_serving.formats.skops_file import is_skops
 
-HEAD = 4096  # bytes that tell the formats apart; compressed ones need some to begin
-BLOCK = 4096  # bytes read at a time where they may grow a thousandfold
-LARGE_BLOCK = 1024 * 1024
+SAVED_MODEL = "saved_model.pb"  # TensorFlow's
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ FORMATS = {
     "pmml": Format("pmml", "airgate_serving.formats.pmml", carries_code=False),
     "script": Format("script", "airgate_serving.formats.script", carries_code=True),
     "mlflow": Format("mlflow", "airgate_serving.formats.mlflow", carries_code=True, unpacks=True),
+    "keras": Format("keras", "airgate_serving.formats.keras", carries_code=True, unpacks=True),
+    "tensorflow": Format("tensorflow", "airgate_serving.formats.tensorflow", carries_code=True, unpacks=True),
     "qpc": Format("qpc", "airgate_serving.formats.qpc", carries_code=True, unpacks=True),
 }
 
@@ -75,9 +80,7 @@ def guess_format(path: Path) -> str:
     head = read_head(path)
     if not head:
         raise BadModelFile("The file is empty.", "Upload the model file itself; it has 0 bytes.")
-    if looks_pickled(head) or looks_pickled(_decompress_head(head)):
-        return "sklearn"
-    if head.startswith(MARK_ZIP) and is_skops(path):
+    if looks_pickled(head) or looks_pickled(decompress_head(head)):
         return "sklearn"
     if looks_like_archive(head):
         return guess_archive(path)
@@ -87,104 +90,50 @@ def guess_format(path: Path) -> str:
     raise BadModelFile(
         "The file is of no format that this runtime can serve.",
         "Upload an ONNX model, a scikit-learn model saved by pickle, joblib or skops, a model of XGBoost (.json, "
-        ".ubj) or LightGBM (.txt), a PMML model, or a script with a function predict (.py).",
+        ".ubj), LightGBM (.txt) or Keras (.keras, .h5), a PMML model, a packed SavedModel of TensorFlow, or a script "
+        "with a function predict (.py).",
     )
 
 
 def guess_folder(path: Path) -> str:
-    """Return the format of what a folder holds: a program for Qualcomm's cards. Raises BadModelFile for any other."""
-    if (path / PROGRAM).is_file():
-        return "qpc"
-    raise BadModelFile(f"The folder {path.name} has no {PROGRAM}.", "Give a model file, or the folder of a program.")
+    """Return the format of what a folder holds, by the program in it. Raises BadModelFile where there is none."""
+    for program, name in ((PROGRAM, "qpc"), (SAVED_MODEL, "tensorflow")):
+        if (path / program).is_file():
+            return name
+    raise BadModelFile(
+        f"The folder {path.name} has no {PROGRAM} and no {SAVED_MODEL}.",
+        "Give a model file, or the folder of a program or of a SavedModel.",
+    )
 
 
 def guess_archive(path: Path) -> str:
-    """Return the format of what an archive holds: a program, MLflow's folder, a script, ONNX. Raises BadModelFile."""
+    """Return the format of what an archive holds, by the file that makes it one. Raises BadModelFile."""
+    for name, is_such in (("sklearn", is_skops), ("keras", is_keras)):
+        if is_such(path):
+            return name
     names = list_members(path)
-    for ending, name in ((PROGRAM, "qpc"), ("MLmodel", "mlflow"), (".py", "script"), (".onnx", "onnx")):
+    for ending, name in _IN_ARCHIVES:
         if any(member.endswith(ending) for member in names):
             return name
     raise BadModelFile(
-        f"The archive holds neither a script (.py) nor a model (.onnx, MLmodel, {PROGRAM}): {', '.join(names[:5])}.",
+        f"The archive holds neither a script (.py) nor a model (.onnx, MLmodel, {SAVED_MODEL}, {PROGRAM}): "
+        f"{', '.join(names[:5])}.",
         "Pack one of them, with the files that it needs.",
     )
 
 
-def read_head(path: Path) -> bytes:
-    """Return the first bytes of a file."""
-    with path.open("rb") as file:
-        return file.read(HEAD)
-
-
-def looks_pickled(head: bytes) -> bool:
-    """Return whether these bytes begin a pickle of protocol 2 or later."""
-    return len(head) > 1 and head[0] == 0x80 and 2 <= head[1] <= 5
-
-
 _LOOKS: dict[str, Callable[[bytes], bool]] = {
+    "keras": looks_like_hdf5,
     "onnx": looks_like_onnx,
     "xgboost": looks_like_xgboost,
     "lightgbm": looks_like_lightgbm,
     "pmml": looks_like_pmml,
     "script": looks_like_script,
 }
-
-
-def ends_early(path: Path) -> bool:
-    """Return whether a file that joblib compressed stops before its own end."""
-    make = _find_compression(read_head(path))
-    if make is None:
-        return False
-    stream = make()
-    try:
-        with path.open("rb") as file:
-            while not stream.eof and (block := file.read(BLOCK)):
-                stream.decompress(block)
-    except _DAMAGED:
-        return False
-    return not stream.eof
-
-
-def read_plainly(path: Path, most: int) -> Iterator[bytes]:
-    """Yield a file's bytes; of one that joblib compressed at least `most` plain ones. Damage ends it early."""
-    make = _find_compression(read_head(path))
-    stream, room = make() if make else None, most
-    with path.open("rb") as file, contextlib.suppress(*_DAMAGED):
-        while room > 0 and (block := file.read(BLOCK if stream else LARGE_BLOCK)):
-            plain = stream.decompress(block) if stream else block
-            room -= len(plain) if stream else 0
-            yield plain
-
-
-def _decompress_head(head: bytes) -> bytes:
-    """Return the first decompressed bytes where joblib compressed the file, else nothing."""
-    make = _find_compression(head)
-    try:
-        return make().decompress(head, 2) if make else b""
-    except _DAMAGED:
-        return b""
-
-
-def _find_compression(head: bytes) -> "Callable[[], Stream] | None":
-    return next((make for magic, make in _COMPRESSIONS.items() if head.startswith(magic)), None)
-
-
-class Stream(Protocol):
-    """What the decompressors of Python's own library have in common."""
-
-    @property
-    def eof(self) -> bool:
-        """Whether the end of the compressed data was reached."""
-
-    def decompress(self, data: bytes, max_length: int = ..., /) -> bytes:
-        """Return what these bytes hold, at most `max_length` of it."""
-
-
-_DAMAGED = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
-_COMPRESSIONS: dict[bytes, Callable[[], Stream]] = {
-    b"\x78": lambda: zlib.decompressobj(zlib.MAX_WBITS),
-    b"\x1f\x8b": lambda: zlib.decompressobj(zlib.MAX_WBITS | 16),
-    b"BZh": bz2.BZ2Decompressor,
-    b"\xfd7zXZ": lzma.LZMADecompressor,
-    b"\x5d\x00": lzma.LZMADecompressor,
-}
+_IN_ARCHIVES = (
+    (PROGRAM, "qpc"),
+    ("MLmodel", "mlflow"),
+    (SAVED_MODEL, "tensorflow"),
+    (".py", "script"),
+    (".onnx", "onnx"),
+)

@@ -16,12 +16,19 @@ from airgate_serving.errors import MissingLibrary
 from airgate_serving.formats.interface import Library
 from airgate_serving.formats.onnx_limits import find_limits
 
-MAKERS = {"scikit-learn": "scikit-learn", "xgboost": "XGBoost", "lightgbm": "LightGBM"}
+MAKERS = {"scikit-learn": "scikit-learn", "xgboost": "XGBoost", "lightgbm": "LightGBM"} | {
+    "keras": "Keras",
+    "tensorflow": "TensorFlow",
+}
 PMML, PMML_OLDEST, PMML_NEWEST = "pmml", "3.0", "4.4"  # of the standard; PMML4S reads these
 ONNX_IR, ONNX_OPSET, ONNX_ML_OPSET = "onnx-ir", "onnx-opset", "onnx-ml-opset"
 SPELLED = {ONNX_IR: "IR version", ONNX_OPSET: "opset", ONNX_ML_OPSET: "opset of ai.onnx.ml"}
 BESIDE = {"numpy": "NumPy", "pandas": "pandas", "scipy": "SciPy", "joblib": "joblib", "skops": "skops"}
-DISTRIBUTIONS = {"xgboost": ("xgboost-cpu", "xgboost")}  # where the version is known, by the library's name
+DISTRIBUTIONS = {  # where the version is known, by the library's name
+    "xgboost": ("xgboost-cpu", "xgboost"),
+    "tensorflow": ("tensorflow-cpu", "tensorflow"),
+}
+UNFROZEN = frozenset({"keras", "tensorflow"})  # libraries of an image that `freeze` makes no lock of
 EXACT = frozenset({"scikit-learn"})  # an older minor version is another one too
 NUMBERS = re.compile(r"\d+(?:\.\d+)*")
 FREEZE = "airgate-serve freeze FILE --wheels DIR --to LOCK"
@@ -114,10 +121,10 @@ def _explain_pmml(library: Library) -> tuple[str, str]:
 
 def _explain_maker(library: Library) -> tuple[str, str]:
     name = MAKERS[library.name]
+    make = "" if library.name in UNFROZEN else f" make one with {FREEZE},"
     return (
         f"The file was saved by {name} {library.in_file}; this runtime has {library.installed}, a major version older.",
-        f"Choose a runtime with {name} {library.in_file}, make one with {FREEZE}, or save the model again with "
-        f"{library.installed}.",
+        f"Choose a runtime with {name} {library.in_file},{make} or save the model again with {library.installed}.",
     )
 
 
@@ -128,10 +135,11 @@ def _find_warning(library: Library) -> str:
         return ""
     if wanted < here and library.name not in EXACT:
         return ""
+    make = "" if library.name in UNFROZEN else f", or make a runtime with the file's versions by {FREEZE}"
     age = "older" if here < wanted else "newer"
     return (
         f"The file was made with {name} {library.in_file}; this runtime has {library.installed}, which is {age}. "
-        f"Its answers may differ: compare them with your own, or make a runtime with the file's versions by {FREEZE}."
+        f"Its answers may differ: compare them with your own{make}."
     )
 
 

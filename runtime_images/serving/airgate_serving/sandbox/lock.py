@@ -14,6 +14,7 @@ LIBRARIES = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/local/lib", "/etc
 FACTS = ("/etc/localtime", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/sys/devices", "/sys/fs/cgroup")
 FACTS_ABOUT_CARDS = ("/sys/bus/pci", "/sys/class/drm")  # ONNX Runtime looks there for devices
 OWN_FACTS = ("maps", "status", "stat", "statm", "cgroup", "mountinfo")  # not environ, not mem
+TENSORFLOW_FACTS = ("cmdline",)  # it ends the process that may not read its own; nothing secret stands there
 ALWAYS_DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 NVIDIA_FACTS = ("/proc/driver/nvidia", "/proc/devices", "/sys/module", "/dev/shm", "/usr/local/nvidia")  # noqa: S108
 NVIDIA_DEVICES = "nvidia*"
@@ -97,7 +98,8 @@ def list_needed() -> list[Path]:
     if sys.prefix != sys.base_prefix:
         paths.append(Path(sys.prefix))
     paths += [*list_own_packages(), *list_wheel_folders()]
-    return paths + [Path("/proc/self", name) for name in OWN_FACTS]
+    facts = (*OWN_FACTS, *(TENSORFLOW_FACTS if importlib.util.find_spec("tensorflow") else ()))
+    return paths + [Path("/proc/self", name) for name in facts]
 
 
 def list_own_packages() -> list[Path]:

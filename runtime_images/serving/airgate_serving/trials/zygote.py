@@ -6,6 +6,7 @@ and `{"kill": id}`; out go `{"ready"}` once and `{"id", "status"}` for each call
 
 import gc
 import importlib
+import importlib.util
 import json
 import os
 import select
@@ -21,6 +22,7 @@ from airgate_serving.sandbox.limits import die_with_parent
 WARM_LIBRARIES = ("numpy", "onnxruntime", "orjson", "pandas", "joblib", "fickling.fickle")
 WARM_ESTIMATORS = ("sklearn.pipeline", "sklearn.ensemble", "sklearn.linear_model", "sklearn.compose")
 WARM_OURS = ("airgate_serving.trials.call", "airgate_serving.formats.onnx", "airgate_serving.formats.sklearn")
+WARM_IF_THERE = ("tensorflow", "keras")
 PACKET = 65536  # bytes
 FILES = 4  # that come with a call
 
@@ -30,10 +32,20 @@ def main(socket_number: int) -> None:
     die_with_parent()
     for name in (*WARM_LIBRARIES, *WARM_ESTIMATORS, *WARM_OURS):
         importlib.import_module(name)
+    _warm_tensorflow()
     seccomp.find_library()
     gc.freeze()  # the pages of what is imported stay shared with every call
     with socket.socket(fileno=socket_number) as control:
         _Zygote(control).run()
+
+
+def _warm_tensorflow() -> None:
+    """Import TensorFlow, which takes seconds, in the runtime that has it. It starts no thread before it computes."""
+    from airgate_serving.formats.tensorflow_library import hushed
+
+    with hushed():
+        for name in filter(importlib.util.find_spec, WARM_IF_THERE):
+            importlib.import_module(name)
 
 
 class _Zygote:

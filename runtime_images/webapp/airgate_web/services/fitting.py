@@ -12,7 +12,7 @@ from airgate_web.domain.model import ModelVersion
 from airgate_web.domain.runtime import Runtime, RuntimeKind
 from airgate_web.ports import Fit, Inspection
 from airgate_web.services.desk import Desk
-from airgate_web.services.runtimes import list_runtimes
+from airgate_web.services.runtimes import find_runtime, list_runtimes
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +67,17 @@ def write_cautions(desk: Desk, version: ModelVersion, runtime: Runtime, fit: Fit
 def inspect_file(desk: Desk, runtime: str, digest: str, filename: str, *, override: bool = False) -> Inspection:
     """Return what a runtime reads out of a file; BadModel, naming the runtime that fits, when it is too old for it.
 
+    runtime: its slug; where none is said, the first one is asked, then the one that has what the file needs.
     override: past the scanner, which otherwise raises DangerousModel.
     """
     try:
-        return desk.tester.inspect(runtime, digest, filename, override)
+        return desk.tester.inspect(find_runtime(desk, runtime).slug, digest, filename, override)
     except DangerousModel:
         raise
     except BadModel as refused:
         readers = find_readers(desk, refused.needs) if refused.needs else []
+        if readers and not runtime:
+            return desk.tester.inspect(find_runtime(desk, readers[0]).slug, digest, filename, override)
         raise BadModel(refused.sentence, write_hint(readers, refused.hint), refused.needs) from refused
 
 

@@ -30,7 +30,7 @@ def publish_model(
 ) -> ModelVersion:
     """Keep a model file as the next version of `name` and return it, with the signature read in the sandbox.
 
-    source: the file in chunks, read once. runtime: slug of the environment that inspects it, the first when empty.
+    source: the file in chunks, read once. runtime: slug of the environment that inspects it, or the first that can.
     override_reason: why an administrator allows it past the scanner, should that refuse it. Raises Invalid, Forbidden,
     TooLarge, BadModel or Unavailable; a refused file leaves nothing behind.
     """
@@ -39,7 +39,8 @@ def publish_model(
         read_route("Model name", name)
         words = (route, name, read_filename(filename), read_text("Description", description))
         reason = read_reason(user, override_reason) if override_reason else ""
-        version = keep_version(desk, user, words, source, find_runtime(desk, runtime).slug, reason)
+        chosen = find_runtime(desk, runtime).slug if runtime else ""
+        version = keep_version(desk, user, words, source, chosen, reason)
     desk.note(user, "publish", f"model {route}/{name}", f"version {version.version}, {version.digest}")
     note_permit(desk, user, version)
     return version

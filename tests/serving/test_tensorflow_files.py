@@ -1,0 +1,209 @@
+"""What is said of files of Keras and TensorFlow where neither is installed, and what is read out of them without."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airgate_serving.errors import BadModelFile, DangerousModelFile, MissingLibrary, ServingError
+from airgate_serving.formats import archive
+from airgate_serving.formats.interface import Library, LoadOptions
+from airgate_serving.formats.keras_file import read_zip, require_own_parts
+from airgate_serving.formats.table import guess_format, load
+from airgate_serving.formats.tensorflow import choose_signature, unpacked
+from airgate_serving.formats.tensorflow_graph import reaches_out, read_facts, require_calm
+from airgate_serving.formats.versions import judge
+
+HDF5 = b"\x89HDF\r\n\x1a\n" + bytes(100)
+DENSE = {"module": "keras.layers", "class_name": "Dense", "config": {"units": 1}, "registered_name": None}
+
+
+def encode(number: int, content: bytes) -> bytes:
+    """Return a field of a protobuf message, shorter than 16 KiB."""
+    size = len(content)
+    return bytes([number << 3 | 2, size & 0x7F | 0x80, size >> 7]) + content
+
+
+def make_node(operation: str, calls: str = "") -> bytes:
+    """Return a NodeDef, which may call a function."""
+    value = encode(2, encode(10, encode(1, calls.encode()))) if calls else b""
+    return encode(1, b"n") + encode(2, operation.encode()) + (encode(5, encode(1, b"f") + value) if calls else b"")
+
+
+def make_program(functions: dict[str, list[bytes]], restored: tuple[str, ...] = (), objects: bool = True) -> bytes:
+    """Return a SavedModel of functions by name; `restored` are those that loading opens."""
+    library = b"".join(
+        encode(1, encode(1, encode(1, name.encode())) + b"".join(encode(3, node) for node in nodes))
+        for name, nodes in functions.items()
+    )
+    graph = encode(1, encode(5, b"2.18.0")) + encode(2, encode(2, library)) + encode(5, encode(1, b"serving_default"))
+    kept = b"".join(encode(2, encode(1, name.encode())) for name in restored)
+    return b"\x08\x01" + encode(2, graph + (encode(7, kept) if objects else b""))
+
+
+def pack(path: Path, files: dict[str, bytes]) -> Path:
+    """Write a zip."""
+    with zipfile.ZipFile(path, "w") as packed:
+        for name, content in files.items():
+            packed.writestr(name, content)
+    return path
+
+
+def pack_keras(path: Path, config: Any, **more: bytes) -> Path:
+    """Write a zip as Keras does."""
+    said = {"metadata.json": b'{"keras_version": "3.12.0"}', "config.json": json.dumps(config).encode()}
+    return pack(path, {**said, "model.weights.h5": HDF5, **more})
+
+
+def test_a_file_is_known_by_its_bytes_and_the_runtime_that_serves_it_is_named(tmp_path: Path) -> None:
+    """Where TensorFlow is not installed, a sentence says what the file needs, and `needs` what the webapp asks for."""
+    program = make_program({})
+    files = {
+        pack_keras(tmp_path / "a", DENSE): ("keras", {"keras": "3.12.0"}),
+        pack(tmp_path / "b", {"m/saved_model.pb": program, "m/x.py": b""}): ("tensorflow", {"tensorflow": "2.18.0"}),
+        tmp_path / "c": ("keras", {"keras": ""}),
+        tmp_path / "d": ("tensorflow", {"tensorflow": "2.18.0"}),
+    }
+    (tmp_path / "c").write_bytes(HDF5)
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/saved_model.pb").write_bytes(program)
+    for path, (form, needs) in files.items():
+        assert guess_format(path) == form
+        with pytest.raises(MissingLibrary, match="this runtime has no") as caught:
+            load(path, form, LoadOptions(scratch=tmp_path))
+        assert "'TensorFlow CPU with Python 3.11'" in caught.value.hint and caught.value.needs == needs
+
+
+@pytest.mark.parametrize(("name", "maker"), [("keras", "Keras"), ("tensorflow", "TensorFlow")])
+def test_versions_are_compared(name: str, maker: str) -> None:
+    """A newer major version is refused, a newer minor one is worth a warning."""
+    assert judge([Library(name, "4.0.0", "3.15.1")]).refusal.startswith(f"The file was saved by {maker} 4.0.0;")
+    assert (
+        judge([Library(name, "3.99.0", "3.15.1")]).warnings and judge([Library(name, "2.9.0", "3.15.1")]).warnings == ()
+    )
+
+
+FOREIGN = {
+    "a Lambda layer": ({**DENSE, "class_name": "Lambda"}, DangerousModelFile, "class Lambda"),
+    "a lambda deep inside": ({**DENSE, "config": [{"class_name": "__lambda__"}]}, DangerousModelFile, "__lambda__"),
+    "another SavedModel": ({**DENSE, "class_name": "TFSMLayer"}, DangerousModelFile, "TFSMLayer"),
+    "a class of one's own": ({**DENSE, "module": "mine", "class_name": "Mine"}, BadModelFile, "class Mine"),
+    "a registered class": ({**DENSE, "registered_name": "pack>Mine"}, BadModelFile, "class pack>Mine"),
+    "os.system": ({"module": "os", "class_name": "function", "config": "system"}, BadModelFile, "function system"),
+    "keras' own tools": (
+        {"module": "keras.utils", "class_name": "function", "config": "get_file"}, BadModelFile, "function get_file"),
+    "keras' own saving": ({**DENSE, "module": "keras.src.saving.x"}, BadModelFile, "class Dense"),
+    "words of a file": (
+        {**DENSE, "class_name": "StringLookup", "config": {"vocabulary": "/etc/passwd"}}, DangerousModelFile, "Lookup"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_a_part_that_is_not_keras_own_is_refused_by_name(what: str) -> None:
+    """Wherever it stands in the model; how the model was trained is not opened."""
+    part, kind, words = FOREIGN[what]
+    with pytest.raises(kind, match=words):
+        require_own_parts({"class_name": "Sequential", "module": "keras", "config": {"layers": [DENSE, part]}})
+    require_own_parts({**DENSE, "compile_config": {"loss": part}})
+
+
+def test_a_bomb_and_a_way_out_of_a_zip_are_refused(tmp_path: Path, monkeypatch) -> None:
+    """By what the zip says of itself, before anything is unpacked."""
+    with pytest.raises(BadModelFile, match="outside"):
+        read_zip(pack_keras(tmp_path / "slip", DENSE, **{"../../out": b"x"}))
+    monkeypatch.setattr("airgate_serving.formats.keras_file.MOST_BYTES", 1000)
+    with pytest.raises(BadModelFile, match="unpack to"):
+        read_zip(pack_keras(tmp_path / "bomb", DENSE, **{"assets/x": bytes(2000)}))
+    with pytest.raises(BadModelFile, match="no JSON"):
+        read_zip(pack(tmp_path / "m", {"metadata.json": b"{}", "config.json": b"["}))
+
+
+def test_only_a_saved_models_own_files_are_unpacked(tmp_path: Path, monkeypatch) -> None:
+    """Neither a second program beside it nor anything above it; and no more than there is room for."""
+    own = {"m/saved_model.pb": b"1", "m/variables/variables.index": b"2", "m/assets/words.txt": b"3"}
+    path = pack(tmp_path / "m.zip", {**own, "m/saved_model.cpb": b"4", "other": b"5", "m/variables": b"6"})
+    with unpacked(path, tmp_path) as folder:
+        found = {f"m/{one.relative_to(folder)}" for one in folder.rglob("*") if one.is_file()}
+    assert found == set(own) and not folder.exists()
+    monkeypatch.setattr(archive, "MOST_BYTES", 2)
+    with pytest.raises(BadModelFile, match="more than 2 bytes"), unpacked(path, tmp_path):
+        pass
+    slip = pack(tmp_path / "slip.zip", {**own, "m/variables/../../../x": b""})
+    with pytest.raises(BadModelFile, match="outside"), unpacked(slip, tmp_path):
+        pass
+
+
+REACHING = "ReadFile WriteFile PyFunc EagerPyFunc TextLineDataset MatchingFiles DebugIdentityV2 DecodeProtoV2"
+REMOTE = "ImmutableConst LoadAndRemapMatrix WholeFileReaderV2 WriteSummary CollectiveReduceV2 RemoteCall"
+
+
+@pytest.mark.parametrize("operation", f"{REACHING} {REMOTE}".split())
+def test_an_operation_that_reaches_out_is_refused_wherever_it_stands(operation: str) -> None:
+    """Also in a function that nobody seems to call."""
+    with pytest.raises(DangerousModelFile, match=f"operation {operation} in its function f"):
+        require_calm(read_facts(make_program({"g": [make_node("MatMul")], "f": [make_node(operation)]})))
+
+
+@pytest.mark.parametrize("name", ["../../other/key.pem", "/etc/passwd"])
+def test_a_file_of_words_outside_of_the_model_is_refused(name: str) -> None:
+    """Whatever the folder of assets holds."""
+    program = make_program({}) + encode(2, encode(6, encode(2, name.encode())))
+    with pytest.raises(BadModelFile, match="TensorFlow 1"):
+        read_facts(program)  # two graphs
+    graph = encode(6, encode(2, name.encode())) + encode(7, b"")
+    with pytest.raises(DangerousModelFile, match=name):
+        require_calm(read_facts(b"\x08\x01" + encode(2, graph)))
+
+
+def test_what_models_need_is_not_mistaken_for_it() -> None:
+    """Words of a table come from the model's own folder; the functions that save it are there and never called."""
+    usual = [
+        "ReadVariableOp",
+        "InitializeTableFromTextFileV2",
+        "LookupTableImportV2",
+        "StringSplitV2",
+        "TensorArrayWriteV3",
+    ]
+    assert [name for name in usual if reaches_out(name)] == []
+    functions = {"save": [make_node("SaveV2")], "answer": [make_node("MatMul")]}
+    facts = read_facts(make_program(functions, ("answer",)))
+    require_calm(facts)
+    assert (facts.version, facts.signatures) == ("2.18.0", ("serving_default",))
+
+
+@pytest.mark.parametrize("caller", ["", "PartitionedCall", "save"])
+def test_an_operation_that_restores_files_is_refused_where_it_could_be_called(caller: str) -> None:
+    """By the loader, by another function, or by its name as an operation."""
+    node = make_node(caller or "MatMul", "save" if caller == "PartitionedCall" else "")
+    program = make_program({"save": [make_node("RestoreV2")], "answer": [node]}, () if caller else ("save",))
+    with pytest.raises(DangerousModelFile, match="RestoreV2"):
+        require_calm(read_facts(program))
+
+
+def test_a_program_of_tensorflow_1_and_a_damaged_one_are_told_apart() -> None:
+    """Each with what to do."""
+    with pytest.raises(BadModelFile, match="TensorFlow 1"):
+        read_facts(make_program({}, objects=False))
+    with pytest.raises(BadModelFile, match="damaged"):
+        read_facts(make_program({"f": [make_node("MatMul")]})[:-3])
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_read_or_refused(content: bytes) -> None:
+    """The file is a stranger's."""
+    try:
+        require_calm(read_facts(content))
+    except ServingError as error:
+        assert error.sentence
+
+
+def test_the_usual_signature_answers_or_the_only_one() -> None:
+    """What marks the loading of tables is none."""
+    assert choose_signature(["serve", "serving_default"]) == "serving_default"
+    assert choose_signature(["turn", "__saved_model_init_op"]) == "turn"
+    with pytest.raises(BadModelFile, match="it has a, b"):
+        choose_signature(["a", "b"])
