@@ -1,4 +1,4 @@
-"""Model files of both formats: what they say of themselves, what they answer, and how bad ones are refused."""
+"""Model files of ONNX and scikit-learn: what they say of themselves, what they answer, and how bad ones are refused."""
 
 import os
 import pickle
@@ -7,9 +7,14 @@ from typing import Any
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, RobustScaler, StandardScaler
 
 from airgate_serving.errors import BadModelFile, DangerousModelFile, MissingLibrary, ModelRefused
 from airgate_serving.formats.interface import LoadOptions, Runner
@@ -52,6 +57,19 @@ def test_text_columns_know_their_possible_values(model_folder) -> None:
     answer = runner.run({"colour": np.array(["red"], dtype=object), "grams": np.array([12.0])})
     assert answer["PredictedValue"].tolist() == ["cherry"]
     assert runner.info.signature.outputs[1].values == ("apple", "banana", "cherry")
+
+
+@pytest.mark.parametrize(
+    ("step", "usual"),
+    [(StandardScaler(), 40.0), (RobustScaler(), 30.0), (MinMaxScaler(), 45.0), (SimpleImputer(), 40.0)],
+)
+def test_usual_values_are_found_behind_a_column_transformer(tmp_path, step, usual) -> None:
+    """Each column's own scaler or imputer knows what is usual there, wherever the column stands."""
+    rows = pd.DataFrame({"ward": ["a", "b", "a"], "age": [20.0, 30.0, 70.0]})
+    parts = [("age", make_pipeline(step), ["age"]), ("ward", OneHotEncoder(), ["ward"])]
+    model = make_pipeline(ColumnTransformer(parts), LogisticRegression()).fit(rows, ["x", "y", "x"])
+    ward, age = open_model(write(tmp_path / "model", pickle.dumps(model))).info.signature.inputs
+    assert (ward.values, age.sample) == (("a", "b"), [usual])
 
 
 def test_a_vectorizer_takes_texts(model_folder) -> None:

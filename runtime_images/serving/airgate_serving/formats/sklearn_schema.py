@@ -33,7 +33,8 @@ def describe_inputs(model: Any) -> tuple[TensorSpec, ...]:
         return (TensorSpec(MATRIX, "FP64", (ANY, width), sample=[row]),)
     choices = find_choices(model)
     return tuple(
-        _describe_column(name, choices.get(name, ()), usual.get(place, 0.0)) for place, name in enumerate(names)
+        _describe_column(name, choices.get(name, ()), usual.get(name, usual.get(place, 0.0)))
+        for place, name in enumerate(names)
     )
 
 
@@ -114,12 +115,30 @@ def _walk_encoders(step: Any) -> Iterator[Any]:
         yield step
 
 
-def find_usual_values(model: Any) -> dict[int, float]:
-    """Return the mean of each column, rounded, where the first step is a scaler that has learned it."""
-    means = getattr(next(walk_first_steps(model)), "mean_", None)
-    if not isinstance(means, np.ndarray) or means.ndim != 1:
-        return {}
-    return {place: round(float(mean), 3) for place, mean in enumerate(means)}
+def find_usual_values(model: Any) -> dict[str | int, float]:
+    """Return a usual value of each column, by its name or else its place, where what it meets first has learned one."""
+    first = next(walk_first_steps(model))
+    usual = dict(enumerate(_read_usual(first)))
+    named: dict[str | int, float] = {}
+    for _, part, columns in getattr(first, "transformers_", ()):
+        if hasattr(part, "get_params"):
+            inner = next(walk_first_steps(part))
+            named |= zip(find_column_names(inner) or _list_places(columns), _read_usual(inner), strict=False)
+    return usual | named
+
+
+def _list_places(columns: Any) -> list[int]:
+    """Return the places of columns that a column transformer was given by number; nothing else is told."""
+    return columns if isinstance(columns, list) and all(isinstance(one, int) for one in columns) else []
+
+
+def _read_usual(step: Any) -> list[float]:
+    """Return what a scaler or an imputer has learned of each column: a mean, a median, or the middle of a range."""
+    middle = (getattr(step, "data_min_", np.nan) + getattr(step, "data_max_", np.nan)) / 2
+    for learned in (*(getattr(step, name, None) for name in ("mean_", "center_", "statistics_")), middle):
+        if isinstance(learned, np.ndarray) and learned.ndim == 1 and learned.dtype.kind == "f":
+            return [round(float(value), 3) if np.isfinite(value) else 0.0 for value in learned]
+    return []
 
 
 def _describe_column(name: str, choices: tuple[Scalar, ...], usual: float) -> TensorSpec:
