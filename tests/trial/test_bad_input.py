@@ -238,3 +238,14 @@ def test_a_port_that_another_program_has_is_refused(tmp_path_factory: pytest.Tem
     assert f"Port {other.port} on this machine is taken by process {os.getpid()} (" in refused.stderr
     assert not other.home.exists()
     assert other.find_all_processes() == []
+
+
+def test_what_a_process_refuses_is_said_in_its_own_words(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nobody waits for two minutes to learn less, and nothing runs on."""
+    other = Trial(tmp_path_factory.mktemp("t") / "other", cards=0)
+    other.environment["AIRGATE_UPLOAD_LIMIT_MIB"] = "much"
+    refused = other.run("up")
+    assert refused.returncode == 1
+    assert "web ends whenever it is started: airgate-web web: error: argument --upload-limit-mib:" in refused.stderr
+    assert "make trial-logs" in refused.stderr
+    assert other.find_all_processes() == []

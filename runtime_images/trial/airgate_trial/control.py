@@ -48,7 +48,8 @@ def find_failing(home: Home) -> str:
         starts_again = process["statename"] == "STARTING" and process["stop"]
         if process["statename"] == "BACKOFF" or starts_again:
             words = Path(process["stdout_logfile"]).read_text(errors="replace").split("\n")
-            return f"{process['name']} ends whenever it is started: {next(filter(None, reversed(words)), 'no word')}"
+            last = next(filter(None, reversed(words)), "it says nothing").rstrip(".")
+            return f"{process['name']} ends whenever it is started: {last}."
     return ""
 
 
