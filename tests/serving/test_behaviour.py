@@ -175,7 +175,7 @@ def test_while_draining_clients_are_asked_to_leave(model_folder) -> None:
     ("arguments", "says"),
     [
         (["no-such-file.onnx"], "There is no file no-such-file.onnx"),
-        (["FOLDER/mlp.onnx", "--format", "keras"], "The format 'keras' is unknown here"),
+        (["FOLDER/mlp.onnx", "--format", "weka"], "The format 'weka' is unknown here"),
         (["FOLDER/mlp.onnx", "--host", "no.such.host.invalid"], "is unknown here"),
         (["FOLDER/iris.pkl", "--landlock", "off"], "cannot lock it in"),
         (["tester", "--blobs", "/no/such/folder", "--scratch", "FOLDER/scratch"], "There is no folder"),

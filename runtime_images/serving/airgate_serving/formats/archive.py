@@ -115,7 +115,8 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except (*_DAMAGES, OSError, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
-        raise BadModelFile(f"The archive cannot be read: {str(error)[:120] or type(error).__name__}.", HINT) from error
+        reason = str(error).partition("\n")[0][:120] or type(error).__name__  # tarfile lists what it tried, line by line
+        raise BadModelFile(f"The archive cannot be read: {reason}.", HINT) from error
 
 
 _DAMAGES = (zipfile.BadZipFile, tarfile.TarError, zlib.error)
