@@ -262,6 +262,13 @@ def test_a_deployment_is_made_watched_called_and_deleted(page: Page) -> None:
     page.get_by_role("heading", name="Quality control").wait_for()
     expect(page.get_by_text("iris-live")).to_have_count(0)
 
+    expect(page.locator(".sheet")).to_contain_text(re.compile(r"Revoke token [0-9a-f]{8}: line 3"))
+    expect(page.locator(".sheet")).to_contain_text("cannot be undone")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".token")).to_contain_text("ends in")
+    page.get_by_role("button", name="Revoke line 3").click()
+    page.get_by_role("button", name="Revoke token").click()
+    expect(page.locator(".sheet")).to_have_count(0)
 
 def test_a_server_that_brings_its_own_model_is_deployed_from_its_project(page: Page, address: str) -> None:
     """Arguments and timeouts are typed as in a shell; its page shows its address, its health and its metrics."""
