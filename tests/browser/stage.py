@@ -74,7 +74,8 @@ class Scorer(FakeTester):
     def test(self, runtime: str, version: ModelVersion, function: str, args: object) -> TrialRun:
         run = super().test(runtime, version, function, args)
         if "bad" in str(args):
-            return dataclasses.replace(run, ok=False, error="The input 'sepal_width' is missing.", hint="Send it too.")
+            refused = {"error": "The input 'sepal_width' is missing.", "hint": "Send it too."}
+            return dataclasses.replace(run, ok=False, device="", seconds=0, load_seconds=0, **refused)
         return dataclasses.replace(run, result=[{"label": 0, "probabilities": [0.977, 0.021, 0.002]}])
 
 
