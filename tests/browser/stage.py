@@ -115,6 +115,7 @@ def fill_projects(desk: Desk, now: datetime.datetime) -> None:
     permit = Permit(digest, "Made on line 3 by our own people.", FOUND, now - day, "ada")
     moss = {"format": "sklearn", "digest": digest, "size": size, "signature": IRIS, "created": now, "permit": permit}
     desk.store.add_version(make_version("botany", "moss", filename="moss.pkl", **moss))
+    desk.note(make_user(), "allow past the scanner", "model botany/moss", f"version 1, {digest}: {permit.reason}")
     file = ModelFile("moss", 1, "sklearn", "moss.pkl", digest, size, override=True)
     desk.store.add_deployment(make_deployment("botany", "moss-live", model=file, runtime=DEFAULT_SLUG, created=now))
     rules = {"signature": Signature((), ()), "sample": {"line": 3, "colours": ["red"]}, "created": now - day}
