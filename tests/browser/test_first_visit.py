@@ -35,6 +35,10 @@ def test_the_door_says_why_it_stays_shut_and_where_the_first_password_is(window:
     window.get_by_label("Password").fill("not this one")
     window.get_by_role("button", name="Sign in").click()
     expect(window.get_by_role("alert")).to_have_text("The name or the password is wrong. Check both; capitals count.")
+    window.get_by_label("Password").fill(PASSWORD)
+    window.get_by_role("button", name="Sign in").click()
+    window.goto("/audit")
+    expect(window.get_by_role("row").filter(has_text="failed sign-in")).to_contain_text("from 127.0.0.1")
 
 
 def test_a_page_is_shown_only_after_the_door_and_then_the_one_that_was_asked_for(window: Page) -> None:

@@ -268,6 +268,14 @@ def test_signing_in_gives_a_token_and_a_cookie(anybody, desk):
     assert anybody.get("/api/v2/session", headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
 
+def test_a_failed_sign_in_is_in_the_audit(anybody, client):
+    """The API lists who was tried and from where."""
+    body = {"name": "nobody", "password": "wrong"}
+    anybody.post("/api/v2/session", json=body, headers={"x-forwarded-for": "6.6.6.6, 10.0.0.7"})
+    entry = client.get("/api/v2/audit").json()[0]
+    assert (entry["who"], entry["deed"], entry["detail"]) == ("nobody", "failed sign-in", "from 10.0.0.7")
+
+
 def test_a_cookie_is_for_https_alone_where_there_is_https(anybody, desk):
     """Behind the gateway's TLS the cookie never travels in the clear."""
     desk.store.add_user(make_user("eve", password_hash=make_hash("a long password")))
