@@ -169,7 +169,9 @@ def make_observation(now: datetime.datetime) -> Observation:
         for n in (0, 1)
     )
     sick = {3: "link degraded x8 to x4"}
-    devices = tuple(DeviceFacts(f"qaic{n}", QAIC, "edge-1", n not in sick, sick.get(n, "")) for n in range(4))
+    devices = tuple(
+        DeviceFacts(f"qaic{n}", QAIC, "edge-1", n not in sick, sick.get(n, ""), simulated=True) for n in range(4)
+    )
     node = make_node("edge-1", allocatable={QAIC: 3})
     return Observation(nodes=(node,), holders=holders, devices=devices)
 

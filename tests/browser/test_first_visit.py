@@ -198,12 +198,12 @@ def test_a_model_that_fails_says_so_and_what_to_do(page: Page) -> None:
     page.get_by_label("Input as JSON").fill('{"X": [{"bad": 1}]}')
     page.get_by_role("button", name="Run test").click()
     expect(page.get_by_text("The input 'sepal_width' is missing.")).to_be_visible()
+    expect(page.get_by_text("then released")).to_have_count(0)
+    expect(page.get_by_text("unknown device")).to_have_count(0)
 
 
 def test_another_version_of_a_library_is_told_wherever_one_decides(page: Page) -> None:
     """On the version's page, beside the runtime of a test, on the deploy form, and where it is deployed."""
-    expect(page.get_by_text("then released")).to_have_count(0)
-    expect(page.get_by_text("unknown device")).to_have_count(0)
     warning = page.get_by_text("The file was made with scikit-learn 1.4.2; this runtime has 1.9.1, which is newer.")
     page.goto("/projects/botany/models/trees")
     expect(warning).to_be_visible()
@@ -234,6 +234,8 @@ def test_the_deploy_form_says_what_the_server_would_say(page: Page) -> None:
     page.get_by_label("Accelerator", exact=True).click()
     page.get_by_role("option", name="qualcomm.com/qaic").click()
     expect(page.get_by_text("1 of 4 free")).to_be_visible()
+    idle = page.get_by_text("Holds 1 qualcomm.com/qaic but computes on the CPU: this runtime has no provider")
+    expect(idle).to_be_visible()
     count = page.get_by_label("Accelerators for each replica, whole cards", exact=True)
     expect(count).to_have_value("1")  # whoever chooses a kind of card is offered one
     count.fill("1.5")
@@ -260,6 +262,13 @@ def test_a_deployment_is_made_watched_called_and_deleted(page: Page) -> None:
     expect(page.locator(".sheet pre")).to_contain_text("ey")
     page.get_by_role("button", name="Done").click()
     page.get_by_role("button", name="Revoke line 3").click()
+    expect(page.locator(".sheet")).to_contain_text(re.compile(r"Revoke token [0-9a-f]{8}: line 3"))
+    expect(page.locator(".sheet")).to_contain_text("cannot be undone")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".token")).to_contain_text("ends in")
+    page.get_by_role("button", name="Revoke line 3").click()
+    page.get_by_role("button", name="Revoke token").click()
+    expect(page.locator(".sheet")).to_have_count(0)
     expect(page.get_by_text("revoked just now")).to_be_visible()
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_role("button", name="Delete iris-live")).to_be_disabled()
@@ -268,13 +277,6 @@ def test_a_deployment_is_made_watched_called_and_deleted(page: Page) -> None:
     page.get_by_role("heading", name="Quality control").wait_for()
     expect(page.get_by_text("iris-live")).to_have_count(0)
 
-    expect(page.locator(".sheet")).to_contain_text(re.compile(r"Revoke token [0-9a-f]{8}: line 3"))
-    expect(page.locator(".sheet")).to_contain_text("cannot be undone")
-    page.get_by_role("button", name="Cancel").click()
-    expect(page.locator(".token")).to_contain_text("ends in")
-    page.get_by_role("button", name="Revoke line 3").click()
-    page.get_by_role("button", name="Revoke token").click()
-    expect(page.locator(".sheet")).to_have_count(0)
 
 def test_a_server_that_brings_its_own_model_is_deployed_from_its_project(page: Page, address: str) -> None:
     """Arguments and timeouts are typed as in a shell; its page shows its address, its health and its metrics."""
@@ -320,6 +322,15 @@ def test_a_folder_that_may_not_be_registered_is_refused_on_the_form(page: Page) 
     expect(page.locator(".sheet .wrong")).to_contain_text("outside the places where models may lie")
 
 
+def test_what_a_deployment_holds_itself_is_free_for_it(page: Page) -> None:
+    """Beside the field and in the preview stands the same number, and why it is one more than elsewhere."""
+    page.goto(f"{PROJECT}/deployments/digits-live/edit")
+    expect(page.get_by_text("3 of 4 free, 2 of them its own")).to_be_visible()
+    expect(
+        page.get_by_text("Takes 4 qualcomm.com/qaic; 3 free now, 2 of them its own, so it waits for 1.")
+    ).to_be_visible()
+
+
 def test_editing_begins_with_what_is_deployed(page: Page) -> None:
     """Change one thing, keep the rest."""
     page.goto(f"{PROJECT}/deployments/digits-second/edit")
@@ -340,6 +351,23 @@ def test_what_waits_names_who_holds_what_it_waits_for(page: Page) -> None:
     page.goto("/accelerators")
     expect(page.get_by_text("link degraded x8 to x4")).to_be_visible()
     expect(page.get_by_role("link", name="quality-control/digits-live")).to_have_count(2)
+
+
+def test_simulated_cards_say_so_wherever_they_are_listed_or_held(page: Page) -> None:
+    """Nobody takes the trial's cards for hardware."""
+    note = "imulated: it can be held and lost like a real card, but nothing computes on it."
+    page.goto("/accelerators")
+    expect(page.get_by_role("note")).to_have_text(f"qualcomm.com/qaic: s{note}")
+    expect(page.get_by_text("qualcomm.com/qaic · simulated")).to_have_count(4)
+    page.goto(f"{PROJECT}/deployments/digits-live")
+    expect(page.get_by_text(note)).to_be_visible()
+    page.goto("/nodes")
+    expect(page.get_by_text("1 of 4 qualcomm.com/qaic free (simulated)")).to_be_visible()
+    page.goto(f"{PROJECT}/deploy?model=digits")
+    expect(page.get_by_text(note)).to_be_hidden()
+    page.get_by_label("Accelerator", exact=True).click()
+    page.get_by_role("option", name="qualcomm.com/qaic").click()
+    expect(page.get_by_text(note)).to_be_visible()
 
 
 def test_a_project_that_still_serves_is_not_deleted(page: Page) -> None:

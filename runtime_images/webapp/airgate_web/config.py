@@ -85,6 +85,7 @@ class SuperviseConfig:
     """Settings of `airgate-web supervise`.
 
     serve: the program airgate-serve. environ: what model processes inherit. trace_url: a collector of OpenTelemetry.
+    simulated: the maker whose cards are simulated, "" when all are real.
     """
 
     home: Path
@@ -92,6 +93,7 @@ class SuperviseConfig:
     environ: Mapping[str, str] = field(repr=False)
     trace_url: str = ""
     log_level: str = "info"
+    simulated: str = ""
 
 
 def find_database(home: Path, url: str) -> str:
