@@ -179,6 +179,17 @@ def test_json_takes_over_what_the_form_holds_and_says_where_it_is_broken(page: P
     expect(page.get_by_text("The input is not JSON")).to_be_visible()
 
 
+def test_json_takes_over_a_form_that_is_not_done(page: Page) -> None:
+    """An empty field is null, a wrong one stands as it was typed; both are explained when the test is run."""
+    page.goto(f"{PROJECT}/models/iris?tab=test")
+    page.get_by_label("sepal_width").fill("")
+    page.get_by_label("petal_width").fill("wide")
+    page.get_by_role("button", name="JSON").click()
+    text = page.get_by_label("Input as JSON")
+    expect(text).to_have_value(re.compile(r'"sepal_width": null'))
+    expect(text).to_have_value(re.compile(r'"petal_width": "wide"'))
+
+
 def test_a_script_begins_with_its_own_sample(page: Page) -> None:
     """A script has no form; its SAMPLE stands there, runs as it is, and comes back after a mistake."""
     page.goto("/projects/botany/models/rules?tab=test")
