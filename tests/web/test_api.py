@@ -217,6 +217,15 @@ def test_a_wrong_body_names_the_field(client, body, said):
     assert said in answer.json()["error"]
 
 
+def test_an_unknown_field_is_answered_with_the_known_ones(client):
+    """Whoever guesses a name reads the right one at once."""
+    token = client.post(LIVE + "/live/tokens", json={"name": "x"}).json()
+    assert token["error"] == "The field 'name' is not known here."
+    assert token["hint"] == "Known are note, days. See /api/v2/openapi.json."
+    project = client.post("/api/v2/projects", json={"name": "x", "route": "x", "rute": "x"}).json()
+    assert project["hint"].startswith("Known are name, route, description. ")
+
+
 @pytest.mark.parametrize(
     ("count", "said"),
     [
