@@ -192,6 +192,10 @@ def test_json_takes_over_a_form_that_is_not_done(page: Page) -> None:
 
 def test_a_script_begins_with_its_own_sample(page: Page) -> None:
     """A script has no form; its SAMPLE stands there, runs as it is, and comes back after a mistake."""
+    page.goto("/projects/botany/models/rules")
+    expect(page.get_by_text('"colours": ["red"]')).to_be_visible()
+    expect(page.get_by_text("No data available")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Inputs")).to_have_count(0)
     page.goto("/projects/botany/models/rules?tab=test")
     text = page.get_by_label("Input as JSON")
     expect(text).to_have_value(re.compile(r'"line": 3'))
