@@ -85,7 +85,8 @@ def guess_format(path: Path) -> str:
     raise BadModelFile(
         "The file is of no format that this runtime can serve.",
         "Upload an ONNX model, a scikit-learn model saved by pickle, joblib or skops, a model of XGBoost (.json, "
-        ".ubj) or LightGBM (.txt), or a script with a function predict (.py).",
+        ".ubj) or LightGBM (.txt), a script with a function predict (.py), or an archive (.zip, .tar) of an MLflow "
+        "folder, of an ONNX model with its weights, or of a script with its files.",
     )
 
 
