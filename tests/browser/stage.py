@@ -74,7 +74,8 @@ class Scorer(FakeTester):
     def test(self, runtime: str, version: ModelVersion, function: str, args: object) -> TrialRun:
         run = super().test(runtime, version, function, args)
         if "bad" in str(args):
-            return dataclasses.replace(run, ok=False, error="The input 'sepal_width' is missing.", hint="Send it too.")
+            refused = {"error": "The input 'sepal_width' is missing.", "hint": "Send it too."}
+            return dataclasses.replace(run, ok=False, device="", seconds=0, load_seconds=0, **refused)
         return dataclasses.replace(run, result=[{"label": 0, "probabilities": [0.977, 0.021, 0.002]}])
 
 
@@ -114,6 +115,7 @@ def fill_projects(desk: Desk, now: datetime.datetime) -> None:
     permit = Permit(digest, "Made on line 3 by our own people.", FOUND, now - day, "ada")
     moss = {"format": "sklearn", "digest": digest, "size": size, "signature": IRIS, "created": now, "permit": permit}
     desk.store.add_version(make_version("botany", "moss", filename="moss.pkl", **moss))
+    desk.note(make_user(), "allow past the scanner", "model botany/moss", f"version 1, {digest}: {permit.reason}")
     file = ModelFile("moss", 1, "sklearn", "moss.pkl", digest, size, override=True)
     desk.store.add_deployment(make_deployment("botany", "moss-live", model=file, runtime=DEFAULT_SLUG, created=now))
     rules = {"signature": Signature((), ()), "sample": {"line": 3, "colours": ["red"]}, "created": now - day}
@@ -167,7 +169,9 @@ def make_observation(now: datetime.datetime) -> Observation:
         for n in (0, 1)
     )
     sick = {3: "link degraded x8 to x4"}
-    devices = tuple(DeviceFacts(f"qaic{n}", QAIC, "edge-1", n not in sick, sick.get(n, "")) for n in range(4))
+    devices = tuple(
+        DeviceFacts(f"qaic{n}", QAIC, "edge-1", n not in sick, sick.get(n, ""), simulated=True) for n in range(4)
+    )
     node = make_node("edge-1", allocatable={QAIC: 3})
     return Observation(nodes=(node,), holders=holders, devices=devices)
 

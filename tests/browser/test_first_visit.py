@@ -35,6 +35,10 @@ def test_the_door_says_why_it_stays_shut_and_where_the_first_password_is(window:
     window.get_by_label("Password").fill("not this one")
     window.get_by_role("button", name="Sign in").click()
     expect(window.get_by_role("alert")).to_have_text("The name or the password is wrong. Check both; capitals count.")
+    window.get_by_label("Password").fill(PASSWORD)
+    window.get_by_role("button", name="Sign in").click()
+    window.goto("/audit")
+    expect(window.get_by_role("row").filter(has_text="failed sign-in")).to_contain_text("from 127.0.0.1")
 
 
 def test_a_page_is_shown_only_after_the_door_and_then_the_one_that_was_asked_for(window: Page) -> None:
@@ -175,8 +179,23 @@ def test_json_takes_over_what_the_form_holds_and_says_where_it_is_broken(page: P
     expect(page.get_by_text("The input is not JSON")).to_be_visible()
 
 
+def test_json_takes_over_a_form_that_is_not_done(page: Page) -> None:
+    """An empty field is null, a wrong one stands as it was typed; both are explained when the test is run."""
+    page.goto(f"{PROJECT}/models/iris?tab=test")
+    page.get_by_label("sepal_width").fill("")
+    page.get_by_label("petal_width").fill("wide")
+    page.get_by_role("button", name="JSON").click()
+    text = page.get_by_label("Input as JSON")
+    expect(text).to_have_value(re.compile(r'"sepal_width": null'))
+    expect(text).to_have_value(re.compile(r'"petal_width": "wide"'))
+
+
 def test_a_script_begins_with_its_own_sample(page: Page) -> None:
     """A script has no form; its SAMPLE stands there, runs as it is, and comes back after a mistake."""
+    page.goto("/projects/botany/models/rules")
+    expect(page.get_by_text('"colours": ["red"]')).to_be_visible()
+    expect(page.get_by_text("No data available")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Inputs")).to_have_count(0)
     page.goto("/projects/botany/models/rules?tab=test")
     text = page.get_by_label("Input as JSON")
     expect(text).to_have_value(re.compile(r'"line": 3'))
@@ -188,12 +207,14 @@ def test_a_script_begins_with_its_own_sample(page: Page) -> None:
 
 
 def test_a_model_that_fails_says_so_and_what_to_do(page: Page) -> None:
-    """A failure of the model is an answer, not an error page."""
+    """A failure of the model is an answer, not an error page; there are no figures of what did not run."""
     page.goto(f"{PROJECT}/models/iris?tab=test")
     page.get_by_role("button", name="JSON").click()
     page.get_by_label("Input as JSON").fill('{"X": [{"bad": 1}]}')
     page.get_by_role("button", name="Run test").click()
     expect(page.get_by_text("The input 'sepal_width' is missing.")).to_be_visible()
+    expect(page.get_by_text("then released")).to_have_count(0)
+    expect(page.get_by_text("unknown device")).to_have_count(0)
 
 
 def test_another_version_of_a_library_is_told_wherever_one_decides(page: Page) -> None:
@@ -228,6 +249,8 @@ def test_the_deploy_form_says_what_the_server_would_say(page: Page) -> None:
     page.get_by_label("Accelerator", exact=True).click()
     page.get_by_role("option", name="qualcomm.com/qaic").click()
     expect(page.get_by_text("1 of 4 free")).to_be_visible()
+    idle = page.get_by_text("Holds 1 qualcomm.com/qaic but computes on the CPU: this runtime has no provider")
+    expect(idle).to_be_visible()
     count = page.get_by_label("Accelerators for each replica, whole cards", exact=True)
     expect(count).to_have_value("1")  # whoever chooses a kind of card is offered one
     count.fill("1.5")
@@ -254,6 +277,13 @@ def test_a_deployment_is_made_watched_called_and_deleted(page: Page) -> None:
     expect(page.locator(".sheet pre")).to_contain_text("ey")
     page.get_by_role("button", name="Done").click()
     page.get_by_role("button", name="Revoke line 3").click()
+    expect(page.locator(".sheet")).to_contain_text(re.compile(r"Revoke token [0-9a-f]{8}: line 3"))
+    expect(page.locator(".sheet")).to_contain_text("cannot be undone")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".token")).to_contain_text("ends in")
+    page.get_by_role("button", name="Revoke line 3").click()
+    page.get_by_role("button", name="Revoke token").click()
+    expect(page.locator(".sheet")).to_have_count(0)
     expect(page.get_by_text("revoked just now")).to_be_visible()
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_role("button", name="Delete iris-live")).to_be_disabled()
@@ -307,6 +337,15 @@ def test_a_folder_that_may_not_be_registered_is_refused_on_the_form(page: Page) 
     expect(page.locator(".sheet .wrong")).to_contain_text("outside the places where models may lie")
 
 
+def test_what_a_deployment_holds_itself_is_free_for_it(page: Page) -> None:
+    """Beside the field and in the preview stands the same number, and why it is one more than elsewhere."""
+    page.goto(f"{PROJECT}/deployments/digits-live/edit")
+    expect(page.get_by_text("3 of 4 free, 2 of them its own")).to_be_visible()
+    expect(
+        page.get_by_text("Takes 4 qualcomm.com/qaic; 3 free now, 2 of them its own, so it waits for 1.")
+    ).to_be_visible()
+
+
 def test_editing_begins_with_what_is_deployed(page: Page) -> None:
     """Change one thing, keep the rest."""
     page.goto(f"{PROJECT}/deployments/digits-second/edit")
@@ -327,6 +366,23 @@ def test_what_waits_names_who_holds_what_it_waits_for(page: Page) -> None:
     page.goto("/accelerators")
     expect(page.get_by_text("link degraded x8 to x4")).to_be_visible()
     expect(page.get_by_role("link", name="quality-control/digits-live")).to_have_count(2)
+
+
+def test_simulated_cards_say_so_wherever_they_are_listed_or_held(page: Page) -> None:
+    """Nobody takes the trial's cards for hardware."""
+    note = "imulated: it can be held and lost like a real card, but nothing computes on it."
+    page.goto("/accelerators")
+    expect(page.get_by_role("note")).to_have_text(f"qualcomm.com/qaic: s{note}")
+    expect(page.get_by_text("qualcomm.com/qaic · simulated")).to_have_count(4)
+    page.goto(f"{PROJECT}/deployments/digits-live")
+    expect(page.get_by_text(note)).to_be_visible()
+    page.goto("/nodes")
+    expect(page.get_by_text("1 of 4 qualcomm.com/qaic free (simulated)")).to_be_visible()
+    page.goto(f"{PROJECT}/deploy?model=digits")
+    expect(page.get_by_text(note)).to_be_hidden()
+    page.get_by_label("Accelerator", exact=True).click()
+    page.get_by_role("option", name="qualcomm.com/qaic").click()
+    expect(page.get_by_text(note)).to_be_visible()
 
 
 def test_a_project_that_still_serves_is_not_deleted(page: Page) -> None:

@@ -25,6 +25,7 @@ PAGES = (
     "/projects/botany/models/trees?tab=test",
     "/projects/botany/deploy?model=trees",
     "/projects/botany/models/moss",
+    "/projects/botany/models/rules",
     "/projects/botany/deployments/moss-live",
     "/accelerators",
     "/nodes",

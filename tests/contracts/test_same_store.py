@@ -351,3 +351,12 @@ def test_the_audit_is_listed_newest_first(store):
         store.add_audit(entry)
     assert list(store.list_audit()) == entries[::-1]
     assert list(store.list_audit(limit=1)) == entries[-1:]
+
+
+def test_an_entry_of_the_audit_may_count_further(store):
+    """Its detail changes, its place and time do not; an entry that is gone is none."""
+    first = store.add_audit(AuditEntry(NOON, "eve", "failed sign-in", "user eve", "once"))
+    store.add_audit(AuditEntry(NOON, "ada", "sign in", "user ada"))
+    store.change_audit(first, "twice")
+    store.change_audit(first + 100, "never")
+    assert [(one.who, one.detail) for one in store.list_audit()] == [("ada", ""), ("eve", "twice")]

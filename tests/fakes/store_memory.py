@@ -23,7 +23,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._users: dict[str, User] = {}
-        self._audit: list[AuditEntry] = []
+        self._audit: dict[int, AuditEntry] = {}
         self._projects: dict[str, Project] = {}
         self._versions: dict[tuple[str, str], list[ModelVersion]] = {}
         self._datasets: dict[tuple[str, str], DataSet] = {}
@@ -264,13 +264,20 @@ class MemoryStore:
             return [self._tokens[key] for key in sorted(self._tokens) if self._tokens[key].revoked]
 
     # Audit and change notices
-    def add_audit(self, entry: AuditEntry) -> None:
+    def add_audit(self, entry: AuditEntry) -> int:
         with self._lock:
-            self._audit.insert(0, entry)
+            id_ = len(self._audit) + 1
+            self._audit[id_] = entry
+            return id_
+
+    def change_audit(self, id_: int, detail: str) -> None:
+        with self._lock:
+            if id_ in self._audit:
+                self._audit[id_] = dataclasses.replace(self._audit[id_], detail=detail)
 
     def list_audit(self, limit: int = 200) -> Sequence[AuditEntry]:
         with self._lock:
-            return self._audit[:limit]
+            return list(self._audit.values())[::-1][:limit]
 
     def find_wish_number(self) -> int:
         return self._wishes

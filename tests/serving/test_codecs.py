@@ -104,6 +104,15 @@ def test_an_element_that_does_not_fit_is_refused_not_bent(data: Any, datatype: s
         read_array(data, TensorSpec("x", datatype, (-1,)))
 
 
+@pytest.mark.parametrize("rows", [[{"z": 1}], {"columns": ["z"], "data": [[1]]}])
+def test_a_column_of_another_name_is_answered_with_the_one_that_is_missing(rows: Any) -> None:
+    """A typing error in a name is found in the answer; columns by any names may still be the whole matrix."""
+    with pytest.raises(BadRequest, match=r"X lacks 'x': it has 'z'; the model takes 'x', or 2 columns in its place\."):
+        records.read_arguments({"X": rows}, MATRIX)
+    found, _ = records.read_arguments({"X": [{"a": 1, "b": 2}]}, MATRIX)
+    assert found["x"].tolist() == [[1.0, 2.0]]
+
+
 def test_null_is_not_a_number_for_floats() -> None:
     """A missing value reaches the model as NaN, which JSON cannot write."""
     assert np.isnan(read_array([1.0, None], TensorSpec("x", "FP64", (-1,)))[1])

@@ -245,3 +245,13 @@ def test_the_best_provider_that_is_there_is_chosen() -> None:
     assert choose_providers(both, nvidia=True) == both
     assert choose_providers(both, nvidia=False) == [PROVIDER_CPU]
     assert choose_providers([PROVIDER_CPU], nvidia=True) == [PROVIDER_CPU]
+
+
+def test_what_can_be_uploaded_is_named_in_full(tmp_path):
+    """A file of no known format is answered with every kind there is, archives too."""
+    (tmp_path / "m").write_bytes(b"nothing of the kind")
+    with pytest.raises(BadModelFile) as refused:
+        guess_format(tmp_path / "m")
+    assert all(
+        kind in refused.value.hint for kind in ("ONNX", "pickle", "XGBoost", "LightGBM", ".py", ".zip", "MLflow")
+    )

@@ -123,6 +123,14 @@ def test_the_device_plugin_runs_where_there_are_cards(cards: str, nvidia: bool, 
     assert {"web", "reconcile", "supervise", "agent", "envoy"} <= {program.name for program in programs}
 
 
+@pytest.mark.parametrize(("cards", "nvidia", "simulated"), [("0", True, False), ("4", False, True), ("4", True, True)])
+def test_what_is_simulated_is_said_to_whoever_shows_it(cards: str, nvidia: bool, simulated: bool) -> None:
+    """Only Qualcomm's cards, and only where the trial makes them; real NVIDIA ones beside them stay real."""
+    programs = find_programs(read_settings("/tmp/h", "8080", cards), Path("/venv/bin"), nvidia)
+    supervise = next(program for program in programs if program.name == "supervise")
+    assert (supervise.command[-2:] == ("--simulated-cards", "qualcomm.com")) is simulated
+
+
 def test_a_percent_sign_in_a_path_survives_supervisord() -> None:
     """supervisord expands %; a folder's name may have one."""
     settings = read_settings("/tmp/100%", "8080", "0")

@@ -217,6 +217,15 @@ def test_a_wrong_body_names_the_field(client, body, said):
     assert said in answer.json()["error"]
 
 
+def test_an_unknown_field_is_answered_with_the_known_ones(client):
+    """Whoever guesses a name reads the right one at once."""
+    token = client.post(LIVE + "/live/tokens", json={"name": "x"}).json()
+    assert token["error"] == "The field 'name' is not known here."
+    assert token["hint"] == "Known are note, days. See /api/v2/openapi.json."
+    project = client.post("/api/v2/projects", json={"name": "x", "route": "x", "rute": "x"}).json()
+    assert project["hint"].startswith("Known are name, route, description. ")
+
+
 @pytest.mark.parametrize(
     ("count", "said"),
     [
@@ -266,6 +275,14 @@ def test_signing_in_gives_a_token_and_a_cookie(anybody, desk):
     assert anybody.get("/api/v2/session").status_code == 401
     token = right.json()["token"]
     assert anybody.get("/api/v2/session", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+
+
+def test_a_failed_sign_in_is_in_the_audit(anybody, client):
+    """The API lists who was tried and from where."""
+    body = {"name": "nobody", "password": "wrong"}
+    anybody.post("/api/v2/session", json=body, headers={"x-forwarded-for": "6.6.6.6, 10.0.0.7"})
+    entry = client.get("/api/v2/audit").json()[0]
+    assert (entry["who"], entry["deed"], entry["detail"]) == ("nobody", "failed sign-in", "from 10.0.0.7")
 
 
 def test_a_cookie_is_for_https_alone_where_there_is_https(anybody, desk):

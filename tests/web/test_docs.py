@@ -1,6 +1,7 @@
 """The README names every setting, path, code and metric, and none that is not there."""
 
 import argparse
+import json
 import re
 from pathlib import Path
 
@@ -76,3 +77,11 @@ def test_every_metric_is_documented(desk):
     assert names
     for name in names:
         assert f"`{name}" in README
+
+
+def test_the_first_call_of_the_top_readme_can_be_copied():
+    """It names the deployment that the walk makes, and its body is JSON with as many pixels as the sample takes."""
+    call = re.search(r"curl \S+/svc/(\S+)/predict .*?-d '(.*?)'", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert call[1] == "samples/digits"
+    (row,) = json.loads(call[2])["args"]["X"]
+    assert len(row["pixels"]) == 64

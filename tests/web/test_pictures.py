@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from airgate_web.domain.model import Signature, TensorSpec
+from airgate_web.ui.parts import write_size
 from airgate_web.ui.pictures import find_shares, write_json, write_seconds, write_shape
 
 PLAIN = Signature((), (TensorSpec("probabilities", "FP32", (-1, 2)),))
@@ -89,3 +90,12 @@ def test_durations_read_well(seconds: float, text: str) -> None:
 def test_shapes_read_well() -> None:
     """A free dimension is n."""
     assert (write_shape((-1, 64)), write_shape(())) == ("n × 64", "one value")
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (200 << 20, "200 MiB"), (2048 << 20, "2.0 GiB")],
+)
+def test_a_size_is_in_the_units_of_its_limit(size: int, shown: str) -> None:
+    """A limit of 2048 MiB is 2 GiB, as memory is; nothing is in GB."""
+    assert write_size(size).replace("\u2009", " ") == shown

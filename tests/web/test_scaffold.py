@@ -9,7 +9,16 @@ import pytest
 from airgate_web.domain.errors import BadModel, Invalid
 from airgate_web.domain.model import Signature, TensorSpec
 from airgate_web.domain.sample import BYTES_MAX, DEPTH_MAX, read_sample
-from airgate_web.domain.scaffold import Field, FieldKind, make_curl, make_fields, make_sample, make_tensors, read_form
+from airgate_web.domain.scaffold import (
+    Field,
+    FieldKind,
+    make_curl,
+    make_fields,
+    make_sample,
+    make_tensors,
+    read_draft,
+    read_form,
+)
 
 COLUMNS = Signature(
     (
@@ -59,6 +68,13 @@ def test_a_script_begins_with_its_own_sample(sample):
     assert make_sample(SCRIPT) == {"args": {}}
     assert make_sample(MATRIX, sample) == make_sample(MATRIX)
     assert make_fields(SCRIPT) == ()
+
+
+def test_a_form_that_is_not_done_is_json_all_the_same():
+    """An empty field is null, and what is no number stands as it was typed; the call says what is wrong with it."""
+    filled = {"width": "", "count": "2", "colour": "green", "ripe": False}
+    assert read_draft(COLUMNS, filled)["args"]["X"] == [{"width": None, "count": 2, "colour": "green", "ripe": False}]
+    assert read_draft(MATRIX, {"X[0]": "1", "X[1]": "wide", "X[2]": ""})["args"]["X"] == [[1.0, "wide", None]]
 
 
 NESTED = reduce(lambda inner, _: [inner], range(DEPTH_MAX), 1)

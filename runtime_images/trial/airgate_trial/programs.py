@@ -10,6 +10,8 @@ LOG_BYTES = "5MB"
 STOP_S = 10
 STOP_SUPERVISE_S = 45  # model processes may finish what they were asked
 
+SIMULATED = "qualcomm.com"  # the maker of the cards that AIRGATE_QAIC makes
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
@@ -28,12 +30,15 @@ def find_programs(settings: Settings, binaries: Path, nvidia: bool) -> tuple[Pro
     door = f"127.0.0.1:{settings.port}"
     token = str(home.internal_token)
     console = ("--http", door, "--http-console")
+    simulated = ("--simulated-cards", SIMULATED) if settings.cards else ()
 
     def command(name: str, *arguments: object) -> tuple[str, ...]:
         return (str(binaries / name), *map(str, arguments))
 
     programs = [
-        Program("supervise", command("airgate-web", "supervise", "--home", home.root), 10, STOP_SUPERVISE_S),
+        Program(
+            "supervise", command("airgate-web", "supervise", "--home", home.root, *simulated), 10, STOP_SUPERVISE_S
+        ),
         Program("web", command("airgate-web", "web", "--home", home.root, "--uds", home.web), 20),
         Program("reconcile", command("airgate-web", "reconcile", "--home", home.root, "--health-port", 0), 20),
         Program(

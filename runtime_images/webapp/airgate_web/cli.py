@@ -148,6 +148,8 @@ def add_supervise(commands: Any) -> None:
     add_setting(parser, "--home", "AIRGATE_HOME", home, "folder for model files, sockets and logs", Path)
     add_setting(parser, "--serve", "AIRGATE_SERVE", serve, "the serving runtime's program", Path)
     add_setting(parser, "--trace-url", "AIRGATE_TRACE_URL", "", TRACES)
+    simulated = "maker whose cards are simulated, for example qualcomm.com: the pages say so"
+    add_setting(parser, "--simulated-cards", "AIRGATE_SIMULATED_CARDS", "", simulated)
     add_setting(parser, "--log-level", "AIRGATE_LOG_LEVEL", "info", "how much to log", choices=logs.LEVELS)
     parser.set_defaults(run=start_supervise)
 
@@ -162,7 +164,7 @@ def start_supervise(given: argparse.Namespace) -> int:
 def read_supervise(given: argparse.Namespace) -> SuperviseConfig:
     """Return the settings of `supervise`."""
     environ = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    return SuperviseConfig(given.home, given.serve, environ, given.trace_url, given.log_level)
+    return SuperviseConfig(given.home, given.serve, environ, given.trace_url, given.log_level, given.simulated_cards)
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:

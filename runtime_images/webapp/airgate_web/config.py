@@ -90,6 +90,7 @@ class SuperviseConfig:
     """Settings of `airgate-web supervise`.
 
     serve: the program airgate-serve. environ: what model processes inherit. trace_url: a collector of OpenTelemetry.
+    simulated: the maker whose cards are simulated, "" when all are real.
     """
 
     home: Path
@@ -97,6 +98,7 @@ class SuperviseConfig:
     environ: Mapping[str, str] = field(repr=False)
     trace_url: str = ""
     log_level: str = "info"
+    simulated: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be, in a sentence that names the setting."""

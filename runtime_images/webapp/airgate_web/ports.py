@@ -128,7 +128,12 @@ class Store(Protocol):
         """Every revoked token; expired ones and those of removed deployments too, the caller decides."""
 
     # Audit
-    def add_audit(self, entry: AuditEntry) -> None: ...
+    def add_audit(self, entry: AuditEntry) -> int:
+        """Return the entry's id."""
+
+    def change_audit(self, id_: int, detail: str) -> None:
+        """Write another detail into an entry; one that is not there is none."""
+
     def list_audit(self, limit: int = 200) -> Sequence[AuditEntry]:
         """Newest first."""
 

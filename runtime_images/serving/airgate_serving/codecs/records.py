@@ -140,9 +140,9 @@ def _read_matrix(table: Table, spec: TensorSpec) -> Array:
     if len(spec.shape) == 1 and all(len(row) == 1 for row in table.rows):
         return stack([row[0] for row in table.rows], spec)
     width = spec.shape[1] if len(spec.shape) == 2 else ANY
-    for number, row in enumerate(table.rows):
-        if width != ANY and table.columns and len(row) != width:
-            raise BadRequest(f"Row {number} has {len(row)} columns; the model takes {width} for {spec.name!r}.")
+    if table.columns and width not in (ANY, len(table.columns)):
+        sent = f"it has {_list(table.columns)}; the model takes {spec.name!r}, or {width} columns in its place"
+        raise BadRequest(f"X lacks {spec.name!r}: {sent}.")
     return stack(table.rows, spec)
 
 

@@ -115,7 +115,7 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except (*_DAMAGES, OSError, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
-        reason = str(error).partition("\n")[0][:120] or type(error).__name__  # tarfile lists what it tried, line by line
+        reason = str(error).partition("\n")[0][:120] or type(error).__name__  # tarfile then lists its tries
         raise BadModelFile(f"The archive cannot be read: {reason}.", HINT) from error
 
 

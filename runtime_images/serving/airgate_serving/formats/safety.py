@@ -93,7 +93,7 @@ def explain_name(module: str, name: str) -> BadModelFile:
     if root not in sys.stdlib_module_names and importlib.util.find_spec(root) is None:
         return MissingLibrary(
             f"The file needs the library {root}, which this runtime does not have.",
-            "Choose a runtime that has it, or export the model to ONNX.",
+            "Export the model to ONNX, or ask your administrator for a runtime that has it.",
         )
     return DangerousModelFile(
         f"Opening this file would use {module}.{name}, which no scikit-learn model needs, so it was not opened.",

@@ -83,7 +83,7 @@ def _run_module(source: str, files: dict[str, bytes]) -> types.ModuleType:
     return module
 
 
-HINT_LIBRARY = "Choose a runtime that has it."
+HINT_LIBRARY = "Write it without, or ask your administrator for a runtime that has it."
 HINT_START = "Its output says where. It may read its own files by open_file(name), and no others."
 
 

@@ -90,8 +90,9 @@ def guess_format(path: Path) -> str:
     raise BadModelFile(
         "The file is of no format that this runtime can serve.",
         "Upload an ONNX model, a scikit-learn model saved by pickle, joblib or skops, a model of XGBoost (.json, "
-        ".ubj), LightGBM (.txt) or Keras (.keras, .h5), a PMML model, a packed SavedModel of TensorFlow, or a script "
-        "with a function predict (.py).",
+        ".ubj), LightGBM (.txt) or Keras (.keras, .h5), a PMML model, a script with a function predict (.py), or an "
+        "archive (.zip, .tar) of an MLflow folder, of a SavedModel of TensorFlow, of an ONNX model with its weights, or "
+        "of a script with its files.",
     )
 
 

@@ -68,7 +68,7 @@ async def answer_refusal(_request: Request, error: Exception) -> Response:
     return make_failure(error.code if error.code in STATUS else "refused", error.sentence, error.hint)
 
 
-async def answer_invalid(_request: Request, error: Exception) -> Response:
+async def answer_invalid(request: Request, error: Exception) -> Response:
     """Answer a body or parameter that is not of its shape: the first thing that is wrong, by its place."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
@@ -77,7 +77,18 @@ async def answer_invalid(_request: Request, error: Exception) -> Response:
         return make_failure("invalid", "The body is not JSON.", "Check its quotes and commas.")
     where = f"The field '{place}'" if place else "The body"
     said = PLAIN.get(first["type"], f"is wrong: {first['msg']}")
-    return make_failure("invalid", f"{where} {said}.", "See /api/v2/openapi.json.")
+    known = find_known(request) if first["type"] == "extra_forbidden" and len(first["loc"]) == 2 else ""
+    return make_failure("invalid", f"{where} {said}.", f"{known}See /api/v2/openapi.json.")
+
+
+def find_known(request: Request) -> str:
+    """Return a sentence with the fields that a call's body may have; "" where it has none of its own."""
+    field = getattr(request.scope.get("route"), "body_field", None)
+    shape = field.field_info.annotation if field else None
+    if not isinstance(shape, type) or not issubclass(shape, BaseModel):
+        return ""
+    names = (one.alias or name for name, one in shape.model_fields.items())
+    return f"Known are {', '.join(names)}. "
 
 
 async def answer_http(request: Request, error: Exception) -> Response:

@@ -5,6 +5,7 @@ from fastapi import APIRouter, Request, Response
 from airgate_web.api.access import COOKIE, Asking, AtDesk, require_same_origin
 from airgate_web.api.shapes.people import PasswordBody, SessionAnswer, SignInBody, UserAnswer
 from airgate_web.domain.user import User
+from airgate_web.services.failed_sign_ins import read_sender
 from airgate_web.services.users import SESSION, change_password, sign_in, start_session
 
 router = APIRouter()
@@ -15,7 +16,8 @@ def begin_session(body: SignInBody, desk: AtDesk, request: Request, response: Re
     """Sign in; the answer's token goes into `Authorization: Bearer`. A browser gets it as a cookie too."""
     if "origin" in request.headers:
         require_same_origin(request)
-    user = sign_in(desk, body.name, body.password)
+    sender = read_sender(request.headers, request.client.host if request.client else None)
+    user = sign_in(desk, body.name, body.password, sender)
     token = start_session(desk, user)
     response.set_cookie(
         COOKIE,

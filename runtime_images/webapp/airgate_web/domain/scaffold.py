@@ -82,8 +82,29 @@ def make_fields(signature: Signature) -> tuple[Field, ...]:
 
 def read_form(signature: Signature, filled: Mapping[str, object]) -> dict[str, Any]:
     """Return the body that a filled form stands for; Invalid names the field that is missing or wrong."""
-    values = {field.name: read_field(field, filled.get(field.name)) for field in make_fields(signature)}
-    row = list(values.values()) if find_matrix(signature) is not None else values
+    return make_body(
+        signature, {field.name: read_field(field, filled.get(field.name)) for field in make_fields(signature)}
+    )
+
+
+def read_draft(signature: Signature, filled: Mapping[str, object]) -> dict[str, Any]:
+    """Return the body of a form that is not done: null for an empty field, and what cannot be read as it was typed."""
+    return make_body(
+        signature, {field.name: read_draft_field(field, filled.get(field.name)) for field in make_fields(signature)}
+    )
+
+
+def read_draft_field(field: Field, value: object) -> object:
+    """Return a value as the field's kind where it is one."""
+    try:
+        return read_field(field, value)
+    except Invalid:
+        return None if value == "" else value
+
+
+def make_body(signature: Signature, values: Mapping[str, object]) -> dict[str, Any]:
+    """Return one row of values, by name or by place, as the body of a call."""
+    row = list(values.values()) if find_matrix(signature) is not None else dict(values)
     return {"args": {"X": [row]}}
 
 

@@ -188,7 +188,8 @@ class Holder:
 class DeviceFacts:
     """One card (SoC or GPU) as far as the cluster can name it. healthy: on offer or in use; reason: why not.
 
-    lost: what runs on it cannot go on; one that is only taken out of service is not.
+    lost: what runs on it cannot go on; one that is only taken out of service is not. simulated: it is no hardware, as
+    whoever started the plugin has said.
     """
 
     id: str
@@ -197,6 +198,7 @@ class DeviceFacts:
     healthy: bool
     reason: str = ""
     lost: bool = False
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

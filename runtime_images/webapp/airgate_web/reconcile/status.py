@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from airgate_web.domain.deployment import Deployment, DeploymentStatus, find_workload
 from airgate_web.domain.explain import explain_wait
+from airgate_web.domain.idle_cards import write_idle_cards
 from airgate_web.domain.lost_cards import mark_stranded
 from airgate_web.domain.workload import (
     Kind,
@@ -88,7 +89,4 @@ def explain_idle_cards(deployment: Deployment, current: Sequence[Replica]) -> st
     idle = any(each.state is ReplicaState.READY and each.device == "CPU" for each in current)
     if not amounts.accelerators or not idle or model is None:
         return ""
-    return (
-        f"Holds {amounts.accelerators} {amounts.resource} but computes on the CPU: "
-        f"this runtime has no provider that uses it for {model.format} models."
-    )
+    return write_idle_cards(amounts, model.format)

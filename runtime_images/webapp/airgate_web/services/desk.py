@@ -7,6 +7,7 @@ from airgate_kit.clock import Clock
 from airgate_web.domain.user import User
 from airgate_web.ports import AuditEntry, Blobs, Folders, Store, Tester, Tokens
 from airgate_web.services.attempts import Attempts
+from airgate_web.services.failed_sign_ins import FailedSignIns
 from airgate_web.services.judgements import Judgements
 from airgate_web.services.meter import Meter
 from airgate_web.services.no_folders import NoFolders
@@ -25,6 +26,7 @@ class Desk:
     upload_limit: int
     random: Callable[[int], bytes]
     attempts: Attempts = field(default_factory=Attempts)
+    failed_sign_ins: FailedSignIns = field(default_factory=FailedSignIns)
     uploads: Uploads = field(default_factory=Uploads)
     judgements: Judgements = field(default_factory=Judgements)
     meter: Meter = field(default_factory=Meter)

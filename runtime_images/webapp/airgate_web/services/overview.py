@@ -13,12 +13,13 @@ from airgate_web.services.desk import Desk
 
 @dataclass(frozen=True, slots=True)
 class Gauge:
-    """Cards of one resource. free: healthy and held by nobody. healthy: on offer or held."""
+    """Cards of one resource. free: healthy and held by nobody. healthy: on offer or held. simulated: no hardware."""
 
     resource: str
     free: int
     healthy: int
     total: int
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,19 @@ def count_asked(wishes: list[Deployment], amount: str) -> int:
 def find_gauges(observation: Observation) -> tuple[Gauge, ...]:
     """Return one gauge a resource that any node has, by name."""
     resources = sorted({name for node in observation.nodes for name, count in node.capacity.items() if count})
+    simulated = find_simulated(observation)
     return tuple(
         Gauge(
             name,
             sum(find_free(node, name, observation) for node in observation.nodes if node.ready),
             sum(node.allocatable.get(name, 0) for node in observation.nodes if node.ready),
             sum(node.capacity.get(name, 0) for node in observation.nodes),
+            name in simulated,
         )
         for name in resources
     )
+
+
+def find_simulated(observation: Observation) -> frozenset[str]:
+    """Return the resources whose cards are simulated."""
+    return frozenset(device.resource for device in observation.devices if device.simulated)

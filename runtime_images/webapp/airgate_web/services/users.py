@@ -14,8 +14,8 @@ SESSION = datetime.timedelta(hours=12)
 FIRST_USER = "admin"
 
 
-def sign_in(desk: Desk, name: str, password: str) -> User:
-    """Return the user of that name and password.
+def sign_in(desk: Desk, name: str, password: str, sender: str = "") -> User:
+    """Return the user of that name and password. sender: from which address it is tried, for the audit.
 
     Raises Unauthenticated (the same sentence for a wrong name and a wrong password), or TooMany after several failures
     in a row.
@@ -26,6 +26,7 @@ def sign_in(desk: Desk, name: str, password: str) -> User:
     user = desk.store.find_user(name)
     if not judge_password(password, user.password_hash if user else None) or user is None:
         desk.attempts.add_failure(name, desk.clock.monotonic())
+        desk.failed_sign_ins.note(desk.store, desk.clock, name, sender)
         raise Unauthenticated("The name or the password is wrong.", "Check both; capitals count.")
     desk.attempts.forget(name)
     desk.note(user, "sign in", f"user {name}")

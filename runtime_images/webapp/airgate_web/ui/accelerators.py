@@ -10,9 +10,10 @@ from airgate_web.services.deployments import DeploymentView, list_deployments
 from airgate_web.services.desk import Desk
 from airgate_web.services.overview import Gauge, find_overview
 from airgate_web.ui.frame import frame
+from airgate_web.ui.gauges import show_gauge, show_simulated
 from airgate_web.ui.head import show_head
 from airgate_web.ui.live import LivePlace
-from airgate_web.ui.parts import box, make_age, make_badge, make_link, show_empty, show_html, show_stat, show_text
+from airgate_web.ui.parts import box, make_age, make_badge, make_link, show_empty, show_html, show_text
 from airgate_web.ui.visit import Visit
 
 FREE, HELD, SICK = "ready", "starting", "failed"  # which dot a card gets
@@ -28,6 +29,7 @@ class CardSight:
     reason: str
     owner: str
     held: bool
+    simulated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def find_node(node: NodeFacts, observation: Observation, granted: dict[tuple[str
 def find_card(device: DeviceFacts, owner: str, free: dict[str, int]) -> CardSight:
     """Return one card; when none of its kind is free, it is held even if the cluster does not say by whom."""
     held = bool(owner) or (device.healthy and not free.get(device.resource, 0))
-    return CardSight(device.id, device.resource, device.healthy, device.reason, owner, held)
+    return CardSight(device.id, device.resource, device.healthy, device.reason, owner, held, device.simulated)
 
 
 def show_accelerators(sight: AcceleratorSight) -> None:
@@ -98,12 +100,10 @@ def show_accelerators(sight: AcceleratorSight) -> None:
     if not sight.nodes:
         show_empty("No accelerators.", "A node shows its cards here once the device plugin has found them.")
         return
+    show_simulated(sight.gauges)
     with box("tiles"):
         for gauge in sight.gauges:
-            sick = gauge.total - gauge.healthy
-            show_stat(
-                gauge.resource, f"{gauge.free} of {gauge.total} free", f"{sick} unhealthy" if sick else "all well"
-            )
+            show_gauge(gauge)
     for node in sight.nodes:
         show_node(node)
 
@@ -124,7 +124,7 @@ def show_card(card: CardSight) -> None:
     """Draw one card: its name, whether it is well, who holds it."""
     with box("card").style("gap:4px"):
         show_html(f'<b class="mono">{escape(card.id)}</b><span class="push">{make_word(card)}</span>', "line")
-        show_text(card.resource, "mute small")
+        show_text(card.resource + (" · simulated" if card.simulated else ""), "mute small")
         if not card.healthy:
             show_text(card.reason or "The plugin gives no reason.")
         if card.owner:

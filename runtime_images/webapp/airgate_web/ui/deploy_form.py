@@ -27,7 +27,9 @@ from airgate_web.services.models import LATEST, list_models, list_versions
 from airgate_web.services.overview import Overview, find_overview
 from airgate_web.services.runtimes import list_runtimes
 from airgate_web.ui.cautions import show_cautions
+from airgate_web.ui.deploy_words import count_own, find_card_cost, find_cost, find_free_cards, find_idle_cards
 from airgate_web.ui.fields import Stepper
+from airgate_web.ui.gauges import SIMULATED
 from airgate_web.ui.parts import box, card, show_wrong, write_refusal
 from airgate_web.ui.visit import Visit
 
@@ -190,6 +192,8 @@ class DeployForm:
         self._resource.props("outlined dense options-dense")
         self._cards = Stepper("Accelerators for each replica, whole cards", start.accelerators, 0, self._check)
         self._cards.show(bool(start.resource))
+        self._simulated = ui.label(SIMULATED).classes("mute small")
+        self._idle_cards = ui.label().classes("why").props("role=status")
         self._replicas = Stepper("Replicas", start.replicas, 1, self._check)
 
     def _show_timeouts(self) -> None:
@@ -208,9 +212,16 @@ class DeployForm:
         """Return the further models: those that are deployed in the version that is, new ones in their newest."""
         return [(name, self._start.versions.get(name, LATEST)) for name in self._others.value or ()]
 
+    def _find_version(self) -> ModelVersion | None:
+        versions = self._choices.versions.get(self._model.value, ())
+        return next((one for one in versions if one.version == self._version.value), None)
+
+    def _find_chosen_runtime(self) -> Runtime | None:
+        return next((one for one in self._choices.runtimes if one.slug == self._runtime.value), None)
+
     def _find_server(self) -> Server | None:
-        slug = self._runtime.value
-        return next((one.server for one in self._choices.runtimes if one.slug == slug), None)
+        runtime = self._find_chosen_runtime()
+        return runtime.server if runtime else None
 
     def _pick_runtime(self) -> None:
         self._arguments.set_visibility(self._find_server() is not None)
@@ -264,9 +275,15 @@ class DeployForm:
         cards, replicas = self._cards.count() if self._resource.value else 0, self._replicas.count()
         self._cost.text = find_cost(self._cpu.value or "", self._memory.value or "", replicas)
         gauge = next((one for one in self._choices.overview.gauges if one.resource == self._resource.value), None)
-        self._cards.note(f"{gauge.free} of {gauge.total} free" if gauge else "")
-        held = count_own(self._choices.overview, f"{self._route}/{self.name}", self._resource.value)
-        self._wait.text = find_card_cost(cards * replicas, gauge.free + held, gauge.resource) if gauge else ""
+        owner = f"{self._route}/{self.name}" if self._start.fixed else ""
+        own = count_own(self._choices.overview, owner, self._resource.value)
+        self._cards.note(find_free_cards(gauge, own) if gauge else "")
+        self._wait.text = find_card_cost(cards * replicas, gauge, own) if gauge else ""
+        self._simulated.set_visibility(bool(gauge and gauge.simulated))
+        self._idle_cards.text = find_idle_cards(
+            cards, self._resource.value, self._find_version(), self._find_chosen_runtime()
+        )
+        self._idle_cards.set_visibility(bool(self._idle_cards.text))
         if self.button:
             self.button.text = self.deed
 
@@ -284,25 +301,6 @@ def judge_form(desk: Desk, route: str, form: DeployForm) -> tuple[str, tuple[Cau
         return "", read_wish(desk, route, form.read()).cautions
     except Refusal as refusal:
         return write_refusal(refusal), ()
-
-
-def find_cost(cpu: str, memory: str, replicas: int) -> str:
-    """Return what all replicas take of the nodes."""
-    times = f", {replicas} times" if replicas > 1 else ""
-    return f"Takes {cpu or '?'} {'core' if cpu == '1' else 'cores'} and {memory or '?'} GiB{times}."
-
-
-def find_card_cost(wanted: int, free: int, resource: str) -> str:
-    """Return what a deployment takes of the cards, and whether it must wait. free: its own cards are counted in."""
-    if not wanted:
-        return ""
-    wait = f", so it waits for {wanted - free}" if wanted > free else ""
-    return f"Takes {wanted} {resource}; {free} free now{wait}."
-
-
-def count_own(overview: Overview, owner: str, resource: str) -> int:
-    """Return how many cards of a kind a deployment holds already."""
-    return sum(one.count for one in overview.holders if one.owner == owner and one.resource == resource)
 
 
 def choose_name(model: str, taken: Sequence[str] | frozenset[str]) -> str:

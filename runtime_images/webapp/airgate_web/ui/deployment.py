@@ -6,6 +6,7 @@ from html import escape
 
 from nicegui import ui
 
+from airgate_web.domain.amounts import Amounts
 from airgate_web.domain.deployment import Deployment, Token
 from airgate_web.domain.model import Permit, Signature
 from airgate_web.domain.project import Project
@@ -15,11 +16,13 @@ from airgate_web.domain.workload import Holder, Observation, Replica, ReplicaSta
 from airgate_web.services.deployments import DeploymentView, find_deployment, remove_deployment
 from airgate_web.services.desk import Desk
 from airgate_web.services.fitting import Caution, judge_deployment
+from airgate_web.services.overview import find_simulated
 from airgate_web.services.projects import find_project
 from airgate_web.services.tokens import list_tokens
 from airgate_web.ui.calls import show_calls
 from airgate_web.ui.cautions import show_cautions
 from airgate_web.ui.frame import frame
+from airgate_web.ui.gauges import SIMULATED
 from airgate_web.ui.head import Deed, show_head
 from airgate_web.ui.live import LivePlace
 from airgate_web.ui.parts import (
@@ -33,6 +36,7 @@ from airgate_web.ui.parts import (
     show_code,
     show_facts,
     show_note,
+    show_text,
     write_cores,
 )
 from airgate_web.ui.permits import show_deployed_permit
@@ -64,6 +68,7 @@ class DeploymentSight:
     holders: tuple[Holder, ...]
     tokens: tuple[Token, ...]
     cautions: tuple[Caution, ...]
+    simulated: bool  # the cards it asks for are none
     permits: tuple[tuple[str, Permit], ...]  # by model and version, of what was allowed past the scanner
 
 
@@ -90,8 +95,14 @@ def find_sight(desk: Desk, route: str, name: str) -> DeploymentSight:
         observation.holders,
         tuple(list_tokens(desk, route, name)),
         judge_deployment(desk, view.deployment),
+        is_simulated(observation, view.deployment.amounts),
         find_permits(desk, view.deployment),
     )
+
+
+def is_simulated(observation: Observation, amounts: Amounts) -> bool:
+    """Return whether a deployment asks for cards that are simulated."""
+    return bool(amounts.accelerators) and amounts.resource in find_simulated(observation)
 
 
 def find_permits(desk: Desk, deployment: Deployment) -> tuple[tuple[str, Permit], ...]:
@@ -166,6 +177,8 @@ def show_wish(sight: DeploymentSight) -> None:
                 ("Changes", str(one.generation - 1)),
             ]
         )
+        if sight.simulated:
+            show_text(f"{amounts.resource}: {SIMULATED[0].lower()}{SIMULATED[1:]}", "mute small")
 
 
 def list_model_facts(one: Deployment) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ from airgate_web.services.deployments import list_deployments
 from airgate_web.services.desk import Desk
 from airgate_web.services.overview import Gauge, find_overview
 from airgate_web.ui.frame import frame
+from airgate_web.ui.gauges import show_gauge
 from airgate_web.ui.head import show_head
 from airgate_web.ui.live import LivePlace
 from airgate_web.ui.parts import box, make_link, show_attention, show_html, show_stat
@@ -78,17 +79,10 @@ def show_home(sight: HomeSight) -> None:
         show_stat("Nodes", str(sight.nodes), f"{sight.ready_nodes} ready" if sight.nodes else "", "/nodes")
     with box("tiles"):
         for gauge in sight.gauges:
-            show_gauge(gauge)
+            show_gauge(gauge, "/accelerators")
         show_share("CPU", sight.cpu, 1000, "cores")
         show_share("Memory", sight.memory, GIB, "GiB")
     show_projects(sight.projects[:RECENT], "Recent projects")
-
-
-def show_gauge(gauge: Gauge) -> None:
-    """Draw how many cards of a kind are free."""
-    sick = gauge.total - gauge.healthy
-    note = f"{sick} unhealthy" if sick else "all healthy"
-    show_stat(gauge.resource, f"{gauge.free} of {gauge.total} free", note, "/accelerators")
 
 
 def show_share(label: str, share: tuple[int, int], unit: int, word: str) -> None:

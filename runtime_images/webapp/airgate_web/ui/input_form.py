@@ -6,10 +6,10 @@ from typing import Any
 
 from nicegui import ui
 
-from airgate_web.domain.errors import Invalid, Refusal
+from airgate_web.domain.errors import Invalid
 from airgate_web.domain.model import Signature
-from airgate_web.domain.scaffold import Field, FieldKind, make_fields, make_sample, read_form
-from airgate_web.ui.parts import box, show_text, show_wrong, write_refusal
+from airgate_web.domain.scaffold import Field, FieldKind, make_fields, make_sample, read_draft, read_form
+from airgate_web.ui.parts import box, show_text, show_wrong
 from airgate_web.ui.pictures import write_json
 
 FORM, JSON = "Form", "JSON"
@@ -41,7 +41,7 @@ class InputForm:
     def read(self) -> dict[str, Any]:
         """Return the body, {"args": …}; Invalid with one sentence when it cannot be read."""
         if self._mode == FORM:
-            return read_form(self._signature, {name: one.value for name, one in self._inputs.items()})
+            return read_form(self._signature, self._find_filled())
         return read_body(self._text.value or "")
 
     def sample(self) -> None:
@@ -50,6 +50,9 @@ class InputForm:
             self._inputs[field.name].value = find_start(field)
         self._text.value = write_json(self._sample)
         self.wrong.text = ""
+
+    def _find_filled(self) -> dict[str, object]:
+        return {name: one.value for name, one in self._inputs.items()}
 
     def _show_choice(self) -> Mapping[str, ui.button]:
         with box("choice push").props("role=group aria-label='How to write the input'"):
@@ -60,11 +63,7 @@ class InputForm:
 
     def _choose(self, mode: str) -> None:
         if mode == JSON and self._mode == FORM:
-            try:
-                self._text.value = write_json(self.read())
-            except Refusal as refusal:
-                self.wrong.text = write_refusal(refusal)
-                return
+            self._text.value = write_json(read_draft(self._signature, self._find_filled()))
         self._mode = mode
         self.wrong.text = ""
         self._apply_mode()

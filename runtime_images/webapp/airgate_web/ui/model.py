@@ -23,9 +23,19 @@ from airgate_web.ui.frame import frame
 from airgate_web.ui.head import Deed, show_head
 from airgate_web.ui.live import LivePlace
 from airgate_web.ui.model_test import ModelTest
-from airgate_web.ui.parts import box, card, make_age, make_badge, show_facts, show_html, show_note, write_size
+from airgate_web.ui.parts import (
+    box,
+    card,
+    make_age,
+    make_badge,
+    show_code,
+    show_facts,
+    show_html,
+    show_note,
+    write_size,
+)
 from airgate_web.ui.permits import find_deed, show_version_permit
-from airgate_web.ui.pictures import write_shape
+from airgate_web.ui.pictures import write_json, write_shape
 from airgate_web.ui.project import show_deployment_table
 from airgate_web.ui.sheets import ask_for_name
 from airgate_web.ui.tables import Cell, Column, show_table, show_table_card
@@ -135,11 +145,15 @@ async def ask_to_remove(visit: Visit, route: str, name: str) -> None:
 
 def show_overview(version: ModelVersion) -> None:
     """Draw what goes in, what comes out, and the file."""
-    if not version.path:
+    if version.signature.inputs:
         with card("Inputs"):
             show_table(SAMPLES, [make_tensor_row(spec) for spec in version.signature.inputs])
+    if version.signature.outputs:
         with card("Outputs"):
             show_table(TENSORS, [make_tensor_row(spec) for spec in version.signature.outputs])
+    if version.sample not in (None, {}):  # a script's own
+        with card("Sample"):
+            show_code(write_json(version.sample))
     title, name, came = ("Folder", "Path", "Registered") if version.path else ("File", "Name", "Uploaded")
     with card(title):
         libraries = ", ".join(f"{name} {number}" for name, number in sorted(version.libraries.items()))

@@ -96,9 +96,10 @@ def show_run(run: TrialRun, signature: Signature) -> None:
     """Draw what came of one test: the picture first, then the words."""
     with box("line"):
         show_text("Output", "h2", "h2")
-        state = ReplicaState.READY if run.ok else ReplicaState.FAILED
-        show_html(make_chip(state, f"{write_seconds(run.seconds)} on {run.device or 'an unknown device'}"))
-        show_text(f"loaded in {write_seconds(run.load_seconds)}, then released", "mute small")
+        if run.ok:  # what was refused or failed has no time worth a word
+            answered = f"{write_seconds(run.seconds)} on {run.device or 'an unknown device'}"
+            show_html(make_chip(ReplicaState.READY, answered))
+            show_text(f"loaded in {write_seconds(run.load_seconds)}, then released", "mute small")
     if not run.ok:
         show_attention(run.error or "The model failed.", escape(run.hint))
     shares = find_shares(run.result, signature)

@@ -3,6 +3,7 @@
 from airgate_web.domain.explain import find_free
 from airgate_web.domain.workload import NodeFacts, Observation, ReplicaState
 from airgate_web.services.desk import Desk
+from airgate_web.services.overview import find_simulated
 from airgate_web.ui.frame import frame
 from airgate_web.ui.head import show_head
 from airgate_web.ui.live import LivePlace
@@ -44,8 +45,9 @@ def show_nodes(observation: Observation) -> None:
 
 def make_row(node: NodeFacts, observation: Observation) -> dict[str, object]:
     """Return a node as a row."""
+    simulated = find_simulated(observation)
     cards = (
-        f"{find_free(node, name, observation)} of {total} {name} free"
+        f"{find_free(node, name, observation)} of {total} {name} free" + (" (simulated)" if name in simulated else "")
         for name, total in sorted(node.capacity.items())
         if total
     )

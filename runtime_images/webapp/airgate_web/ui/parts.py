@@ -10,7 +10,7 @@ from airgate_web.domain.errors import Refusal
 from airgate_web.domain.workload import ReplicaState
 
 Do = Callable[[], Awaitable[None]]
-UNITS = ("B", "KB", "MB", "GB", "TB")
+UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 THIN = "\u2009"  # between thousands, and between a number and its unit
 
 
@@ -156,12 +156,12 @@ def show_bars(values: Sequence[tuple[str, float]]) -> None:
 
 
 def write_size(size: int) -> str:
-    """Return bytes as people read them: "3.4 MB"; powers of 1000."""
+    """Return bytes as people read them: "3.4 MiB"; powers of 1024."""
     value = float(size)
     for unit in UNITS:
-        if value < 1000 or unit == UNITS[-1]:
+        if value < 1024 or unit == UNITS[-1]:
             return f"{value:.0f}{THIN}{unit}" if unit == "B" or value >= 100 else f"{value:.1f}{THIN}{unit}"
-        value /= 1000
+        value /= 1024
     raise AssertionError("the last unit takes every value")
 
 

@@ -40,6 +40,18 @@ def show_ends(dialog: ui.dialog, deed: str, do: Callable[[], Awaitable[None]], k
         return show_button(deed, press, kind)
 
 
+def ask_before(title: str, consequence: str, deed: str, do: Callable[[], Awaitable[None]]) -> None:
+    """Open a question before what cannot be undone. title: names what it is about. deed: what the button says."""
+    with open_sheet(title) as dialog:
+        show_text(consequence)
+
+        async def press() -> None:
+            await do()
+            dialog.close()
+
+        show_ends(dialog, deed, press, "danger")
+
+
 def ask_for_name(deed: str, name: str, consequence: str, do: Callable[[], Awaitable[None]]) -> None:
     """Open a question whose button works once `name` is typed. deed: what the button says, with the name after it."""
     with open_sheet(f"{deed} {name}") as dialog:

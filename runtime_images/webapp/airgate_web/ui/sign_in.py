@@ -11,6 +11,7 @@ from nicegui import __version__ as framework
 
 from airgate_web.domain.errors import Refusal
 from airgate_web.services.desk import Desk
+from airgate_web.services.failed_sign_ins import read_sender
 from airgate_web.services.users import SESSION, sign_in, start_session
 from airgate_web.ui.theme import HEAD, ICON, MARK
 from airgate_web.ui.visit import About
@@ -54,8 +55,9 @@ def add_door(app: FastAPI, desk: Desk, about: About) -> None:
     ) -> Response:
         """Start a session, or show the form again with the reason."""
         target = find_safe_target(next)
+        sender = read_sender(request.headers, request.client.host if request.client else None)
         try:
-            token = await asyncio.to_thread(enter, desk, name, password)
+            token = await asyncio.to_thread(enter, desk, name, password, sender)
         except Refusal as refusal:
             return draw_door(target, await asyncio.to_thread(about.find_first_password), name, refusal)
         answer = RedirectResponse(target, status_code=303)
@@ -72,9 +74,9 @@ def add_door(app: FastAPI, desk: Desk, about: About) -> None:
         return answer
 
 
-def enter(desk: Desk, name: str, password: str) -> str:
+def enter(desk: Desk, name: str, password: str, sender: str) -> str:
     """Return a new session's token."""
-    return start_session(desk, sign_in(desk, name.strip(), password))
+    return start_session(desk, sign_in(desk, name.strip(), password, sender))
 
 
 def draw_door(target: str, hint: str, name: str = "", refusal: Refusal | None = None) -> HTMLResponse:

@@ -17,7 +17,7 @@ from airgate_web.ui.parts import (
     show_html,
     show_text,
 )
-from airgate_web.ui.sheets import DRAWER, open_sheet, show_ends
+from airgate_web.ui.sheets import DRAWER, ask_before, open_sheet, show_ends
 from airgate_web.ui.visit import Visit
 
 SHOWN = 20  # tokens; older ones are in the API
@@ -41,16 +41,24 @@ def show_tokens(visit: Visit, route: str, name: str, tokens: Sequence[Token]) ->
 def show_token(visit: Visit, route: str, name: str, token: Token) -> None:
     """Draw one token: whom it is for, how long it lives, and the button that ends it."""
 
-    async def revoke() -> None:
-        await visit.act(revoke_token, visit.desk, visit.user, route, name, token.id)
-        show_done("The token no longer opens anything.")
-
     with box("token"):
         with box("grow"):
             show_text(token.note or "Without a note", "strong")
             show_html(make_life(token, visit.desk.clock.now()), "mute small")
         if token.revoked is None and token.expires > visit.desk.clock.now():
-            show_button("Revoke", revoke, "quiet").props(f'aria-label="Revoke {token.note or token.id}"')
+            button = show_button("Revoke", lambda: ask_to_revoke(visit, route, name, token), "quiet")
+            button.props["aria-label"] = f"Revoke {token.note or token.id}"
+
+
+async def ask_to_revoke(visit: Visit, route: str, name: str, token: Token) -> None:
+    """Ask before a token ends for good, and say which one it is."""
+
+    async def revoke() -> None:
+        await visit.act(revoke_token, visit.desk, visit.user, route, name, token.id)
+        show_done("The token no longer opens anything.")
+
+    title = f"Revoke token {token.id[:8]}" + (f": {token.note}" if token.note else "")
+    ask_before(title, f"Whoever calls {name} with it is refused at once. It cannot be undone.", "Revoke token", revoke)
 
 
 def make_life(token: Token, now: datetime.datetime) -> str:

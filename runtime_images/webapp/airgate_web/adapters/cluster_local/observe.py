@@ -20,16 +20,16 @@ from airgate_web.domain.workload import (
 
 
 def find_observation(
-    wishes: Mapping[str, Workload], replicas: Collection[RunningReplica], ledger: Ledger
+    wishes: Mapping[str, Workload], replicas: Collection[RunningReplica], ledger: Ledger, simulated: str = ""
 ) -> Observation:
-    """Return the whole truth about this machine's workloads and cards."""
+    """Return the whole truth about this machine's workloads and cards. simulated: see Options."""
     node = find_node(ledger.find_capacity(), ledger.find_allocatable())
     names = sorted(wishes.keys() | {replica.record.workload.name for replica in replicas})
     return Observation(
         workloads=tuple(find_workload(name, wishes.get(name), replicas, node.name) for name in names),
         nodes=(node,),
         holders=tuple(holder for replica in replicas for holder in find_holders(replica, node.name)),
-        devices=find_devices(ledger, node.name),
+        devices=find_devices(ledger, node.name, simulated),
     )
 
 
@@ -68,13 +68,14 @@ def find_holders(replica: RunningReplica, node: str) -> tuple[Holder, ...]:
     return (Holder(grant.resource, len(grant.devices), owner, replica.name, node, grant.since, grant.devices),)
 
 
-def find_devices(ledger: Ledger, node: str) -> tuple[DeviceFacts, ...]:
-    """Return every device that a plugin has named."""
+def find_devices(ledger: Ledger, node: str, simulated: str) -> tuple[DeviceFacts, ...]:
+    """Return every device that a plugin has named. simulated: the maker whose devices are none."""
     found = []
     for resource, devices in sorted(ledger.devices.items()):
+        unreal = bool(simulated) and resource.startswith(f"{simulated}/")
         away = "its device plugin does not answer" if resource in ledger.away else ""
         for device, healthy in sorted(devices.items()):
             reason = away or ("" if healthy else "its device plugin reports it unhealthy")
             lost = not healthy and not away
-            found.append(DeviceFacts(device, resource, node, healthy and not away, reason, lost))
+            found.append(DeviceFacts(device, resource, node, healthy and not away, reason, lost, unreal))
     return tuple(found)

@@ -56,7 +56,8 @@ class Options:
     serve: the command that runs the serving runtime. blobs: the folder of model files, for testers. find_blob: the
     file of a digest, or None. environ: what every child inherits. trace_url: a collector of OpenTelemetry that
     services are told. drain_seconds: from SIGTERM to SIGKILL. farewell_seconds: from "no longer an address" to SIGTERM,
-    so that the gateway hears of it before. log_bytes: when a replica's log is set aside (one old one is kept).
+    so that the gateway hears of it before. simulated: the maker whose cards are none ("qualcomm.com"), "" when all are
+    real. log_bytes: when a replica's log is set aside (one old one is kept).
     """
 
     home: Path
@@ -65,6 +66,7 @@ class Options:
     find_blob: Callable[[str], Path | None]
     environ: Mapping[str, str] = field(repr=False)
     trace_url: str = ""
+    simulated: str = ""
     drain_seconds: float = 30.0
     farewell_seconds: float = 2.0
     log_bytes: int = 10 * 1024 * 1024

@@ -96,7 +96,7 @@ class Supervisor:
 
     def observe(self) -> Observation:
         """Return the whole truth now."""
-        return find_observation(self.wishes, self.replicas.values(), self.office.ledger)
+        return find_observation(self.wishes, self.replicas.values(), self.office.ledger, self.options.simulated)
 
     async def wait(self, number: int, seconds: float) -> int:
         """Return the number of the last change, as soon as it is not `number` or `seconds` have passed."""

@@ -43,8 +43,8 @@ class People(Door):
             if not connection.execute(change).rowcount:
                 raise NotFound(f"There is no user '{name}'.")
 
-    def add_audit(self, entry: AuditEntry) -> None:
-        """Keep what somebody did."""
+    def add_audit(self, entry: AuditEntry) -> int:
+        """Keep what somebody did and return the entry's id."""
         row = {
             "at": entry.at,
             "who": entry.who,
@@ -53,7 +53,12 @@ class People(Door):
             "detail": entry.detail,
         }
         with self._write() as connection:
-            connection.execute(audit.insert().values(row))
+            return int(connection.execute(audit.insert().values(row).returning(audit.c.id)).scalar_one())
+
+    def change_audit(self, id_: int, detail: str) -> None:
+        """Write another detail into an entry."""
+        with self._write() as connection:
+            connection.execute(audit.update().where(audit.c.id == id_).values(detail=detail))
 
     def list_audit(self, limit: int = 200) -> Sequence[AuditEntry]:
         """Return the last `limit` entries, newest first."""

@@ -6,12 +6,13 @@ from airgate_web.api.shapes.base import Answer
 
 
 class GaugeAnswer(Answer):
-    """Cards of one resource."""
+    """Cards of one resource. simulated: they are no hardware."""
 
     resource: str
     free: int
     healthy: int
     total: int
+    simulated: bool
 
 
 class NodeAnswer(Answer):
@@ -37,13 +38,14 @@ class HolderAnswer(Answer):
 
 
 class DeviceAnswer(Answer):
-    """A card. reason: why it is not healthy."""
+    """A card. reason: why it is not healthy. simulated: it is no hardware."""
 
     id: str
     resource: str
     node: str
     healthy: bool
     reason: str
+    simulated: bool
 
 
 class OverviewAnswer(Answer):

@@ -1,8 +1,8 @@
 // A place to drop a file on: asks for its name, sends it with progress, and says why it was refused.
-const UNITS = ["B", "KB", "MB", "GB", "TB"];
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 const size = (bytes) => {
   let value = bytes, unit = 0;
-  while (value >= 1000 && unit < UNITS.length - 1) [value, unit] = [value / 1000, unit + 1];
+  while (value >= 1024 && unit < UNITS.length - 1) [value, unit] = [value / 1024, unit + 1];
   return `${value >= 100 || !unit ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
 };
 const left = (seconds) => (seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.round(seconds / 60)} min`);

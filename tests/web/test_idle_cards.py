@@ -1,0 +1,45 @@
+"""Whether cards would lie idle: said on the deploy form before, and on the deployment's page after."""
+
+import pytest
+
+from airgate_kit.names import FORMAT_QPC, FORMATS
+from airgate_web.domain.idle_cards import COMPUTES_ON
+from airgate_web.domain.runtime import RuntimeKind
+from airgate_web.ui.deploy_words import find_idle_cards
+from tests.fakes.samples import make_runtime, make_version
+
+QAIC, NVIDIA = "qualcomm.com/qaic", "nvidia.com/gpu"
+
+
+@pytest.mark.parametrize(
+    ("format_name", "resource", "idle"),
+    [
+        ("onnx", QAIC, True),
+        ("onnx", NVIDIA, False),  # whether the image has the provider, only a replica can say
+        ("onnx", "nvidia.com/mig-1g.10gb", False),
+        ("mlflow", NVIDIA, False),
+        ("qpc", QAIC, False),
+        ("qpc", NVIDIA, True),
+        ("sklearn", NVIDIA, True),
+        ("script", QAIC, True),
+    ],
+)
+def test_a_card_that_the_runtime_cannot_use_is_told_before(format_name, resource, idle):
+    """Nobody takes a card from others for a model that computes on the CPU, without having read so."""
+    version = make_version(format=format_name)
+    said = find_idle_cards(2, resource, version, make_runtime())
+    why = f"this runtime has no provider that uses it for {format_name} models."
+    assert said == (f"Holds 2 {resource} but computes on the CPU: {why}" if idle else "")
+
+
+def test_nothing_is_said_without_a_card_nor_of_a_server_of_others():
+    """What somebody else's image does with its cards is not known here."""
+    version, server = make_version(format="onnx"), make_runtime(kind=RuntimeKind.SERVER)
+    assert find_idle_cards(0, QAIC, version, make_runtime()) == ""
+    assert find_idle_cards(1, QAIC, version, server) == ""
+    assert find_idle_cards(1, QAIC, None, server) == ""
+
+
+def test_the_table_knows_only_formats_that_there_are():
+    """A format that is renamed takes its line along."""
+    assert set(COMPUTES_ON) <= {*FORMATS, FORMAT_QPC}
