@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import urllib.error
 import urllib.request
@@ -36,6 +37,16 @@ def test_the_appliance_answers_with_a_certificate_for_the_nodes_address(installe
         urllib.request.urlopen(f"{installed.address}/api/v2/session", context=trusting)
     with nobody.value as answer:
         assert answer.code == 401
+
+
+def test_the_last_words_say_where_to_sign_in(installed: Installed) -> None:
+    """The address, and the command that prints the first password; the password itself is in no log."""
+    said = installed.played.words
+    assert f"Airgate answers at {installed.address}:443" in said
+    (command,) = re.findall(r"sudo (/snap/bin/microk8s kubectl -n airgate-system get secret [^|]+\| base64 -d)", said)
+    password = installed.node.exec("sh", "-euc", command).stdout
+    assert len(password) == 20
+    assert password not in said
 
 
 def test_plain_http_is_closed_unless_asked_for(installed: Installed) -> None:

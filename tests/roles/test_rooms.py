@@ -49,6 +49,19 @@ def test_a_role_reads_only_its_own_variables(role: str) -> None:
         assert strangers == set(), path
 
 
+def test_whoever_plans_an_install_reads_what_the_first_phase_will_ask_for() -> None:
+    """The numbers in the playbooks' README are the defaults of preflight."""
+    wanted = yaml.safe_load((ROLES / "preflight/defaults/main.yml").read_text())
+    readme = (REPOSITORY / "playbooks/README.md").read_text()
+    rows = re.findall(r"^\|[^|]+\| ([^|]+) \| `airgate_preflight_(\w+)` \|$", readme, re.MULTILINE)
+    said = {name: words for words, name in rows}
+    assert said["memory_mib"] == f"{wanted['airgate_preflight_memory_mib']} MiB"
+    assert said["cores"] == str(wanted["airgate_preflight_cores"])
+    assert said["kernel"] == str(wanted["airgate_preflight_kernel"])
+    assert said["disk_mib"].startswith(f"{wanted['airgate_preflight_disk_mib'] // 1024} GiB")
+    assert all(system.split()[1] in said["systems"] for system in wanted["airgate_preflight_systems"])
+
+
 def find_modules() -> set[str]:
     """Return the names of the project's modules, and of the group of nodes."""
     return {path.stem for path in ROLES.glob("*/library/*.py")} | {"airgate_nodes"}
