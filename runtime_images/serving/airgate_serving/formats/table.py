@@ -91,8 +91,8 @@ def guess_format(path: Path) -> str:
         "The file is of no format that this runtime can serve.",
         "Upload an ONNX model, a scikit-learn model saved by pickle, joblib or skops, a model of XGBoost (.json, "
         ".ubj), LightGBM (.txt) or Keras (.keras, .h5), a PMML model, a script with a function predict (.py), or an "
-        "archive (.zip, .tar) of an MLflow folder, of a SavedModel of TensorFlow, of an ONNX model with its weights, or "
-        "of a script with its files.",
+        "archive (.zip, .tar) of an MLflow folder, a SavedModel of TensorFlow, an ONNX model with its weights, or a "
+        "script with its files.",
     )
 
 

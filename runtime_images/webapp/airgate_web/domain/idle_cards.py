@@ -2,8 +2,11 @@
 
 from airgate_web.domain.amounts import Amounts
 
-# As its formats say (airgate_serving/formats): an MLflow folder may hold an ONNX model, the others know the CPU alone.
-COMPUTES_ON = {"onnx": "nvidia.com/", "mlflow": "nvidia.com/", "qpc": "qualcomm.com/"}
+# As its formats say (airgate_serving/formats): an MLflow folder may hold an ONNX model; the rest know the CPU alone.
+COMPUTES_ON = {
+    **dict.fromkeys(("onnx", "mlflow", "keras", "tensorflow"), "nvidia.com/"),
+    "qpc": "qualcomm.com/",
+}
 
 
 def has_provider(format_name: str, resource: str) -> bool:
