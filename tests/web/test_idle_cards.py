@@ -2,7 +2,7 @@
 
 import pytest
 
-from airgate_kit.names import FORMAT_QPC, FORMATS
+from airgate_kit.names import FORMAT_QPC, FORMATS, FORMATS_TENSORFLOW
 from airgate_web.domain.idle_cards import COMPUTES_ON
 from airgate_web.domain.runtime import RuntimeKind
 from airgate_web.ui.deploy_words import find_idle_cards
@@ -42,4 +42,4 @@ def test_nothing_is_said_without_a_card_nor_of_a_server_of_others():
 
 def test_the_table_knows_only_formats_that_there_are():
     """A format that is renamed takes its line along."""
-    assert set(COMPUTES_ON) <= {*FORMATS, FORMAT_QPC}
+    assert set(COMPUTES_ON) <= {*FORMATS, *FORMATS_TENSORFLOW, FORMAT_QPC}
