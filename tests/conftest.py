@@ -7,11 +7,12 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+SHARED_TRIAL = {f"tests/trial/test_{name}.py" for name in ("formats", "lost_card", "servers")}
 SETTLE_S = 20.0  # a process that was told to end may take this long to be gone on a busy machine
 
 if TYPE_CHECKING:
@@ -27,12 +28,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--suite-cluster", default="airgate-suite", help="name of this run's cluster; two runs take two")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file on one worker (--dist loadgroup), unless it says itself with which others it goes."""
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep a file on one worker, and the files that share a trial on the same; xdist's own groups come to nothing."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = str(super()._split_scope(nodeid))
+            return "a shared trial" if file in SHARED_TRIAL else file
+
+    return Scheduling(config, log)
 
 
 @pytest.hookimpl(trylast=True)

@@ -1,4 +1,7 @@
-"""The trial that several files share: a start of the whole appliance takes longer than what most of them do with it."""
+"""The trial that several files share: a start of the whole appliance takes longer than what most of them do with it.
+
+They are named in tests/conftest.py, because they have to run in one process.
+"""
 
 import json
 import sys
@@ -9,7 +12,6 @@ import pytest
 
 from tests.kit.trial import Trial, run_trial
 
-GROUP = pytest.mark.xdist_group("shared-trial")  # for the files that use it, which have to run in one process
 PROGRAM = Path(__file__).parents[1] / "kit" / "streaming_server.py"
 WORDS = {
     "slug": "words",

@@ -15,9 +15,8 @@ from tests.serving import models
 from tests.serving.test_hostile_models import listen
 from tests.serving.test_mlflow import pack
 from tests.serving.test_override import read_found, write_hostile
-from tests.trial.conftest import GROUP
 
-pytestmark = [GROUP, pytest.mark.trial, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.trial, pytest.mark.timeout(400)]
 PROJECT = "formats"
 ADDS = {"X": [{"a": 1, "b": 2}]}
 SCRIPT = f"""

@@ -7,9 +7,8 @@ import pytest
 
 from tests.kit.card_loss import MODEL, SCRIPT, ask, deploy, find_card, measure_loss
 from tests.kit.trial import BINARIES, Trial
-from tests.trial.conftest import GROUP
 
-pytestmark = [GROUP, pytest.mark.trial, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.trial, pytest.mark.timeout(600)]
 PROJECT = "cards"
 LIMIT_S = 120
 

@@ -11,9 +11,8 @@ import pytest
 from airgate_kit.manifest import NAME
 from tests.gateway.rig import wait_until
 from tests.kit.trial import IRIS, Trial
-from tests.trial.conftest import GROUP
 
-pytestmark = [GROUP, pytest.mark.trial, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.trial, pytest.mark.timeout(400)]
 
 LONGER_THAN_ENVOYS_OWN_S = 16
 
