@@ -38,6 +38,7 @@ from tests.fakes.store_memory import MemoryStore
 from tests.fakes.tester_fake import FakeTester
 
 PASSWORD = "four words are good"
+PROJECT = "/projects/quality-control"  # its pages
 LIMIT = 1_000_000  # bytes of an upload
 QAIC = "qualcomm.com/qaic"
 SERVER = Server(8000, "/health", "/metrics", ("vllm", "serve"), ("/models/llama", "--port", "{port}"))

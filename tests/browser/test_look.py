@@ -7,9 +7,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import PATIENCE_MS, is_inside, sign_in
-from tests.browser.stage import run_stage
+from tests.browser.stage import PROJECT, run_stage
 
-PROJECT = "/projects/quality-control"
 PAGES = (
     "/",
     "/projects",
