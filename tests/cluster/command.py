@@ -18,7 +18,7 @@ PACKAGES = {
     "runc": "runc",
     "mmdebstrap": "mmdebstrap",
     "mksquashfs": "squashfs-tools",
-    "iptables": "iptables",
+    "nft": "nftables",
     "nsenter": "util-linux",
 }
 

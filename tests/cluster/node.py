@@ -47,11 +47,11 @@ class Node:
     ) -> "Node":
         """Create and start a node with systemd, sshd, snapd, sudo and Python, and nothing of Kubernetes.
 
-        With egress=False every packet to beyond its peers and `allowed` (iptables matches, see egress.close_egress)
+        With egress=False every packet to beyond its peers and `allowed` (nftables matches, see egress.close_egress)
         is dropped and counted, from before its first process on and after every start. `mounts` are host paths to
         be seen read-only at a path in the node. Raises CommandFailed when the name is taken.
         """
-        ensure_tools("podman", "runc", "iptables", "nsenter")
+        ensure_tools("podman", "runc", "nft", "nsenter")
         closed = OPEN if egress else json.dumps(list(allowed))
         marks = {**(labels or {}), LABEL_NODE: name, LABEL_EGRESS: closed}
         node = _create(name, marks, mounts or {})

@@ -33,7 +33,7 @@ def pair() -> Iterator[Cluster]:
 @pytest.fixture(scope="module")
 def closed() -> Iterator[Node]:
     """A bare node with no way out but to one port of the host."""
-    node = Node.bare("airgate-closed", egress=False, allowed=[f"-d {GATEWAY} -p tcp --dport 7"])
+    node = Node.bare("airgate-closed", egress=False, allowed=[f"ip daddr {GATEWAY} tcp dport 7"])
     yield node
     node.remove()
 
@@ -100,6 +100,7 @@ def test_what_tries_to_leave_a_closed_node_is_dropped_and_counted(closed: Node) 
     seen = closed.read_attempts()
     assert seen.connections > 0
     assert seen.dns == 0
+    assert any(f"{closed.address} -> {NOBODY} tcp 443 syn: " in caller for caller in seen.callers), seen.callers
     query = "import socket; socket.socket(type=socket.SOCK_DGRAM).sendto(b'x', ('192.0.2.53', 53))"
     closed.exec("python3", "-c", query, check=False)
     assert closed.read_attempts().dns > 0

@@ -98,4 +98,5 @@ def test_a_second_run_changes_nothing_and_nothing_leaves_either(
     again = play("site.yml")
     assert again.status == 0, again.output[-6000:]
     assert again.changed == 0, again.output[-6000:]
-    assert installed.node.read_attempts().total == 0, installed.node.read_attempts()
+    attempts = installed.node.read_attempts()
+    assert attempts.total == 0, attempts
