@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.cluster.command import run
-from tests.cluster.network import POD_RANGE, SUBNET
+from tests.cluster.network import POD_RANGE, SERVICE_RANGE, SUBNET
 
 TABLE = "airgate_egress"
 DEVICE = "eth0"
-COUNTERS = ("connections", "dns", "other")
+COUNTERS = ("connections", "dns", "other", "strayed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Attempts:
     connections  packets that would open a connection (a retry counts again), whatever their protocol
     dns          DNS queries, over UDP or TCP
     other        everything else, IPv6 too
+    strayed      for a Service of the cluster itself, in the second before kube-proxy knows it: no attempt to leave
     callers      who called whom, for IPv4: "10.1.0.7 -> 192.0.2.1 tcp 443 syn: 3"
 
     What a kernel says to its own link (multicast to 224.0.0.0/24 and ff02::/16) is dropped and not counted.
@@ -32,6 +33,7 @@ class Attempts:
     connections: int
     dns: int
     other: int
+    strayed: int = 0
     callers: list[str] = field(default_factory=list)
 
     @property
@@ -63,6 +65,7 @@ def close_egress(pid: int, allowed: Iterable[str]) -> None:
           chain refused {{
             meta l4proto tcp update @by_tcp {{ ip saddr . ip daddr . tcp dport . tcp flags }}
             meta l4proto != tcp update @by_others {{ ip saddr . ip daddr . meta l4proto . th dport }}
+            ip daddr {SERVICE_RANGE} counter name strayed drop
             meta l4proto {{ tcp, udp }} th dport 53 counter name dns drop
             ct state new counter name connections drop
             counter name other drop

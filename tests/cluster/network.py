@@ -14,6 +14,7 @@ SUBNET = ipaddress.ip_network("10.89.200.0/24")
 GATEWAY = str(SUBNET[1])
 FIRST_HOST = 10
 POD_RANGE = "10.1.0.0/16"
+SERVICE_RANGE = "10.152.0.0/16"
 LABEL = "airgate.test.address"
 
 

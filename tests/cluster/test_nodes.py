@@ -20,6 +20,7 @@ urllib.request.urlopen(urllib.request.Request(sys.argv[1], body), context=ssl._c
 """
 # Addresses that are nobody's (RFC 5737).
 NOBODY = "192.0.2.1"
+NO_SERVICE = "10.152.7.7"
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +102,10 @@ def test_what_tries_to_leave_a_closed_node_is_dropped_and_counted(closed: Node) 
     assert seen.connections > 0
     assert seen.dns == 0
     assert any(f"{closed.address} -> {NOBODY} tcp 443 syn: " in caller for caller in seen.callers), seen.callers
+    assert connect(closed, NO_SERVICE, 443) != ""
+    strayed = closed.read_attempts()
+    assert strayed.strayed > 0
+    assert strayed.total == seen.total
     query = "import socket; socket.socket(type=socket.SOCK_DGRAM).sendto(b'x', ('192.0.2.53', 53))"
     closed.exec("python3", "-c", query, check=False)
     assert closed.read_attempts().dns > 0

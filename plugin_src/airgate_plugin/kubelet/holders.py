@@ -23,7 +23,7 @@ from airgate_protocols import podresources_pb2_grpc as rpc
 log = logging.getLogger("airgate_plugin.holders")
 
 CALL_SECONDS = 5.0
-RETRY_SECONDS = 2.0  # after an answer that did not come
+RETRY_SECONDS = 2.0  # after an answer that did not come, then twice as long each time, up to the period
 RESETS_SECONDS = 2.0  # between two questions, at most, where devices are reset between pods
 STOP_SECONDS = 6.0
 
@@ -78,13 +78,14 @@ class Holders:
 
     def _run(self) -> None:
         with grpc.insecure_channel(f"unix:{self._socket}", options=convert.CHANNEL_OPTIONS) as channel:
-            stub = rpc.PodResourcesListerStub(channel)
+            stub, retry = rpc.PodResourcesListerStub(channel), RETRY_SECONDS
             while not self._over.is_set():
                 before = self._inventory.find_latest()
                 answered = self._ask(stub)
                 if self._resetter and not answered:
                     self._resetter.pause()
-                self._wait(before, self._period if answered else min(self._period, RETRY_SECONDS))
+                self._wait(before, self._period if answered else min(self._period, retry))
+                retry = RETRY_SECONDS if answered else 2 * retry
 
     def _wait(self, latest: Snapshot, seconds: float) -> None:
         """Wait so long, or until a device's health is another: then it matters at once who holds it."""

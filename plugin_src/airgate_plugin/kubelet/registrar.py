@@ -1,8 +1,8 @@
 """Keeps one resource registered: serves first, then registers, and notices a new kubelet by itself.
 
-It polls two small facts, once a second: is our socket still the file we made, and is kubelet.sock still the one we
-registered at. A kubelet that starts deletes every socket in the folder, so both change. A stream that ends wakes it
-at once, because the kubelet never reopens one. No inotify: its instances run out on busy nodes.
+It polls two small facts, every second and a half: is our socket still the file we made, and is kubelet.sock still the
+one we registered at. A kubelet that starts deletes every socket in the folder, so both change. A stream that ends
+wakes it at once, because the kubelet never reopens one. No inotify: its instances run out on busy nodes.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ log = logging.getLogger("airgate_plugin.kubelet")
 
 KUBELET_SOCKET = "kubelet.sock"
 NAME_MAX = 23  # what `kubelet_dir` was measured against: the kernel allows a socket's path 107 bytes
-POLL_SECONDS = 1.0  # a new kubelet is found within it, and served within two
+POLL_SECONDS = 1.5  # a new kubelet is found within it, and served within two seconds
 CALL_SECONDS = 5.0  # the kubelet dials back within Register, so its answer takes a moment
 PATIENCE_SECONDS = 5.0  # how long after Register the kubelet may take to listen
 ANSWER_SECONDS = 1.0
