@@ -67,6 +67,15 @@ def read_members(path: Path) -> dict[str, bytes]:
     return found
 
 
+def read_member(path: Path, name: str, most: int) -> bytes:
+    """Return the first `most` bytes of one regular file, nothing where it is not there. Raises BadModelFile."""
+    with _explained():
+        for found, file in _walk(path):
+            if found == name:
+                return file.read(most)
+    return b""
+
+
 def copy_member(path: Path, name: str, to: Path) -> None:
     """Write one regular file of an archive to a place, a block at a time. Raises BadModelFile as `read_members`."""
     with _explained():
