@@ -16,7 +16,6 @@ import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from safetensors.torch import save as save_safetensors
 from sklearn.datasets import load_digits, load_iris
