@@ -1,5 +1,6 @@
 """Archives (zip, tar, tar.gz) read into memory, member by member: nothing is ever unpacked into a folder."""
 
+import io
 import shutil
 import tarfile
 import zipfile
@@ -132,10 +133,13 @@ _DAMAGES = (zipfile.BadZipFile, tarfile.TarError, zlib.error)
 
 
 def _read(file: IO[bytes], room: int) -> bytes:
-    content = file.read(room + 1)
-    if len(content) > room:
-        raise BadModelFile(f"The archive would unpack to more than {MOST_BYTES} bytes.", HINT)
-    return content
+    """Return what a member holds, a block at a time: a tar's would set memory aside for all that it may be."""
+    content = io.BytesIO()
+    while block := file.read(BLOCK):
+        if content.tell() + len(block) > room:
+            raise BadModelFile(f"The archive would unpack to more than {MOST_BYTES} bytes.", HINT)
+        content.write(block)
+    return content.getvalue()
 
 
 def _walk(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
