@@ -188,18 +188,20 @@ def pack(path: Path, files: dict[str, bytes]) -> None:
 
 
 class Reads(nn.Module):
-    """Reads a file, whose name is the text of its input."""
+    """Reads a file, whose name is the text of its input, filled up with zeros."""
 
     def forward(self, x: Tensor) -> Tensor:
-        name = "".join([chr(int(one)) for one in x[0]])
+        name = "".join([chr(int(one)) for one in x[0] if int(one) > 0])
         return torch.from_file(name, False, 8, dtype=torch.uint8).unsqueeze(0)
 
 
 class Writes(nn.Module):
-    """Writes a file, whose name is the text of its input."""
+    """Writes a file, whose name is the text of its input, filled up with zeros; none where there is none."""
 
     def forward(self, x: Tensor) -> Tensor:
-        torch.save(x, "".join([chr(int(one)) for one in x[0]]))
+        name = "".join([chr(int(one)) for one in x[0] if int(one) > 0])
+        if len(name) > 0:
+            torch.save(x, name)
         return x
 
 
@@ -222,9 +224,9 @@ class Evil:
 def write_hostile(folder: Path, iris: Any) -> None:
     """Write models that reach for files or run what they name, and what holds no model."""
     example = [(torch.zeros(1, 4),)]
-    for name, model in (("reads", Reads()), ("writes", Writes())):
+    for name, model, path in (("reads", Reads(), b"/usr/lib/os-release"), ("writes", Writes(), b"")):
         script = torch.jit.script(model)
-        augment_model_with_bundled_inputs(script, [(torch.tensor([[47.0, 100, 101, 118, 47, 122, 101, 114, 111]]),)])
+        augment_model_with_bundled_inputs(script, [(torch.tensor([[float(one) for one in path.ljust(256, b"\0")]]),)])
         script.save(folder / f"{name}.pt")
     torch.jit.trace(Nested(), example[0]).save(folder / "nested.pt")
     (folder / "state.pt").write_bytes(save(iris.state_dict()))

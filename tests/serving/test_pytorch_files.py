@@ -186,6 +186,9 @@ PROGRAMS: dict[str, dict[str, Any]] = {
     "Symbol.__class__": {"as_expr": {"expr_str": "Symbol.__class__"}},
     "x=1": {"name": "a, x=1"},
     "x: 1": {"forward_arg_names": ["x: 1"]},
+    "exec": {"as_operator": "torch.exec"},
+    "builtins.dict": {"in_spec": '[1, {"type": "builtins.dict", "context": "[\\"x=f()\\"]"}]'},
+    "torch.ops.higher_order.inline": {"target": "torch.ops.higher_order.inline_asm_elementwise"},
 }
 
 
@@ -201,6 +204,8 @@ def test_a_program_that_is_more_than_arithmetic_is_refused_by_name(tmp_path: Pat
 def test_a_program_of_sizes_and_arithmetic_is_read(tmp_path: Path) -> None:
     """As torch.export writes it; compiled code and what is no program are not."""
     require_calm_program(read_program(pack_program(tmp_path / "m")))
+    spec = '[1, {"type": "builtins.dict", "context": "[\\"sum\\", \\"all\\"]", "children_spec": []}]'
+    require_calm_program({**PROGRAM, "signature": {"in_spec": spec, "out_spec": spec}})
     for expression in ("s77", "Symbol('s77', positive=True, integer=True)", "2*s0 + 1", "Max(1, FloorDiv(s3, 2))"):
         assert is_arithmetic(expression), expression
     for expression in ("open('x')", "s0.func", "().__class__", "Symbol('a\\x28')", "exec", "[s0]", "lambda: 1"):

@@ -26,11 +26,15 @@ PROGRAMS = re.compile(r"(?:[^/]+/)?(?:models/\w+\.json|serialized_exported_progr
 COMPILED = re.compile(r"(?:[^/]+/)?data/aotinductor/|.*\.(?:so|o|cubin|ptx)$")
 MOST_PROGRAM = 256 * 1024**2  # bytes of JSON
 TARGETS = re.compile(
-    r"torch\.ops\.(aten|quantized|quantized_decomposed|prims)\.\w+(\.\w+)?|torch\.ops\.higher_order\.\w+"
-    r"|torch\.sym_\w+|math\.\w+|_operator\.(add|sub|mul|truediv|floordiv|mod|pow|neg|pos|abs|eq|ne|lt|le|gt|ge|and_|or_"
-    r"|not_|xor|getitem|lshift|rshift|index)|torch\._sym_\w+"
+    r"torch\.ops\.(aten|quantized|quantized_decomposed|prims)\.\w+(\.\w+)?|torch\._?sym_\w+|math\.\w+"
+    r"|torch\.ops\.higher_order\.(cond|while_loop|map_impl|scan|associative_scan|flex_attention|auto_functionalized\w*"
+    r"|wrap_with_set_grad_enabled|wrap_with_autocast)|_operator\.(add|sub|mul|truediv|floordiv|mod|pow|neg|pos|abs|eq|ne|lt|le|gt|ge|and_|or_"
+    r"|not_|xor|getitem|lshift|rshift|index)"
 )
+PLAIN = re.compile(r'(?:[\w\s\[\]{}",:./-]|\\")*')  # how arguments are nested: JSON, whose keys become names in code
 REACH_OUT = re.compile(r"torch\.ops\.aten\.(from_file|save)\b.*")
+ARRANGED = ("in_spec", "out_spec")
+DOTTED = re.compile(r"[\w.]*")
 WORD = re.compile(r"[A-Za-z_]\w*")
 EXPRESSION = re.compile(r"(?:[\w\s,()+\-*/%<>=&|~]|\d\.\d|'\w+')*")
 TERMS = re.compile(
@@ -67,11 +71,11 @@ def read_program(path: Path) -> dict[str, Any]:
 def require_calm(program: dict[str, Any]) -> None:
     """Raise DangerousModelFile, naming it, for an operation or an expression that is more than arithmetic."""
     for key, value in list_facts(program):
-        if key == "target" and (not TARGETS.fullmatch(value) or REACH_OUT.fullmatch(value)):
+        if key in ("target", "as_operator") and (not TARGETS.fullmatch(value) or REACH_OUT.fullmatch(value)):
             raise _refuse(f"the operation {value[:80]!r}")
         if key == "expr_str" and not is_arithmetic(value):
             raise _refuse(f"the expression {value[:80]!r}")
-        if key == "name" and not re.fullmatch(r"[\w.]*", value):
+        if (key == "name" and not DOTTED.fullmatch(value)) or (key in ARRANGED and not PLAIN.fullmatch(value)):
             raise _refuse(f"the name {value[:80]!r}")
     for name in (name for key, value in list_facts(program, list) if key == "forward_arg_names" for name in value):
         if not str(name).isidentifier():
