@@ -133,6 +133,13 @@ def test_a_whole_model_as_a_pickle_is_refused_with_what_it_names(tmp_path: Path,
     assert "a whole model as a pickle" in sentence and f"(first {name})" in sentence
 
 
+def test_a_network_that_pickle_or_joblib_saved_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    """It is no estimator, and no library that is missing would help."""
+    (tmp_path / "m").write_bytes(b"\x80\x02ctorch.nn.modules.linear\nLinear\n)\x81}b.")
+    sentence = open_file(tmp_path / "m")
+    assert "a pickle of PyTorch, which names torch.nn.modules.linear.Linear" in sentence and "make_model()" in sentence
+
+
 def test_a_bomb_a_way_out_and_a_damaged_file_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By what the zip says of itself."""
     assert "outside" in open_file(pack_script(tmp_path / "slip", **{"../../out": b"x"}))

@@ -15,6 +15,7 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 from airgate_serving.errors import BadModelFile, DangerousModelFile, MissingLibrary
+from airgate_serving.formats.pytorch_file import HINT_SOURCE
 
 SCAN_LIMIT = 8 * 1024 * 1024  # bytes; the scanner builds a syntax tree, some 40 times the file's size
 
@@ -90,6 +91,8 @@ def explain_name(module: str, name: str) -> BadModelFile:
             f"The file needs the class {name} of the script that saved it, which does not travel with the file.",
             "Build the model of scikit-learn's own classes, or export it to ONNX.",
         )
+    if root == "torch":
+        return BadModelFile(f"The file is a pickle of PyTorch, which names {module}.{name}.", HINT_SOURCE)
     if root not in sys.stdlib_module_names and importlib.util.find_spec(root) is None:
         return MissingLibrary(
             f"The file needs the library {root}, which this runtime does not have.",
