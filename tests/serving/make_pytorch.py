@@ -187,19 +187,30 @@ def pack(path: Path, files: dict[str, bytes]) -> None:
             archive.writestr(name, content)
 
 
+def read_name(x: Tensor) -> str:
+    """Return the text that a row of numbers spells, up to the zeros at its end."""
+    name = ""
+    for one in x[0]:
+        if int(one) > 0:
+            name += chr(int(one))
+    return name
+
+
 class Reads(nn.Module):
-    """Reads a file, whose name is the text of its input, filled up with zeros."""
+    """Reads the file that its input spells, if any."""
 
     def forward(self, x: Tensor) -> Tensor:
-        name = "".join([chr(int(one)) for one in x[0] if int(one) > 0])
+        name = read_name(x)
+        if len(name) == 0:
+            return torch.zeros(1, 8, dtype=torch.uint8)
         return torch.from_file(name, False, 8, dtype=torch.uint8).unsqueeze(0)
 
 
 class Writes(nn.Module):
-    """Writes a file, whose name is the text of its input, filled up with zeros; none where there is none."""
+    """Writes the file that its input spells, if any."""
 
     def forward(self, x: Tensor) -> Tensor:
-        name = "".join([chr(int(one)) for one in x[0] if int(one) > 0])
+        name = read_name(x)
         if len(name) > 0:
             torch.save(x, name)
         return x
@@ -224,10 +235,8 @@ class Evil:
 def write_hostile(folder: Path, iris: Any) -> None:
     """Write models that reach for files or run what they name, and what holds no model."""
     example = [(torch.zeros(1, 4),)]
-    for name, model, path in (("reads", Reads(), b"/usr/lib/os-release"), ("writes", Writes(), b"")):
-        script = torch.jit.script(model)
-        augment_model_with_bundled_inputs(script, [(torch.tensor([[float(one) for one in path.ljust(256, b"\0")]]),)])
-        script.save(folder / f"{name}.pt")
+    torch.jit.script(Reads()).save(folder / "reads.pt")
+    torch.jit.script(Writes()).save(folder / "writes.pt")
     torch.jit.trace(Nested(), example[0]).save(folder / "nested.pt")
     (folder / "state.pt").write_bytes(save(iris.state_dict()))
     (folder / "whole.pt").write_bytes(save(iris))
