@@ -194,16 +194,32 @@ def spell(path: Path) -> list[float]:
 
 
 def test_what_an_allowed_program_reaches_behind_the_lock_is_nothing(tester, shelf, made, tmp_path) -> None:  # noqa: F811
-    """TorchScript can read and write files by name: past the scanner, it finds none."""
+    """TorchScript can read and write files by name: past the scanner, it finds none. A failed write it keeps silent."""
     secret, canary = tmp_path / "secret", tmp_path / "canary"
     secret.write_bytes(b"12345678")
-    for file, place in (("reads.pt", secret), ("writes.pt", canary)):
+    answers = {}
+    for file, place in (("reads.pt", secret), ("writes.pt", secret), ("writes.pt", canary)):
         digest = shelf.put((made / file).read_bytes())
         body = {"digest": digest, "override": digest, "args": {"X": [{"x": spell(place)}]}}
-        answer = call(tester, "/test", body)
-        assert answer.status_code == 422, answer.text
-        assert "ermission denied" in answer.json()["error"] or "cannot be opened" in answer.json()["error"], answer.text
+        answers[file] = call(tester, "/test", body)
+    assert answers["reads.pt"].status_code == 422 and "Permission denied" in answers["reads.pt"].text
+    assert "device" in answers["writes.pt"].json(), answers["writes.pt"].text
     assert not canary.exists() and secret.read_bytes() == b"12345678"
+
+
+def test_the_same_programs_reach_files_where_nothing_is_locked(made: Path, python: str, tmp_path: Path) -> None:
+    """So the test before this one would notice a lock that holds nothing."""
+    (tmp_path / "secret").write_bytes(b"12345678")
+    script = (
+        "import sys, torch; print(torch.jit.load(sys.argv[1])(torch.tensor([list(map(float, sys.argv[2].encode()))])))"
+    )
+    said = {}
+    for file, name in (("reads.pt", "secret"), ("writes.pt", "canary")):
+        words = [python, "-P", "-W", "ignore", "-c", script, str(made / file), str(tmp_path / name)]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, done.stderr
+        said[file] = done.stdout
+    assert "49, 50, 51, 52, 53, 54, 55, 56" in said["reads.pt"] and (tmp_path / "canary").exists()
 
 
 SOURCES = {

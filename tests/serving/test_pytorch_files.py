@@ -136,6 +136,8 @@ def test_a_whole_model_as_a_pickle_is_refused_with_what_it_names(tmp_path: Path,
 def test_a_network_that_pickle_or_joblib_saved_is_refused_with_what_to_do(tmp_path: Path) -> None:
     """It is no estimator, and no library that is missing would help."""
     (tmp_path / "m").write_bytes(b"\x80\x02ctorch.nn.modules.linear\nLinear\n)\x81}b.")
+    with pytest.raises(BadModelFile, match="none of PyTorch's"):
+        load(tmp_path / "m", "pytorch", LoadOptions())  # as the caller says
     sentence = open_file(tmp_path / "m")
     assert "a pickle of PyTorch, which names torch.nn.modules.linear.Linear" in sentence and "make_model()" in sentence
 

@@ -22,6 +22,7 @@ from airgate_serving.formats.pytorch_file import (
     explain_saved,
     find_kind,
     looks_like_legacy,
+    looks_like_safetensors,
     require_modest,
 )
 from airgate_serving.formats.pytorch_library import LIBRARY, Torch, bring_library, find_reason, require_library
@@ -47,7 +48,7 @@ def load(path: Path, options: LoadOptions) -> Runner:
     except ServingError:
         raise
     except Exception as error:
-        raise BadModelFile(f"The model cannot be asked by name: {find_reason(error)}", HINT_EXPORT) from error
+        raise BadModelFile(f"PyTorch cannot ask the model: {find_reason(error)}", HINT_EXPORT) from error
 
 
 def find_openable(path: Path) -> Kind:
@@ -70,6 +71,8 @@ def _explain_plain(path: Path) -> BadModelFile:
         return BadModelFile(
             "The file is a pickle, as torch.save wrote them before PyTorch 1.6, so it is not opened.", HINT_SOURCE
         )
+    if not looks_like_safetensors(read_head(path)):
+        return BadModelFile("The file is none of PyTorch's.", HINT_EXPORT)
     return BadModelFile(
         "The file is weights alone (safetensors), without the network that they belong to.", HINT_SOURCE
     )

@@ -137,9 +137,12 @@ def read_tensor(torch: Torch, name: str, value: Any) -> Array:
     return found
 
 
+_OF_DEVICE = ("CUDA error", "DefaultCPUAllocator")
+
+
 def is_of_device(torch: Torch, error: BaseException) -> bool:
     """Return whether an error is the card's or the memory's, not the request's."""
-    return isinstance(error, torch.library.OutOfMemoryError) or "CUDA error" in str(error)
+    return isinstance(error, torch.library.OutOfMemoryError) or any(word in str(error) for word in _OF_DEVICE)
 
 
 def find_reason(error: BaseException) -> str:
