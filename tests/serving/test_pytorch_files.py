@@ -21,8 +21,9 @@ from airgate_serving.formats.interface import Library, LoadOptions
 from airgate_serving.formats.pytorch_export import is_arithmetic, read_program
 from airgate_serving.formats.pytorch_export import require_calm as require_calm_program
 from airgate_serving.formats.pytorch_file import find_foreign, list_names
+from airgate_serving.formats.pytorch_library import Torch
 from airgate_serving.formats.pytorch_script import read_traced, require_calm, require_known
-from airgate_serving.formats.pytorch_source import find_weights, read_sample
+from airgate_serving.formats.pytorch_source import find_weights, read_sample, read_weights
 from airgate_serving.formats.pytorch_trial import list_candidates, list_groups
 from airgate_serving.formats.safety import forbidden_unpickling
 from airgate_serving.formats.table import guess_format, load
@@ -252,6 +253,15 @@ def test_an_archive_has_one_file_of_weights() -> None:
         find_weights(["model.py", "a.pt", "b.safetensors"])
     with pytest.raises(BadModelFile, match=r"without a model\.py"):
         find_weights(["my_model.py", "a.pt"])
+
+
+def test_weights_that_are_a_bomb_are_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A zip within the archive is judged as one that comes alone."""
+    monkeypatch.setattr(pytorch_file, "MOST_GROWTH", 1000)
+    with zipfile.ZipFile(tmp_path / "w.pt", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("w/data/0", bytes(100_000))
+    with pytest.raises(BadModelFile, match="would unpack to 100000 bytes"):
+        read_weights(Torch(None, "cpu"), "w.pt", (tmp_path / "w.pt").read_bytes())
 
 
 def test_a_sample_becomes_arrays_as_pytorch_would_have_them() -> None:
