@@ -187,17 +187,22 @@ class App:
 
         A GPU that MIG splits otherwise leaves such a resource; the kubelet forgets it five minutes later.
         """
-        snapshot = self.find_snapshot()
+        snapshot, followed = self.find_snapshot(), -1
         while not self._over.is_set():
-            self._cdi.apply(snapshot)
+            self._cdi.apply(snapshot)  # at each round: a file that was taken away comes back
             self._features.apply(snapshot)
-            for resource in snapshot.find_resources():
-                if resource not in self._registrars:
-                    self._start_registrar(resource, snapshot)
-            for resource in set(self._registrars) - set(snapshot.find_resources()):
-                self._registrars.pop(resource).stop()
-                log.info("a resource has no device any more", extra={"fields": {"resource": resource}})
-            snapshot = self._parts.inventory.wait_newer(snapshot.number, FOLLOW_SECONDS, self._over.is_set)
+            if snapshot.number != followed:
+                self._follow_snapshot(snapshot)
+            followed = snapshot.number
+            snapshot = self._parts.inventory.wait_newer(followed, FOLLOW_SECONDS, self._over.is_set)
+
+    def _follow_snapshot(self, snapshot: Snapshot) -> None:
+        for resource in snapshot.find_resources():
+            if resource not in self._registrars:
+                self._start_registrar(resource, snapshot)
+        for resource in set(self._registrars) - set(snapshot.find_resources()):
+            self._registrars.pop(resource).stop()
+            log.info("a resource has no device any more", extra={"fields": {"resource": resource}})
 
     def _start_registrar(self, resource: str, snapshot: Snapshot) -> None:
         settings = self._settings

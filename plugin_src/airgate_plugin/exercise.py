@@ -16,7 +16,7 @@ PATTERNS = ("dev/accel/accel*", "dev/qaic_aic100_*")
 
 
 def describe_cards(
-    root: Path, environment: Mapping[str, str], ask: Callable[[Path], bytes] = ask_status
+    root: Path, environment: Mapping[str, str], ask: Callable[[str], bytes] = ask_status
 ) -> dict[str, Any]:
     """Return what this container has: `granted` QIDs, and each node with what came of opening and asking it."""
     granted = [each for each in environment.get(ENV_QAIC_VISIBLE_DEVICES, "").split(",") if each]
@@ -39,13 +39,13 @@ def write_cards(described: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _describe_node(path: Path, ask: Callable[[Path], bytes]) -> dict[str, Any]:
+def _describe_node(path: Path, ask: Callable[[str], bytes]) -> dict[str, Any]:
     try:
         path.open("rb").close()
     except OSError as why:
         return {"node": str(path), "opens": False, "says": f"cannot be opened: {why.strerror}"}
     try:
-        found = read_reply(PciAddress(""), ask(path))
+        found = read_reply(PciAddress(""), ask(str(path)))
     except OSError:
         found = None
     if found is None:

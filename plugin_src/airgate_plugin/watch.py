@@ -94,8 +94,8 @@ class Watch:
         while not self._over.is_set():
             self._look_now[name].clear()
             self._note(name, self._look(each.source))
-            self._over.wait(each.rest)
-            self._look_now[name].wait(each.period)
+            if self._look_now[name].wait(each.period):
+                self._over.wait(self._looks[name][0] + each.rest - self._clock.monotonic())
 
     def _note(self, name: str, observation: Observation) -> None:
         """Keep a look; wake the loop where it says something new."""

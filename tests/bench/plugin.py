@@ -6,20 +6,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from airgate_kit import names
 from airgate_protocols import deviceplugin_pb2 as pb
 from airgate_simulator import find_socs
 from tests.bench.figures import Figure, find_median
-from tests.bench.load import RUNS, TICK_US, find_cpu_ticks, find_resident_mb, wait_until
+from tests.bench.load import RUNS, find_resident_mb, wait_until
 from tests.plugin.replayed_kubelet import Endpoint, ReplayedKubelet
 
 BINARIES = Path(sys.executable).parent
 SOCS = 32
 CALLS = 500
-IDLE_S = 30
+IDLE_S = 60
+PUBLISHED = {"the scan period of Intel's GPU plugin, as published": 5000.0}
 FALLS = 2
 
 
@@ -37,6 +39,7 @@ def find_figures() -> list[Figure]:
             str(SOCS // 4),
         ]
         subprocess.run(simulate, check=True, capture_output=True)
+        (folder / "cdi").mkdir()
         kubelet = ReplayedKubelet(folder / "kubelet")
         kubelet.start()
         try:
@@ -56,6 +59,7 @@ def start_plugin(folder: Path) -> "subprocess.Popen[bytes]":
     host = str(folder / "host")
     flags = ["--host-root", host, "--host-prefix", host, "--http", "127.0.0.1:0"]
     flags += ["--kubelet-dir", str(folder / "kubelet"), "--uevents", str(folder / "uevents.sock")]
+    flags += ["--cdi-dir", str(folder / "cdi"), "--features-file", str(folder / "features")]
     with (folder / "plugin.log").open("ab") as log:
         return subprocess.Popen([str(BINARIES / "airgate-plugin"), "run", *flags], stdout=log, stderr=log)
 
@@ -89,15 +93,21 @@ def measure_plugin(process: "subprocess.Popen[bytes]", endpoint: Endpoint) -> li
     allocate = pb.AllocateRequest(container_requests=[pb.ContainerAllocateRequest(devices_ids=ids[:1])])
     wanted = pb.ContainerPreferredAllocationRequest(available_deviceIDs=ids, allocation_size=4)
     prefer = pb.PreferredAllocationRequest(container_requests=[wanted])
-    before = find_cpu_ticks(process.pid)
+    before = find_cpu_seconds(process.pid)
     time.sleep(IDLE_S)  # idleness is what is measured
-    idle = (find_cpu_ticks(process.pid) - before) * TICK_US / 1e6 / IDLE_S * 100
+    idle = (find_cpu_seconds(process.pid) - before) / IDLE_S * 100
     return [
         *measure_calls("Allocate", lambda: endpoint.stub.Allocate(allocate), "<= 1"),
         *measure_calls(f"preferred 4 of {SOCS}", lambda: endpoint.stub.GetPreferredAllocation(prefer), "<= 2"),
         Figure("resident memory", "MB", find_resident_mb(process.pid), goal="<= 45"),
-        Figure("CPU when idle", "%", round(idle, 2), goal="<= 0.1"),
+        Figure("CPU when idle", "%", round(idle, 3), goal="<= 0.1"),
     ]
+
+
+def find_cpu_seconds(pid: int) -> float:
+    """Return what the threads of a process have computed so far, which its ticks of 10 ms are too coarse for."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
 def measure_faults(folder: Path, kubelet: ReplayedKubelet) -> list[Figure]:
@@ -113,7 +123,7 @@ def measure_faults(folder: Path, kubelet: ReplayedKubelet) -> list[Figure]:
             (folder / "host/dev/accel" / f"accel{soc.accel}").touch()
         ring(folder)
         kubelet.wait_list(names.RESOURCE_QAIC, lambda found: all(each.health == "Healthy" for each in found.values()))
-    return describe_times("uevent to the kubelet", times, "<= 50")
+    return describe_times("uevent to the kubelet", times, "<= 50", PUBLISHED)
 
 
 def measure_fault(folder: Path, kubelet: ReplayedKubelet, node: Path, name: str) -> float:
@@ -142,8 +152,13 @@ def measure_calls(label: str, call: Callable[[], object], goal: str) -> list[Fig
     return describe_times(label, times, goal)
 
 
-def describe_times(label: str, times: list[float], goal: str) -> list[Figure]:
+def describe_times(
+    label: str, times: list[float], goal: str, peers: Mapping[str, float] = MappingProxyType({})
+) -> list[Figure]:
     """Return p50 and p99 of times in ms."""
     times = sorted(times)
     p50, p99 = statistics.median(times), times[int(len(times) * 0.99)]
-    return [Figure(f"{label}, p50", "ms", round(p50, 3)), Figure(f"{label}, p99", "ms", round(p99, 3), goal=goal)]
+    return [
+        Figure(f"{label}, p50", "ms", round(p50, 3)),
+        Figure(f"{label}, p99", "ms", round(p99, 3), goal=goal, peers=dict(peers)),
+    ]

@@ -194,7 +194,8 @@ def test_the_readme_lists_every_metric(host: Path) -> None:
     from airgate_plugin.model import Holder, Holdings, Registration
     from airgate_plugin.telemetry.metrics import Facts, PluginCollector, write_metrics
 
-    snapshot, _ = look_once(build_settings([("test", {"host_root": str(host)})]), SystemClock())
+    settings = build_settings([("test", {"host_root": str(host), "qaic_util_timeout": "60"})])
+    snapshot, _ = look_once(settings, SystemClock())
     state = Registration("qualcomm.com/qaic", last_message_at=0.0)
     holdings = Holdings({"0000:10:00.0": Holder("airgate-deploy", "digits-0", "server")})
     facts = Facts(lambda: snapshot, lambda: [state], lambda: holdings)

@@ -94,8 +94,8 @@ def test_the_firmware_alone_makes_no_device() -> None:
 def test_a_node_that_may_not_be_asked_is_no_trouble(host: Path) -> None:
     """A simulated node answers nothing, and a container without the right cannot open one: both say nothing."""
 
-    def refuse(path: Path) -> bytes:
-        raise PermissionError(errno.EPERM, "not permitted", str(path))
+    def refuse(path: str) -> bytes:
+        raise PermissionError(errno.EPERM, "not permitted", path)
 
     for ask in (ask_status, refuse):
         assert QaicIoctl(HostFiles(host), ask).look() == Observation("ioctl")

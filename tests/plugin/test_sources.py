@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airgate_kit.clock import SystemClock
-from airgate_plugin.model import NodeState
+from airgate_plugin.model import NodeState, Reason
 from airgate_plugin.sources.hostfs import HostFiles
-from airgate_plugin.sources.qaic_sysfs import QaicSysfs
+from airgate_plugin.sources.qaic_sysfs import LEISURE, QaicSysfs
 from airgate_plugin.sources.qaic_util import QaicUtil, read_rows
-from airgate_simulator import apply_util_mode, plan_socs, write_tree
+from airgate_simulator import apply_link, apply_uncorrected_error, apply_util_mode, plan_socs, write_tree
 
 UTIL = "/opt/qti-aic/tools/qaic-util"
 
@@ -72,6 +72,19 @@ def test_the_old_drivers_readings_are_told_until_qaic_util_tells_them(host: Path
     (hwmon / "temp2_input").write_text("n/a\n")
     seen = {each.address: each.facts for each in QaicSysfs(HostFiles(host)).look().sightings}
     assert "temperature_celsius" not in seen["0000:12:00.0"]
+
+
+def test_an_error_is_seen_at_the_next_look_and_a_poor_link_within_three(host: Path) -> None:
+    """What no decision within seconds hangs on is not read each time; where nothing changed, a look is the last one."""
+    source, address = QaicSysfs(HostFiles(host)), "0000:12:00.0"
+    first = source.look()
+    assert all(one is other for one, other in zip(first.sightings, source.look().sightings, strict=True))
+    apply_uncorrected_error(host, address)
+    (seen,) = (each for each in source.look().sightings if each.address == address)
+    assert seen.faults == {Reason.UNCORRECTED_ERRORS: 1}
+    apply_link(host, address, "2.5")
+    looks = [source.look().sightings for _ in range(LEISURE)]
+    assert any(each.degraded for each in looks[-1] if each.address == address)
 
 
 @pytest.mark.parametrize("name", ["vendor", "device", "class"])

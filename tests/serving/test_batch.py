@@ -22,7 +22,7 @@ from sklearn.datasets import load_iris
 from airgate_serving.batch.metrics import Threshold, evaluate
 from airgate_serving.batch.predictions import Columns, write_rows
 from airgate_serving.batch.rows import find_kind, read_chunks
-from airgate_serving.batch.work import Progress, Work, do_work, read_progress, write_progress
+from airgate_serving.batch.work import Progress, Work, do_work, read_pairs, read_progress, write_progress
 from airgate_serving.errors import BadRequest
 from airgate_serving.formats.interface import LoadOptions, Runner
 from airgate_serving.formats.sklearn import SklearnRunner
@@ -66,6 +66,27 @@ def test_a_file_is_answered_in_chunks_as_it_would_be_at_once(model_folder, tmp_p
     assert [line["PredictedValue"] for line in lines] == whole["PredictedValue"].tolist()
     np.testing.assert_allclose([line["Probabilities"] for line in lines], whole["Probabilities"], rtol=1e-12)
     assert [json.loads(line)["PredictedValue"] for line in found[0].splitlines()] == whole["PredictedValue"].tolist()
+
+
+def test_a_row_that_the_model_does_not_take_is_named(model_folder, tmp_path) -> None:
+    """By its number in the file, whichever chunk it is in; a column that is wrong in every row is no row's fault."""
+    rows = write_iris(tmp_path / "rows.jsonl", 20)
+    lines = [json.loads(line) for line in rows.read_text().splitlines()]
+    lines[17]["sepal length (cm)"] = "long"
+    rows.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    runner, work = open_model(model_folder / "iris.pkl"), Work(rows, "jsonl", Columns("species", ("id",)), 10, "key")
+    says = "^Row 17: The input 'sepal length .cm.' holds texts; the model takes FP64."
+    with (
+        (tmp_path / "part").open("w+b") as part,
+        (tmp_path / "progress").open("w+b") as progress,
+        pytest.raises(BadRequest, match=says),
+    ):
+        do_work(runner, work, part, progress, lambda _: None)
+    with pytest.raises(BadRequest, match=says):
+        list(read_pairs(runner, work))
+    rows.write_text("".join(json.dumps({**line, "sepal length (cm)": "long"}) + "\n" for line in lines))
+    with pytest.raises(BadRequest, match=says.replace("Row 17: ", "")):
+        list(read_pairs(runner, work))
 
 
 def test_csv_has_a_column_for_every_probability() -> None:

@@ -19,6 +19,9 @@ class CdiFiles:
         self._folder = folder
         self._find_libraries = find_libraries
         self._lock = threading.Lock()
+        self._specs: dict[Vendor, str] = {}
+        self._of: tuple[int, tuple[str, ...]] | None = None  # the snapshot and the libraries that they speak of
+        self._kept: dict[Path, tuple[str, tuple[int, int] | None]] = {}
         self._complaint = ""
 
     def apply(self, snapshot: Snapshot) -> frozenset[Vendor]:
@@ -26,16 +29,25 @@ class CdiFiles:
         if self._folder is None:
             return frozenset()
         has_gpus = any(device.vendor is Vendor.NVIDIA for device in snapshot.devices)
-        specs = write_specs(snapshot, self._find_libraries() if has_gpus else ())
+        libraries = tuple(self._find_libraries()) if has_gpus else ()
         with self._lock:
+            if self._of != (snapshot.number, libraries):
+                self._specs, self._of = write_specs(snapshot, libraries), (snapshot.number, libraries)
+            specs = self._specs
             try:
                 for vendor, text in specs.items():
-                    _write(self._folder / name_file(vendor), text)
+                    self._keep(self._folder / name_file(vendor), text)
             except OSError as why:
                 self._complain(f"{self._folder} cannot be written: {why.strerror}")
                 return frozenset()
             self._complain("")
             return frozenset(specs)
+
+    def _keep(self, path: Path, text: str) -> None:
+        """Write a file unless it is the very one that was written or read here last: this is done for every grant."""
+        if self._kept.get(path) != (text, _find_state(path)):
+            _write(path, text)
+            self._kept[path] = text, _find_state(path)
 
     def _complain(self, why: str) -> None:
         """Log a complaint once, not at every change."""
@@ -47,6 +59,15 @@ class CdiFiles:
 def name_file(vendor: Vendor) -> str:
     """Return the name of a vendor's file."""
     return f"{KINDS[vendor].replace('/', '-')}.json"
+
+
+def _find_state(path: Path) -> tuple[int, int] | None:
+    """Return which file lies at `path` and when it was last written to; None where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _write(path: Path, text: str) -> None:

@@ -143,6 +143,6 @@ class Servicer(rpc.DevicePluginServicer):
                 yield message
                 sent = message
                 self._counters.last_message_at = self._clock.monotonic()
-            snapshot = self._inventory.wait_newer(
-                snapshot.number, STREAM_CHECK_SECONDS, lambda: not context.is_active()
-            )
+            seen = snapshot.number
+            while context.is_active() and snapshot.number == seen:
+                snapshot = self._inventory.wait_newer(seen, STREAM_CHECK_SECONDS, lambda: not context.is_active())

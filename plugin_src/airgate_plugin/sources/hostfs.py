@@ -23,6 +23,10 @@ class HostFiles:
         """Return where the host's `path` lies for this process."""
         return self.root / path.lstrip("/")
 
+    def name_path(self, path: str) -> str:
+        """Return the same as text, for what is asked of every SoC at every look."""
+        return f"{self._prefix}{path}"
+
     def read_text(self, path: str) -> str | None:
         """Return a small file's text without surrounding blanks; None where it cannot be read.
 

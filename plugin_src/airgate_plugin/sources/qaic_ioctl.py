@@ -11,7 +11,6 @@ import fcntl
 import os
 import struct
 from collections.abc import Callable
-from pathlib import Path
 
 from airgate_plugin.model import Observation, PciAddress, Sighting, Vendor
 from airgate_plugin.sources.hostfs import HostFiles
@@ -28,12 +27,12 @@ SKUS = (  # by the id at offset 340; 0 is Invalid
 )
 
 
-def ask_status(node: Path) -> bytes:
+def ask_status(node: str) -> bytes:
     """Return the firmware's reply through one device node. Raises OSError where it cannot be opened or asked."""
-    buffer = array.array("B", REQUEST.ljust(BUFFER_BYTES, b"\0"))
-    address, _ = buffer.buffer_info()
     descriptor = os.open(node, os.O_RDWR | os.O_CLOEXEC)
     try:
+        buffer = array.array("B", REQUEST.ljust(BUFFER_BYTES, b"\0"))
+        address, _ = buffer.buffer_info()
         fcntl.ioctl(descriptor, MANAGE, struct.pack(MANAGE_MESSAGE, len(REQUEST), 1, address))
     finally:
         os.close(descriptor)
@@ -45,7 +44,7 @@ class QaicIoctl:
 
     name = "ioctl"
 
-    def __init__(self, host: HostFiles, ask: Callable[[Path], bytes] = ask_status) -> None:
+    def __init__(self, host: HostFiles, ask: Callable[[str], bytes] = ask_status) -> None:
         """Ask the nodes of `host` through `ask`."""
         self._host = host
         self._sysfs = QaicSysfs(host)
@@ -62,7 +61,7 @@ class QaicIoctl:
 
     def _ask_one(self, address: PciAddress, node: str) -> Sighting | None:
         try:
-            return read_reply(address, self._ask(self._host.find_path(node)))
+            return read_reply(address, self._ask(self._host.name_path(node)))
         except OSError:
             return None
 

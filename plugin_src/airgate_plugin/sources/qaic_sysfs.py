@@ -6,10 +6,10 @@ out-of-tree driver has a class of its own, with nodes /dev/qaic_aic100_N.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from airgate_plugin.model import AccelMinor, MhiId, NodeState, Observation, PciAddress, Reason, Sighting, Vendor
+from airgate_plugin.model import AccelMinor, NodeState, Observation, PciAddress, Sighting
 from airgate_plugin.sources.hostfs import HostFiles
+from airgate_plugin.sources.qaic_files import Fixed, Raw, find_least, interpret, read_leading_number
 from airgate_plugin.sources.qaic_hwmon import read_hwmon
 
 PCI = "/sys/bus/pci/devices"
@@ -17,25 +17,12 @@ VENDOR_QUALCOMM = 0x17CB
 DEVICES = frozenset({0xA100, 0xA080, 0xA110})  # AIC100, AIC080, AIC200
 CLASSES = frozenset({0x1200, 0xFF00})  # processing accelerator, unassigned
 GROUP = "qaic"
+UNCORRECTED = ("ue_count", "ue_nonfatal_count")
+LEISURELY = ("current_link_speed", "current_link_width", "ce_count")
+LEISURE = 3  # looks; what no decision within seconds hangs on is read once in so many
 
 ACCEL = re.compile(r"accel(\d+)$")
 OLD_NODE = re.compile(r"qaic_aic100_(\d+)$")
-MHI = re.compile(r"mhi(\d+)$")
-NUMBER = re.compile(r"\d+(\.\d+)?")
-
-
-@dataclass(frozen=True, slots=True)
-class Fixed:
-    """What never changes of a SoC while it is there: which device it is, its NUMA node, and its link at its best.
-
-    The best of a link is what the card and the port above it can both do: the card's own limit alone would blame a
-    card in an older slot. GT/s and lanes; None where sysfs does not tell.
-    """
-
-    birth: int
-    numa: int | None
-    best_speed: float | None
-    best_width: float | None
 
 
 class QaicSysfs:
@@ -47,9 +34,12 @@ class QaicSysfs:
         """Look at `host`."""
         self._host = host
         self._fixed: dict[str, Fixed] = {}  # by PCI address; what is read once for the life of a device
+        self._sighted: dict[PciAddress, tuple[Raw, Sighting]] = {}
+        self._looks = -1
 
     def look(self) -> Observation:
         """Return every SoC on the PCI bus, with its node where the driver made one."""
+        self._looks += 1
         try:
             nodes = dict(self._find_nodes())
             sightings = tuple(self._look_at(address, nodes) for address in self._find_socs())
@@ -76,6 +66,7 @@ class QaicSysfs:
             return None
         numa = self._host.read_number(f"{PCI}/{name}/numa_node")
         best = [self._read_limits(f"{PCI}/{name}"), self._read_limits(f"{PCI}/{name}/..")]
+        self._sighted.pop(PciAddress(name), None)
         self._fixed[name] = Fixed(birth, numa if numa is not None and numa >= 0 else None, *map(find_least, *best))
         return self._fixed[name]
 
@@ -113,52 +104,21 @@ class QaicSysfs:
             yield PciAddress(owner), (node, None if minor is None else AccelMinor(minor))
 
     def _look_at(self, address: PciAddress, nodes: dict[PciAddress, tuple[str, AccelMinor | None]]) -> Sighting:
-        node, accel = nodes.get(address, (None, None))
-        at, fixed = f"{PCI}/{address}", self._fixed[address]
-        speed, width = (self._host.read_text(f"{at}/current_link_{name}") for name in ("speed", "width"))
-        return Sighting(
-            vendor=Vendor.QUALCOMM,
-            address=address,
-            accel=accel,
-            mhi=self._find_mhi(address),
-            nodes=(node,) if node else (),
-            node_state=self._host.read_node_state(node) if node else NodeState.MISSING,
-            numa=fixed.numa,
-            degraded=explain_link(read_leading_number(speed), read_leading_number(width), fixed),
-            faults=self._read_faults(at),
-            facts=_write_facts(speed, width, self._host.read_text(f"{at}/ce_count")) | read_hwmon(self._host, at),
-        )
+        known = self._sighted.get(address)
+        raw = self._read(address, nodes.get(address, (None, None)), known and known[0])
+        if known and known[0] == raw:
+            return known[1]
+        sighting = interpret(raw, self._fixed[address])
+        self._sighted[address] = raw, sighting
+        return sighting
 
-    def _find_mhi(self, address: PciAddress) -> MhiId | None:
-        found = (MHI.match(name) for name in self._host.find_names(f"{PCI}/{address}"))
-        return next((MhiId(int(match[1])) for match in found if match), None)
-
-    def _read_faults(self, at: str) -> dict[Reason, int]:
-        """Return the count of errors that the hardware could not correct; {} on kernels that do not count."""
-        counts = [self._host.read_number(f"{at}/{name}") for name in ("ue_count", "ue_nonfatal_count")]
-        known = [count for count in counts if count is not None]
-        return {Reason.UNCORRECTED_ERRORS: sum(known)} if known else {}
-
-
-def _write_facts(speed: str | None, width: str | None, corrected: str | None) -> dict[str, str]:
-    facts = {"pcie_link": f"{speed} x{width}"} if speed and width else {}
-    return {**facts, "corrected_errors": corrected} if corrected else facts
-
-
-def read_leading_number(text: str | None) -> float | None:
-    """Return the number that a text begins with ("16.0 GT/s PCIe"); None where there is none."""
-    found = NUMBER.match(text or "")
-    return float(found[0]) if found else None
-
-
-def find_least(one: float | None, other: float | None) -> float | None:
-    """Return the smaller of two limits, either of which may be unknown."""
-    return min((each for each in (one, other) if each is not None), default=None)
-
-
-def explain_link(speed: float | None, width: float | None, fixed: Fixed) -> str:
-    """Return a sentence where a link is poorer than both its ends allow; "" where it is not, or nobody can tell."""
-    for name, current, best in (("speed in GT/s", speed, fixed.best_speed), ("width", width, fixed.best_width)):
-        if current is not None and best is not None and current < best:
-            return f"the {name} of its PCIe link is {current:g} where {best:g} is possible; reseat the card"
-    return ""
+    def _read(self, address: PciAddress, entry: tuple[str | None, AccelMinor | None], known: Raw | None) -> Raw:
+        at, (node, accel) = f"{PCI}/{address}", entry
+        state = self._host.read_node_state(node) if node else NodeState.MISSING
+        errors = [self._host.read_text(f"{at}/{name}") for name in UNCORRECTED]
+        if known and self._looks % LEISURE:
+            return known._replace(accel=accel, node=node, node_state=state, errors=errors)
+        names = self._host.find_names(at)
+        texts = {name: self._host.read_text(f"{at}/{name}") for name in LEISURELY}
+        readings = read_hwmon(self._host, at) if "hwmon" in names else {}
+        return Raw(address, accel, node, state, errors, names, texts, readings)

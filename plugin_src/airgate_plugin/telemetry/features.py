@@ -41,18 +41,22 @@ class FeatureFile:
         """Write nothing yet."""
         self._path = path
         self._written: str | None = None
+        self._of = -1  # the number of the snapshot that it speaks of
         self._complaint = ""
 
     def apply(self, snapshot: Snapshot) -> None:
         """Bring the file up to date, in one step. Can be repeated."""
+        if self._path is None or not snapshot.looked or snapshot.number == self._of:
+            return
         text = write_features(snapshot.devices)
-        if self._path is None or not snapshot.looked or text == self._written:
+        if text == self._written:
+            self._of = snapshot.number
             return
         beside = self._path.with_name(f".{self._path.name}")  # NFD passes over hidden files
         try:
             beside.write_text(text)
             beside.replace(self._path)
-            self._written, self._complaint = text, ""
+            self._written, self._of, self._complaint = text, snapshot.number, ""
         except OSError as why:
             self._complain(f"{self._path} cannot be written: {why.strerror}")
 

@@ -12,7 +12,7 @@ from airgate_serving.batch.flat import flatten
 from airgate_serving.batch.rows import CSV
 from airgate_serving.codecs.calls import write_result
 from airgate_serving.codecs.records import Table, arrange, encode_result
-from airgate_serving.errors import ModelFailed
+from airgate_serving.errors import BadRequest, ModelFailed, ModelRefused, ServingError
 from airgate_serving.formats.interface import Runner, Script
 
 OPTIONS = orjson.OPT_APPEND_NEWLINE
@@ -35,15 +35,37 @@ class Columns:
         return Table(tuple(table.columns[place] for place in places), [[row[p] for p in places] for row in table.rows])
 
 
-def predict(runner: Runner, table: Table, columns: Columns) -> list[dict[str, Any]]:
-    """Return a record a row: what is kept of it, then what the model answers."""
+def predict(runner: Runner, table: Table, columns: Columns, first: int = 0) -> list[dict[str, Any]]:
+    """Return a record a row: what is kept of it, then what the model answers.
+
+    `first` is the number of the table's first row in the file, from 0. Raises BadRequest or ModelRefused, which name
+    the row where it is one of several.
+    """
     asked = columns.split(table, runner)
-    answers = _ask_script(runner, asked) if isinstance(runner, Script) else _ask_model(runner, asked)
+    try:
+        answers = _ask(runner, asked)
+    except (BadRequest, ModelRefused) as error:
+        raise _name_row(runner, asked, first) or error from error
     if len(answers) != len(table.rows):
         raise ModelFailed(f"The model answered {len(answers)} rows for {len(table.rows)}.")
     places = {name: table.columns.index(name) for name in columns.keep if name in table.columns}
     kept = [{name: row[place] for name, place in places.items()} for row in table.rows]
     return [{**before, **answer} for before, answer in zip(kept, answers, strict=True)]
+
+
+def _ask(runner: Runner, table: Table) -> list[dict[str, Any]]:
+    return _ask_script(runner, table) if isinstance(runner, Script) else _ask_model(runner, table)
+
+
+def _name_row(runner: Runner, table: Table, first: int) -> ServingError | None:
+    """Return why the first row that is refused by itself is so; None where every one is, or none."""
+    refused: list[ServingError] = []
+    for number, row in enumerate(table.rows, first):
+        try:
+            _ask(runner, Table(table.columns, [row]))
+        except (BadRequest, ModelRefused) as error:
+            refused.append(type(error)(f"Row {number}: {error.sentence}", error.hint))
+    return refused[0] if 0 < len(refused) < len(table.rows) else None
 
 
 def _ask_model(runner: Runner, table: Table) -> list[dict[str, Any]]:

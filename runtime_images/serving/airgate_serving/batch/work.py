@@ -45,7 +45,8 @@ def do_work(
     os.ftruncate(part.fileno(), done.bytes)
     part.seek(done.bytes)
     for table in read_chunks(work.rows, runner.info.signature, work.chunk, done.rows):
-        content = write_rows(predict(runner, table, work.columns), work.kind, with_header=not done.rows)
+        answers = predict(runner, table, work.columns, done.rows)
+        content = write_rows(answers, work.kind, with_header=not done.rows)
         part.write(content)
         _reach_disk(part)
         done = Progress(done.rows + len(table.rows), done.bytes + len(content))
@@ -87,5 +88,7 @@ def _reach_disk(file: BinaryIO) -> None:
 
 def read_pairs(runner: Runner, work: Work) -> Iterator[tuple[Table, list[dict[str, Any]]]]:
     """Yield every chunk with what the model answers to it, for those who compare."""
+    first = 0
     for table in read_chunks(work.rows, runner.info.signature, work.chunk):
-        yield table, predict(runner, table, work.columns)
+        yield table, predict(runner, table, work.columns, first)
+        first += len(table.rows)
