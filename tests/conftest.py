@@ -23,9 +23,18 @@ settings.load_profile("loaded")  # a machine that is busy with something else fa
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --forbid-skips and --suite-cluster."""
+    """Add --forbid-skips, --suite-cluster and --large."""
     parser.addoption("--forbid-skips", action="store_true", help="fail when a test was skipped or none ran")
     parser.addoption("--suite-cluster", default="airgate-suite", help="name of this run's cluster; two runs take two")
+    parser.addoption("--large", action="store_true", help="run what needs wheels of gigabytes, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked large, whatever -m says, unless it was asked for."""
+    left = [] if config.getoption("--large") else [item for item in items if item.get_closest_marker("large")]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 
 START_SECONDS = 60.0
+ANSWER_SECONDS = 100.0  # a call that imports much of PyTorch on a busy machine
 PORTS = re.compile(r"^Listening: (.*)$", re.MULTILINE)
 
 
@@ -35,12 +36,12 @@ class RunningServer:
 
     def get(self, path: str, door: str = "http") -> httpx.Response:
         """Ask."""
-        return httpx.get(self.url(path, door), timeout=20)
+        return httpx.get(self.url(path, door), timeout=ANSWER_SECONDS)
 
     def post(self, path: str, body: Any, headers: dict[str, str] | None = None) -> httpx.Response:
         """Send JSON, or bytes as they are."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return httpx.post(self.url(path), content=content, headers=headers, timeout=20)
+        return httpx.post(self.url(path), content=content, headers=headers, timeout=ANSWER_SECONDS)
 
     def stop(self) -> int:
         """Ask the process to end, as Kubernetes does, and return its exit code."""
@@ -48,9 +49,11 @@ class RunningServer:
         return self.process.wait(timeout=30)
 
 
-def run_command(*arguments: str, env: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+def run_command(
+    *arguments: str, env: dict[str, str] | None = None, python: str = sys.executable
+) -> "subprocess.CompletedProcess[str]":
     """Run `airgate-serve` to its end."""
-    command = [sys.executable, "-m", "airgate_serving", *arguments]
+    command = [python, "-m", "airgate_serving", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=100, env={**os.environ, **(env or {})})
 
 
@@ -76,12 +79,17 @@ def start_process(
 
 @contextmanager
 def start_server(
-    file: Path, *more: str, name: str = "m", env: dict[str, str] | None = None, python: str = sys.executable
+    file: Path,
+    *more: str,
+    name: str = "m",
+    env: dict[str, str] | None = None,
+    python: str = sys.executable,
+    seconds: float = START_SECONDS,
 ) -> Iterator[RunningServer]:
-    """Serve a model file on free ports until the block ends; the model is ready by then."""
+    """Serve a model file on free ports until the block ends; the model is ready by then, within so many seconds."""
     ports = ("--http-port", "0", "--admin-port", "0", "--grpc-port", "0")
     with start_process(str(file), "--name", name, "--threads", "1", *ports, *more, env=env, python=python) as server:
-        wait_for(lambda: server.get("/readyz", "admin").status_code == 200)
+        wait_for(lambda: server.get("/readyz", "admin").status_code == 200, seconds)
         yield server
 
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import hashlib
+import io
 import os
 import pickle
 import signal
 import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -111,6 +113,18 @@ def test_a_test_answers_in_the_orientation_it_was_asked_in(tester, shelf, model_
     split = {"X": {"columns": ["count", "price"], "data": [[2, 1.5], [3, 2.0]]}}
     body = call(tester, "/test", {"digest": digest, "format": "onnx", "args": split}).json()
     assert body["result"] == {"columns": ["total"], "data": [[3.0], [6.0]]}
+
+
+def test_a_packed_script_takes_no_more_memory_than_it_has_bytes(tester, shelf) -> None:
+    """A tar is read within the call's memory, whatever an archive may hold at most."""
+    buffer, source = io.BytesIO(), b"def predict(args):\n    return open_file('a.txt').read().decode()\n"
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in (("run.py", source), ("a.txt", b"packed")):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    answer = call(tester, "/test", {"digest": shelf.put(buffer.getvalue()), "args": {}})
+    assert answer.json().get("result") == "packed", answer.text
 
 
 def test_bad_values_and_unknown_functions_get_a_sentence(tester, shelf, model_folder) -> None:

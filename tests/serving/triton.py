@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-DATATYPES = {"f": "FP32", "d": "FP64", "i": "INT32", "O": "BYTES"}
+DATATYPES = {"f": "FP32", "d": "FP64", "i": "INT32", "l": "INT64", "O": "BYTES"}
 
 
 class Refused(Exception):

@@ -1,5 +1,6 @@
 """Archives (zip, tar, tar.gz) read into memory, member by member: nothing is ever unpacked into a folder."""
 
+import io
 import shutil
 import tarfile
 import zipfile
@@ -67,6 +68,15 @@ def read_members(path: Path) -> dict[str, bytes]:
     return found
 
 
+def read_member(path: Path, name: str, most: int) -> bytes:
+    """Return the first `most` bytes of one regular file, nothing where it is not there. Raises BadModelFile."""
+    with _explained():
+        for found, file in _walk(path):
+            if found == name:
+                return file.read(most)
+    return b""
+
+
 def copy_member(path: Path, name: str, to: Path) -> None:
     """Write one regular file of an archive to a place, a block at a time. Raises BadModelFile as `read_members`."""
     with _explained():
@@ -123,10 +133,13 @@ _DAMAGES = (zipfile.BadZipFile, tarfile.TarError, zlib.error)
 
 
 def _read(file: IO[bytes], room: int) -> bytes:
-    content = file.read(room + 1)
-    if len(content) > room:
-        raise BadModelFile(f"The archive would unpack to more than {MOST_BYTES} bytes.", HINT)
-    return content
+    """Return what a member holds, a block at a time: a tar's would set memory aside for all that it may be."""
+    content = io.BytesIO()
+    while block := file.read(BLOCK):
+        if content.tell() + len(block) > room:
+            raise BadModelFile(f"The archive would unpack to more than {MOST_BYTES} bytes.", HINT)
+        content.write(block)
+    return content.getvalue()
 
 
 def _walk(path: Path) -> Iterator[tuple[str, IO[bytes]]]:

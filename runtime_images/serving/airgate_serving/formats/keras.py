@@ -17,13 +17,12 @@ from airgate_serving.formats.keras_file import (
     require_own_parts,
     require_own_weights,
 )
+from airgate_serving.formats.quiet import hushed, keeping_files_in
 from airgate_serving.formats.tensorflow_library import (
     FunctionRunner,
     bring_library,
     describe,
     find_reason,
-    hushed,
-    keeping_files_in,
     require_library,
 )
 from airgate_serving.formats.versions import find_here, require_readable

@@ -94,12 +94,12 @@ def _load_bytes(content: bytes, options: LoadOptions) -> Runner:
     from airgate_serving.formats.table import guess_format
     from airgate_serving.formats.table import load as load_format
 
-    with _put_into_memory(content) as path:
+    with put_into_memory(content) as path:
         return load_format(path, guess_format(path), options)
 
 
 @contextmanager
-def _put_into_memory(content: bytes) -> Iterator[Path]:
+def put_into_memory(content: bytes) -> Iterator[Path]:
     """Give a path to bytes that lie in memory alone: a locked process has no folder to unpack into."""
     file = os.memfd_create("airgate-model")
     try:

@@ -8,13 +8,14 @@ lock nobody can.
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 from airgate_serving.errors import BadModelFile, DangerousModelFile, MissingLibrary
+from airgate_serving.formats.pytorch_file import HINT_SOURCE
 
 SCAN_LIMIT = 8 * 1024 * 1024  # bytes; the scanner builds a syntax tree, some 40 times the file's size
 
@@ -90,6 +91,8 @@ def explain_name(module: str, name: str) -> BadModelFile:
             f"The file needs the class {name} of the script that saved it, which does not travel with the file.",
             "Build the model of scikit-learn's own classes, or export it to ONNX.",
         )
+    if root == "torch":
+        return BadModelFile(f"The file is a pickle of PyTorch, which names {module}.{name}.", HINT_SOURCE)
     if root not in sys.stdlib_module_names and importlib.util.find_spec(root) is None:
         return MissingLibrary(
             f"The file needs the library {root}, which this runtime does not have.",
@@ -128,12 +131,12 @@ class _Guard:
     """The process's one audit hook for unpickling; hooks cannot be taken off, so it has a switch."""
 
     def __init__(self) -> None:
-        self.active = False
+        self.judge: Callable[[str, str], None] | None = None
         self.installed = False
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if self.active and event == "pickle.find_class":
-            check_global(str(arguments[0]), str(arguments[1]))
+        if self.judge and event == "pickle.find_class":
+            self.judge(str(arguments[0]), str(arguments[1]))
 
 
 _guard = _Guard()
@@ -145,17 +148,38 @@ def guarded_unpickling(scanned: bool = True) -> Iterator[None]:
 
     scanned: see LoadOptions; nothing is judged otherwise.
     """
-    if not scanned:
+    with _guarding(check_global if scanned else None):
         yield
-        return
-    if not _guard.installed:
+
+
+@contextmanager
+def forbidden_unpickling(scanned: bool = True) -> Iterator[None]:
+    """While it lasts, no unpickler of the process may name anything: PyTorch's own restricted one does not ask Python.
+
+    scanned: see LoadOptions; nothing is judged otherwise.
+    """
+    with _guarding(forbid_global if scanned else None):
+        yield
+
+
+@contextmanager
+def _guarding(judge: Callable[[str, str], None] | None) -> Iterator[None]:
+    if judge and not _guard.installed:
         sys.addaudithook(_guard)
         _guard.installed = True
-    _guard.active = True
+    _guard.judge = judge
     try:
         yield
     finally:
-        _guard.active = False
+        _guard.judge = None
+
+
+def forbid_global(module: str, name: str) -> None:
+    """Raise DangerousModelFile for whatever a pickle names."""
+    raise DangerousModelFile(
+        f"Opening this file would use {module}.{name}, which no weights need, so it was not opened.",
+        "Save it again with weights and example inputs that are tensors alone.",
+    )
 
 
 def check_global(module: str, name: str) -> None:

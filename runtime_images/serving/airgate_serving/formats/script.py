@@ -38,9 +38,9 @@ def load(path: Path, options: LoadOptions) -> "ScriptRunner":
     is_packed = is_archive(path)
     files = read_members(path) if is_packed else {path.name: path.read_bytes()}
     name = find_one(files, ".py", "script") if is_packed else path.name
-    source = _decode(files[name])
+    source = decode(files[name])
     functions = find_functions(source)
-    return ScriptRunner(_run_module(source, files), functions)
+    return ScriptRunner(run_module(source, files), functions)
 
 
 def find_functions(source: str) -> tuple[str, ...]:
@@ -60,14 +60,15 @@ def looks_like_script(head: bytes) -> bool:
     return b"\0" not in head and (b"def " in head or b"import " in head)
 
 
-def _decode(raw: bytes) -> str:
+def decode(raw: bytes) -> str:
+    """Return a source as text. Raises BadModelFile."""
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadModelFile("The script is not UTF-8.", "Save it as UTF-8.") from error
 
 
-def _run_module(source: str, files: dict[str, bytes]) -> types.ModuleType:
+def run_module(source: str, files: dict[str, bytes]) -> types.ModuleType:
     """Run the script as a module. What it raises becomes a sentence, and its traceback is printed."""
     module = types.ModuleType(MODULE)
     sys.modules[MODULE] = module

@@ -19,6 +19,7 @@ from airgate_serving.formats.looks import (
     looks_like_xgboost,
     looks_pickled,
 )
+from airgate_serving.formats.pytorch_file import WEIGHTS, is_pytorch, looks_like_legacy, looks_like_safetensors
 from airgate_serving.formats.qaic_library import PROGRAM
 from airgate_serving.formats.script import looks_like_script
 from airgate_serving.formats.skops_file import is_skops
@@ -56,6 +57,7 @@ FORMATS = {
     "mlflow": Format("mlflow", "airgate_serving.formats.mlflow", carries_code=True, unpacks=True),
     "keras": Format("keras", "airgate_serving.formats.keras", carries_code=True, unpacks=True),
     "tensorflow": Format("tensorflow", "airgate_serving.formats.tensorflow", carries_code=True, unpacks=True),
+    "pytorch": Format("pytorch", "airgate_serving.formats.pytorch", carries_code=True, unpacks=True),
     "qpc": Format("qpc", "airgate_serving.formats.qpc", carries_code=True, unpacks=True),
 }
 
@@ -80,6 +82,8 @@ def guess_format(path: Path) -> str:
     head = read_head(path)
     if not head:
         raise BadModelFile("The file is empty.", "Upload the model file itself; it has 0 bytes.")
+    if looks_like_legacy(head):
+        return "pytorch"
     if looks_pickled(head) or looks_pickled(decompress_head(head)):
         return "sklearn"
     if looks_like_archive(head):
@@ -90,9 +94,9 @@ def guess_format(path: Path) -> str:
     raise BadModelFile(
         "The file is of no format that this runtime can serve.",
         "Upload an ONNX model, a scikit-learn model saved by pickle, joblib or skops, a model of XGBoost (.json, "
-        ".ubj), LightGBM (.txt) or Keras (.keras, .h5), a PMML model, a script with a function predict (.py), or an "
-        "archive (.zip, .tar) of an MLflow folder, a SavedModel of TensorFlow, an ONNX model with its weights, or a "
-        "script with its files.",
+        ".ubj), LightGBM (.txt), Keras (.keras, .h5) or PyTorch (TorchScript .pt, torch.export .pt2), a PMML model, a "
+        "script with a function predict (.py), or an archive (.zip, .tar) of an MLflow folder, a SavedModel of "
+        "TensorFlow, an ONNX model with its weights, a state_dict with its model.py, or a script with its files.",
     )
 
 
@@ -109,7 +113,7 @@ def guess_folder(path: Path) -> str:
 
 def guess_archive(path: Path) -> str:
     """Return the format of what an archive holds, by the file that makes it one. Raises BadModelFile."""
-    for name, is_such in (("sklearn", is_skops), ("keras", is_keras)):
+    for name, is_such in (("sklearn", is_skops), ("keras", is_keras), ("pytorch", is_pytorch)):
         if is_such(path):
             return name
     names = list_members(path)
@@ -124,6 +128,7 @@ def guess_archive(path: Path) -> str:
 
 
 _LOOKS: dict[str, Callable[[bytes], bool]] = {
+    "pytorch": looks_like_safetensors,
     "keras": looks_like_hdf5,
     "onnx": looks_like_onnx,
     "xgboost": looks_like_xgboost,
@@ -137,4 +142,5 @@ _IN_ARCHIVES = (
     (SAVED_MODEL, "tensorflow"),
     (".py", "script"),
     (".onnx", "onnx"),
+    *((ending, "pytorch") for ending in WEIGHTS),
 )

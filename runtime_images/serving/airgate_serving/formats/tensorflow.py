@@ -12,13 +12,13 @@ from typing import Any
 from airgate_serving.errors import BadModelFile
 from airgate_serving.formats.archive import find_one, list_members, unpack_members
 from airgate_serving.formats.interface import Library, LoadOptions
+from airgate_serving.formats.quiet import hushed
 from airgate_serving.formats.tensorflow_graph import HINT_EXPORT, SavedFacts, read_facts, require_calm
 from airgate_serving.formats.tensorflow_library import (
     FunctionRunner,
     bring_library,
     describe,
     find_reason,
-    hushed,
     require_library,
 )
 from airgate_serving.formats.versions import find_here, require_readable

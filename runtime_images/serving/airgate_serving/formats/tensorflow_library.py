@@ -1,10 +1,7 @@
 """TensorFlow itself: brought in quietly, with its threads, on the device that is there; and its functions as models."""
 
 import itertools
-import os
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +9,12 @@ import numpy as np
 
 from airgate_serving.errors import BadModelFile, MissingLibrary, ModelFailed, ModelRefused
 from airgate_serving.formats.interface import Library, LoadOptions, ModelInfo
+from airgate_serving.formats.quiet import hushed, keeping_files_in
 from airgate_serving.formats.versions import MAKERS, find_installed
 from airgate_serving.tensors import ANY, DATATYPES, Array, Signature, Tensors, TensorSpec, make_sample
 
 ENGINE = "TensorFlow"
 RUNTIME = "TensorFlow CPU with Python 3.11"  # as the appliance's own runtime definition is called
-STDERR = 2
 DATATYPE_BY_TYPE = {"float16": "FP16", "float32": "FP32", "float64": "FP64", "bool": "BOOL", "string": "BYTES"} | {
     f"{sign}int{bits}": f"{sign.upper()}INT{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)
 }
@@ -52,29 +49,6 @@ def bring_library(options: LoadOptions) -> tuple[Any, str]:
     for card in cards:
         tensorflow.config.experimental.set_memory_growth(card, True)
     return tensorflow, "GPU" if cards else "CPU"
-
-
-@contextmanager
-def hushed() -> Iterator[None]:
-    """Let nothing reach stderr while it lasts: TensorFlow greets there before anybody can tell it not to."""
-    kept, nowhere = os.dup(STDERR), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, STDERR)
-        yield
-    finally:
-        os.dup2(kept, STDERR)
-        os.close(nowhere)
-        os.close(kept)
-
-
-@contextmanager
-def keeping_files_in(folder: Path) -> Iterator[None]:
-    """Have Python's temporary files made in a folder while it lasts: a locked process has no other, and absl asks."""
-    usual, tempfile.tempdir = tempfile.tempdir, str(folder)
-    try:
-        yield
-    finally:
-        tempfile.tempdir = usual
 
 
 def describe(name: str, spec: Any, is_input: bool) -> TensorSpec:

@@ -19,6 +19,7 @@ from airgate_serving.formats.onnx_limits import find_limits
 MAKERS = {"scikit-learn": "scikit-learn", "xgboost": "XGBoost", "lightgbm": "LightGBM"} | {
     "keras": "Keras",
     "tensorflow": "TensorFlow",
+    "torch": "PyTorch",
 }
 PMML, PMML_OLDEST, PMML_NEWEST = "pmml", "3.0", "4.4"  # of the standard; PMML4S reads these
 ONNX_IR, ONNX_OPSET, ONNX_ML_OPSET = "onnx-ir", "onnx-opset", "onnx-ml-opset"
@@ -28,7 +29,7 @@ DISTRIBUTIONS = {  # where the version is known, by the library's name
     "xgboost": ("xgboost-cpu", "xgboost"),
     "tensorflow": ("tensorflow-cpu", "tensorflow"),
 }
-UNFROZEN = frozenset({"keras", "tensorflow"})  # libraries of an image that `freeze` makes no lock of
+UNFROZEN = frozenset({"keras", "tensorflow", "torch"})  # libraries of an image that `freeze` makes no lock of
 EXACT = frozenset({"scikit-learn"})  # an older minor version is another one too
 NUMBERS = re.compile(r"\d+(?:\.\d+)*")
 FREEZE = "airgate-serve freeze FILE --wheels DIR --to LOCK"

@@ -22,7 +22,8 @@ from airgate_serving.sandbox import lock
 from airgate_serving.sandbox.limits import CallLimits, apply_limits, die_with_parent, limit_files, volunteer_for_oom
 from airgate_serving.trials.job import CONVERT, CONVERTED, FIT, INSPECT, MEBIBYTE, TEST, Bounds, Job, read_job
 
-OUT_OF_MEMORY = ("bad_alloc", "Failed to allocate memory", "OutOfMemoryError")  # C++, ONNX Runtime, Java: their words
+OUT_OF_MEMORY = ("bad_alloc", "Failed to allocate memory", "OutOfMemoryError", "DefaultCPUAllocator")
+"""In the words of C++, ONNX Runtime, Java and PyTorch."""
 SPARE_SECONDS = 5  # of processor time over what the deadline allows all threads
 
 

@@ -22,7 +22,7 @@ from airgate_serving.sandbox.limits import die_with_parent
 WARM_LIBRARIES = ("numpy", "onnxruntime", "orjson", "pandas", "joblib", "fickling.fickle")
 WARM_ESTIMATORS = ("sklearn.pipeline", "sklearn.ensemble", "sklearn.linear_model", "sklearn.compose")
 WARM_OURS = ("airgate_serving.trials.call", "airgate_serving.formats.onnx", "airgate_serving.formats.sklearn")
-WARM_IF_THERE = ("tensorflow", "keras")
+WARM_IF_THERE = ("tensorflow", "keras", "torch")
 PACKET = 65536  # bytes
 FILES = 4  # that come with a call
 
@@ -32,16 +32,16 @@ def main(socket_number: int) -> None:
     die_with_parent()
     for name in (*WARM_LIBRARIES, *WARM_ESTIMATORS, *WARM_OURS):
         importlib.import_module(name)
-    _warm_tensorflow()
+    _warm_large_ones()
     seccomp.find_library()
     gc.freeze()  # the pages of what is imported stay shared with every call
     with socket.socket(fileno=socket_number) as control:
         _Zygote(control).run()
 
 
-def _warm_tensorflow() -> None:
-    """Import TensorFlow, which takes seconds, in the runtime that has it. It starts no thread before it computes."""
-    from airgate_serving.formats.tensorflow_library import hushed
+def _warm_large_ones() -> None:
+    """Import TensorFlow or PyTorch, which takes seconds, in the runtime that has it: no thread before they compute."""
+    from airgate_serving.formats.quiet import hushed
 
     with hushed():
         for name in filter(importlib.util.find_spec, WARM_IF_THERE):
