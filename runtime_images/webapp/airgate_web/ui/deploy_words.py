@@ -41,6 +41,6 @@ def find_idle_cards(cards: int, resource: str, version: ModelVersion | None, run
     """Return what a deployment's page would say of cards that its runtime cannot use; "" where it may use them."""
     if not cards or version is None or runtime is None or runtime.kind is not RuntimeKind.ENVIRONMENT:
         return ""
-    if has_provider(version.format, resource):
+    if has_provider(version.format, resource, runtime.cards):
         return ""
     return write_idle_cards(Amounts(accelerators=cards, resource=resource), version.format)
