@@ -59,12 +59,14 @@ def test_the_charts_use_the_vocabulary_s_namespaces_labels_ports_and_user():
 
 def test_what_a_runtime_is_said_to_open_it_opens():
     """Webapp, chart and release offer what the serving image opens: all it has a file for, but Qualcomm's programs."""
-    assert {*names.FORMATS, *names.FORMATS_TENSORFLOW, names.FORMAT_QPC} == set(FORMATS)
+    known = {*names.FORMATS, *names.FORMATS_TENSORFLOW, *names.FORMATS_PYTORCH, names.FORMAT_QPC}
+    assert known == {*FORMATS, *names.FORMATS_PYTORCH}
     values = yaml.safe_load((ROOT / "charts/airgate-runtimes/values.yaml").read_text())
     release = yaml.safe_load((ROOT / "inventory/release.yml").read_text())["airgate_release"]
     offered = release["apps"][0]["values"]["airgate-runtimes"]["runtimes"]
     for runtimes in (values["runtimes"], offered):
-        assert [tuple(runtime["formats"]) for runtime in runtimes] == [names.FORMATS, names.FORMATS_TENSORFLOW]
+        wanted = [names.FORMATS, names.FORMATS_TENSORFLOW, names.FORMATS_PYTORCH]
+        assert [tuple(runtime["formats"]) for runtime in runtimes] == wanted
         assert runtimes[1]["name"] == TENSORFLOW_RUNTIME
 
 

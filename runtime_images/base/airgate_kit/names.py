@@ -45,6 +45,7 @@ ENV_NVIDIA_VISIBLE_DEVICES = "NVIDIA_VISIBLE_DEVICES"
 # Model formats that the serving runtime opens, by the names that a runtime definition gives them.
 FORMATS = ("onnx", "sklearn", "xgboost", "lightgbm", "pmml", "mlflow", "script")
 FORMATS_TENSORFLOW = ("keras", "tensorflow")  # in an image of their own, serving-tensorflow
+FORMATS_PYTORCH = ("pytorch",)  # in serving-pytorch
 FORMAT_QPC = "qpc"  # programs for Qualcomm's cards: only in an image of the site's own, with the Platform SDK in it
 
 # Disks with models that are folders: mounted at /models-on/DISK in web and runtimes, of the claim airgate-models-DISK.
