@@ -32,8 +32,9 @@ def main() -> None:
 
 def remove_unused(wheels: Path) -> None:
     """Remove what no served model needs."""
-    for path in [path for pattern in UNUSED for path in wheels.glob(pattern)]:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for pattern in UNUSED:
+        for path in list(wheels.glob(pattern)):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def find_libraries(wheels: Path) -> list[str]:

@@ -9,7 +9,7 @@ from runtime_images.serving import lay_in
 KEPT = ("torch/lib/libtorch.so", "nvidia/cu13/lib/libcudart.so.13", "nvidia/cudnn/lib/libcudnn.so.9", "numpy/core.py")
 GONE = (
     *("torch/include/ATen/ATen.h", "torch/bin/protoc", "nvidia/cu13/include/cuda.h", "nvidia/cu13/lib/libcufft.a"),
-    *("triton/compiler.py", "clang/native/libclang.so", "tensorflow/include/tf.h"),
+    *("triton/compiler.py", "triton/lib/libcupti.a", "clang/native/libclang.so", "tensorflow/include/tf.h"),
 )
 
 
