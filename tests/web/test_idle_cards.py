@@ -49,6 +49,17 @@ def test_a_runtime_that_says_what_it_computes_on_is_believed(cards, format_name,
     assert bool(said) is idle
 
 
+def test_the_runtime_that_would_use_the_card_is_named():
+    """Who is warned reads what to choose instead: nothing that does not say so itself, or reads other formats."""
+    chosen = make_runtime(cards=())
+    others = [chosen, make_runtime("a"), make_runtime("b", cards=("nvidia.com",), formats=("pytorch",))]
+    fitting = make_runtime("c", name="ONNX GPU", cards=("nvidia.com",))
+    version = make_version(format="onnx")
+    assert find_idle_cards(1, NVIDIA, version, chosen, others).endswith("for onnx models.")
+    said = find_idle_cards(1, NVIDIA, version, chosen, [*others, fitting])
+    assert said.endswith("for onnx models. Choose 'ONNX GPU', which has one.")
+
+
 def test_nothing_is_said_without_a_card_nor_of_a_server_of_others():
     """What somebody else's image does with its cards is not known here."""
     version, server = make_version(format="onnx"), make_runtime(kind=RuntimeKind.SERVER)
