@@ -12,7 +12,7 @@ from py_compile import PycInvalidationMode
 
 # Headers, tests, compilers. Triton and clang compile at run time, but a locked process starts no program.
 UNUSED = (
-    *("tensorflow/include", "torch/include", "torch/share", "torch/test", "torch/bin", "nvidia/*/include"),
+    *("tensorflow/include", "torch/include", "torch/share", "torch/test", "torch/bin/protoc*", "nvidia/*/include"),
     *("clang", "triton", "**/*.a"),
 )
 LOADER = Path("/etc")  # its list of folders, and the cache that it makes of them

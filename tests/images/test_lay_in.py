@@ -6,7 +6,10 @@ import pytest
 
 from runtime_images.serving import lay_in
 
-KEPT = ("torch/lib/libtorch.so", "nvidia/cu13/lib/libcudart.so.13", "nvidia/cudnn/lib/libcudnn.so.9", "numpy/core.py")
+KEPT = (
+    *("torch/lib/libtorch.so", "torch/bin/torch_shm_manager", "nvidia/cu13/lib/libcudart.so.13"),
+    *("nvidia/cudnn/lib/libcudnn.so.9", "numpy/core.py"),
+)
 GONE = (
     *("torch/include/ATen/ATen.h", "torch/bin/protoc", "nvidia/cu13/include/cuda.h", "nvidia/cu13/lib/libcufft.a"),
     *("triton/compiler.py", "triton/lib/libcupti.a", "clang/native/libclang.so", "tensorflow/include/tf.h"),
