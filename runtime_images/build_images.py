@@ -60,14 +60,16 @@ class Built:
 
 
 BASE = Recipe("base", "runtime_images/base/Dockerfile")
+SERVING = ("serving", "serving-tensorflow", "serving-pytorch", "serving-onnx-gpu", "serving-tensorflow-gpu")
 RECIPES = (
     Recipe("device-plugin", "plugin_src/Dockerfile", "plugin"),
-    Recipe("serving", "runtime_images/serving/Dockerfile", "serving"),
-    Recipe("serving-tensorflow", "runtime_images/serving/tensorflow.Dockerfile", "serving-tensorflow"),
+    *(Recipe(name, "runtime_images/serving/Dockerfile", name) for name in SERVING),
     Recipe("webapp", "runtime_images/webapp/Dockerfile", "web"),
     Recipe("gateway", "runtime_images/gateway/Dockerfile", "gateway"),
 )
 NAMES = tuple(recipe.name for recipe in RECIPES)
+FOR_NVIDIA = ("serving-onnx-gpu", "serving-tensorflow-gpu")  # built when asked for: gigabytes for sites with such cards
+USUAL = tuple(name for name in NAMES if name not in FOR_NVIDIA)
 
 
 class BuildError(Exception):
@@ -78,8 +80,8 @@ def main() -> int:
     """Build what is asked for, print one line an image, and return the exit code."""
     options = read_options()
     try:
-        for built in build_images(options.base, options.out, options.wheels, options.names or NAMES):
-            print(f"{built.name:14} {built.digest} {built.size / 1e6:7.1f} MB  {built.archive}")
+        for built in build_images(options.base, options.out, options.wheels, options.names or USUAL):
+            print(f"{built.name:22} {built.digest} {built.size / 1e6:7.1f} MB  {built.archive}")
     except BuildError as error:
         print(error, file=sys.stderr)
         return 1
@@ -92,14 +94,16 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--base", required=True, help="image with Python 3.11, in podman's store or pullable")
     parser.add_argument("--out", type=Path, default=ROOT / "build/images", help="folder of the archives")
     parser.add_argument("--wheels", type=Path, default=Path.home() / ".cache/airgate/wheels", help="cache of wheels")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all when none is given")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all but those for NVIDIA when none is given"
+    )
     options = parser.parse_args()
     if unknown := set(options.names) - set(NAMES):
         parser.error(f"there is no image {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
     return options
 
 
-def build_images(base: str, out: Path, wheels: Path, names: tuple[str, ...] = NAMES) -> list[Built]:
+def build_images(base: str, out: Path, wheels: Path, names: tuple[str, ...] = USUAL) -> list[Built]:
     """Build the base and the named images into `out`; return them, built now or before. BuildError when it fails."""
     out.mkdir(parents=True, exist_ok=True)
     with locked(out / ".lock"):
@@ -164,7 +168,7 @@ def find_key(recipe: Recipe, base_key: str) -> str:
 
 def find_sources(recipe: Recipe) -> list[Path]:
     """Return the files that the Dockerfile copies out of this repository, sorted."""
-    text = (ROOT / recipe.dockerfile).read_text()
+    text = read_dockerfile(recipe)
     found: set[Path] = set()
     for line in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE):
         for source in line.split():
@@ -173,11 +177,17 @@ def find_sources(recipe: Recipe) -> list[Path]:
     return sorted(path for path in found if "__pycache__" not in path.parts)
 
 
+def read_dockerfile(recipe: Recipe) -> str:
+    """Return the Dockerfile's text with the recipe's lock in it: several images may have one file."""
+    return (ROOT / recipe.dockerfile).read_text().replace("${LOCK}", recipe.lock)
+
+
 def run_podman(recipe: Recipe, base: str, reference: str, wheels: Path | None) -> None:
     """Build one image in podman's store."""
     context = ["--build-context", f"wheels={wheels}"] if wheels else []
-    call("podman", "build", "-q", "--isolation", "chroot", "--pull=missing", "--timestamp", TIMESTAMP, *context,
-         "--build-arg", f"BASE={base}", "-t", reference, "-f", recipe.dockerfile, str(ROOT))  # fmt: skip
+    given = ["--build-arg", f"BASE={base}", "--build-arg", f"LOCK={recipe.lock}"]
+    call("podman", "build", "-q", "--isolation", "chroot", "--pull=missing", "--timestamp", TIMESTAMP, *context, *given,
+         "-t", reference, "-f", recipe.dockerfile, str(ROOT))  # fmt: skip
 
 
 def fetch_wheels(cache: Path, lock: str) -> Path:

@@ -222,6 +222,16 @@ def test_a_server_of_others_is_offered_and_reached_on_its_own_port(helm):
     assert [entry["kind"] for entry in offered] == ["environment", "environment", "server"]
 
 
+def test_the_webapp_is_told_on_whose_cards_a_runtime_computes_where_its_definition_says_so(helm):
+    """Who deploys a model beside a card that would lie idle is warned before."""
+    told = find_one(render_ci(helm, "airgate-runtimes", "every"), "ConfigMap", "airgate-runtimes")["data"]
+    cards = [read_runtime(entry).cards for entry in json.loads(told["runtimes.json"])]
+    assert cards == [("nvidia.com",), None, None]
+    told = find_one(render_ci(helm, "airgate-runtimes", "plain"), "ConfigMap", "airgate-runtimes")["data"]
+    cards = [read_runtime(entry).cards for entry in json.loads(told["runtimes.json"])]
+    assert cards == [(), (), ("nvidia.com",)]
+
+
 def test_traces_leave_for_the_collector_that_is_named_and_for_nowhere_else(helm):
     """Off, there is neither variable nor way; on, the reconciler is told the address and services may reach it."""
     pod = find_one(render_ci(helm, "airgate-webapp", "every"), "Deployment", "airgate-web")["spec"]["template"]["spec"]

@@ -65,7 +65,8 @@ def test_what_a_runtime_is_said_to_open_it_opens():
     release = yaml.safe_load((ROOT / "inventory/release.yml").read_text())["airgate_release"]
     offered = release["apps"][0]["values"]["airgate-runtimes"]["runtimes"]
     for runtimes in (values["runtimes"], offered):
-        assert [tuple(runtime["formats"]) for runtime in runtimes] == [names.FORMATS, names.FORMATS_TENSORFLOW]
+        wanted = [names.FORMATS, names.FORMATS_TENSORFLOW, names.FORMATS_PYTORCH]
+        assert [tuple(runtime["formats"]) for runtime in runtimes] == wanted
         assert runtimes[1]["name"] == TENSORFLOW_RUNTIME
 
 

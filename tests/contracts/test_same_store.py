@@ -209,6 +209,13 @@ def test_a_runtime_replaces_the_one_of_its_slug(store):
     assert store.find_runtime("c") is None
 
 
+@pytest.mark.parametrize("cards", [None, (), ("nvidia.com", "qualcomm.com")])
+def test_whose_cards_a_runtime_computes_on_is_kept_as_it_was_said(store, cards):
+    """On none, and not said, are two things."""
+    store.put_runtime(make_runtime(cards=cards))
+    assert store.find_runtime("python").cards == cards
+
+
 def test_a_deployment_is_found_as_it_was_wished(store):
     """What runs is what was asked for, down to the last thousandth of a core."""
     store.add_project(make_project())

@@ -10,21 +10,16 @@ import pytest
 
 from airgate_kit import names
 from runtime_images import build_images
+from runtime_images.build_images import read_dockerfile
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN = {
     "device-plugin": {"airgate_plugin", "airgate_protocols"},
-    "serving": {"airgate_serving", "airgate_protocols"},
-    "serving-tensorflow": {"airgate_serving", "airgate_protocols"},
+    **{name: {"airgate_serving", "airgate_protocols"} for name in build_images.SERVING},
     "webapp": {"airgate_web", "airgate_protocols"},
     "gateway": {"airgate_gateway"},
 }
 EVERY_RECIPE = pytest.mark.parametrize("recipe", build_images.RECIPES, ids=lambda recipe: recipe.name)
-
-
-def read_dockerfile(recipe: build_images.Recipe) -> str:
-    """Return the text of a recipe's Dockerfile."""
-    return (ROOT / recipe.dockerfile).read_text()
 
 
 @EVERY_RECIPE
@@ -55,6 +50,20 @@ def test_an_image_runs_as_the_appliance_s_user(recipe):
     """No container of ours is root, but the plugin's: the kubelet's folder belongs to root."""
     user = re.findall(r"^USER (\d+)", read_dockerfile(recipe), re.MULTILINE)[-1]
     assert int(user) == (0 if recipe.name == "device-plugin" else names.UID)
+
+
+@pytest.mark.parametrize("lock", build_images.SERVING)
+def test_a_lock_holds_one_onnx_runtime(lock):
+    """Its build for cards is a module of the same name: with both, whichever came last would be half of each."""
+    found = re.findall(r"^(onnxruntime[a-z-]*)==", (ROOT / f"locks/{lock}.txt").read_text(), re.MULTILINE)
+    assert found == ["onnxruntime-gpu" if lock == "serving-onnx-gpu" else "onnxruntime"]
+
+
+def test_every_lock_of_a_serving_image_is_a_source_of_that_image_alone():
+    """Another version of TensorFlow costs nobody a build of PyTorch."""
+    for recipe in build_images.RECIPES:
+        locks = [path.name for path in build_images.find_sources(recipe) if path.parent.name == "locks"]
+        assert locks == [f"{recipe.lock}.txt"]
 
 
 def test_the_base_makes_the_appliance_s_user():
@@ -102,6 +111,4 @@ def test_an_unknown_image_is_refused_with_the_names_there_are():
     command = [sys.executable, str(ROOT / "runtime_images/build_images.py"), "--base", "x", "plugin"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert (
-        "there is no image plugin; there are device-plugin, serving, serving-tensorflow, webapp, gateway" in done.stderr
-    )
+    assert f"there is no image plugin; there are device-plugin, {', '.join(build_images.SERVING)}, w" in done.stderr

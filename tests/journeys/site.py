@@ -113,10 +113,10 @@ def leave_out_large(release: dict[str, Any]) -> None:
     large = {f"airgate.local/{name}:{release['version']}" for name in LARGE}
     release["images"] = [one for one in release["images"] if one["name"] not in large]
     app = release["apps"][0]
-    places = [place for place, image in app["images"].items() if image in large]
-    for place in sorted(places, reverse=True):
-        del app["images"][place]
-        del app["values"]["airgate-runtimes"]["runtimes"][int(place.split(".")[-2])]
+    left_out = {place.split(".")[-2] for place, image in app["images"].items() if image in large}
+    app["images"] = {place: image for place, image in app["images"].items() if image not in large}
+    runtimes = app["values"]["airgate-runtimes"]
+    runtimes["runtimes"] = [one for one in runtimes["runtimes"] if one["slug"] not in left_out]
 
 
 def build_bundle(folder: Path, release: Path, key: Path) -> Played:

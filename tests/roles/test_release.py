@@ -24,4 +24,5 @@ def test_a_digest_is_put_into_a_list_without_touching_its_neighbours() -> None:
     values = {"runtimes": [{"slug": "a", "image": {"registry": "r"}}, {"slug": "b"}]}
     after = put(values, ["runtimes", "0", "image"], {"digest": "d"})
     assert after == {"runtimes": [{"slug": "a", "image": {"registry": "r", "digest": "d"}}, {"slug": "b"}]}
+    assert put(values, ["runtimes", "a", "image"], {"digest": "d"}) == after
     assert put({}, ["web", "image"], {"digest": "d"}) == {"web": {"image": {"digest": "d"}}}

@@ -241,9 +241,9 @@ def test_names_are_judged_by_what_models_need(module, name, allowed) -> None:
 
 def test_the_best_provider_that_is_there_is_chosen() -> None:
     """A card is used when it was granted and the runtime can; otherwise the CPU."""
-    both = ["TensorrtExecutionProvider", "CUDAExecutionProvider", PROVIDER_CPU]
-    assert choose_providers(both, nvidia=True) == both
-    assert choose_providers(both, nvidia=False) == [PROVIDER_CPU]
+    built = ["TensorrtExecutionProvider", "CUDAExecutionProvider", PROVIDER_CPU]
+    assert choose_providers(built, nvidia=True) == built[1:]
+    assert choose_providers(built, nvidia=False) == [PROVIDER_CPU]
     assert choose_providers([PROVIDER_CPU], nvidia=True) == [PROVIDER_CPU]
 
 

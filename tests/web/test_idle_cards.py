@@ -2,7 +2,7 @@
 
 import pytest
 
-from airgate_kit.names import FORMAT_QPC, FORMATS, FORMATS_TENSORFLOW
+from airgate_kit.names import FORMAT_QPC, FORMATS, FORMATS_PYTORCH, FORMATS_TENSORFLOW
 from airgate_web.domain.idle_cards import COMPUTES_ON
 from airgate_web.domain.runtime import RuntimeKind
 from airgate_web.ui.deploy_words import find_idle_cards
@@ -32,6 +32,34 @@ def test_a_card_that_the_runtime_cannot_use_is_told_before(format_name, resource
     assert said == (f"Holds 2 {resource} but computes on the CPU: {why}" if idle else "")
 
 
+@pytest.mark.parametrize(
+    ("cards", "format_name", "resource", "idle"),
+    [
+        ((), "onnx", NVIDIA, True),  # the image for the CPU
+        (("nvidia.com",), "onnx", NVIDIA, False),
+        (("nvidia.com",), "pytorch", "nvidia.com/mig-1g.10gb", False),
+        (("nvidia.com",), "sklearn", NVIDIA, True),  # the image could, the format cannot
+        (("nvidia.com",), "onnx", QAIC, True),
+        (("qualcomm.com",), "qpc", QAIC, False),
+    ],
+)
+def test_a_runtime_that_says_what_it_computes_on_is_believed(cards, format_name, resource, idle):
+    """A card beside the image for the CPU is warned of, one beside the image for cards is not."""
+    said = find_idle_cards(1, resource, make_version(format=format_name), make_runtime(cards=cards))
+    assert bool(said) is idle
+
+
+def test_the_runtime_that_would_use_the_card_is_named():
+    """Who is warned reads what to choose instead: nothing that does not say so itself, or reads other formats."""
+    chosen = make_runtime(cards=())
+    others = [chosen, make_runtime("a"), make_runtime("b", cards=("nvidia.com",), formats=("pytorch",))]
+    fitting = make_runtime("c", name="ONNX GPU", cards=("nvidia.com",))
+    version = make_version(format="onnx")
+    assert find_idle_cards(1, NVIDIA, version, chosen, others).endswith("for onnx models.")
+    said = find_idle_cards(1, NVIDIA, version, chosen, [*others, fitting])
+    assert said.endswith("for onnx models. Choose 'ONNX GPU', which has one.")
+
+
 def test_nothing_is_said_without_a_card_nor_of_a_server_of_others():
     """What somebody else's image does with its cards is not known here."""
     version, server = make_version(format="onnx"), make_runtime(kind=RuntimeKind.SERVER)
@@ -42,4 +70,4 @@ def test_nothing_is_said_without_a_card_nor_of_a_server_of_others():
 
 def test_the_table_knows_only_formats_that_there_are():
     """A format that is renamed takes its line along."""
-    assert set(COMPUTES_ON) <= {*FORMATS, *FORMATS_TENSORFLOW, FORMAT_QPC}
+    assert set(COMPUTES_ON) <= {*FORMATS, *FORMATS_TENSORFLOW, *FORMATS_PYTORCH, FORMAT_QPC}

@@ -28,6 +28,18 @@ def test_a_list_of_runtimes_is_read(tmp_path: Path) -> None:
     assert runtime.image == ENTRY["image"]
 
 
+@pytest.mark.parametrize(
+    ("said", "known"),
+    [({}, None), ({"cards": []}, ()), ({"cards": ["nvidia.com"]}, ("nvidia.com",))],
+)
+def test_a_runtime_may_say_on_whose_cards_it_computes(
+    tmp_path: Path, said: dict[str, list[str]], known: tuple[str, ...] | None
+) -> None:
+    """On none is another word than not to say it."""
+    (tmp_path / "runtimes.json").write_text(json.dumps([{**ENTRY, **said}]))
+    assert read_runtimes(tmp_path / "runtimes.json")[0].cards == known
+
+
 def test_a_server_needs_its_port_and_its_health_and_little_else(tmp_path: Path) -> None:
     """Language, image and formats may be missing; what is wrong in it is said with the file's name."""
     server = {

@@ -106,12 +106,14 @@ def lock_app(app: dict[str, Any], release: dict[str, Any], bundle: Path) -> dict
 
 
 def put(values: Any, path: list[str], what: dict[str, Any]) -> Any:
-    """Return the values with `what` merged in at a path; a number in the path is a place in a list that is there."""
+    """Return the values with `what` merged in at a path; in a list a word finds its place by number or by slug."""
     if not path:
         return {**(values or {}), **what}
     head, *rest = path
     if isinstance(values, list):
-        return [put(one, rest, what) if str(place) == head else one for place, one in enumerate(values)]
+        return [
+            put(one, rest, what) if head in (str(place), one.get("slug")) else one for place, one in enumerate(values)
+        ]
     return {**(values or {}), head: put((values or {}).get(head), rest, what)}
 
 

@@ -134,6 +134,7 @@ def find_first_password(config: WebConfig) -> Path:
 def read_runtimes(path: Path) -> tuple[Runtime, ...]:
     """Return the runtimes of a JSON list of objects with slug, name, kind, language, image, formats and description.
 
+    `cards` names the makers of the cards that the image can compute on; without it nothing is known of that.
     Those of the kind server have `server`, and need no language, image and formats.
 
     Raises Invalid, naming the file, when it cannot be read or an entry is not of that form.
@@ -153,6 +154,7 @@ def read_runtime(entry: Mapping[str, Any]) -> Runtime:
     """Return one runtime; KeyError or ValueError for an entry that lacks something."""
     kind = RuntimeKind(entry["kind"])
     known = {"language": "", "image": "", "formats": (), **entry} if kind is RuntimeKind.SERVER else entry
+    cards = known.get("cards")
     return Runtime(
         slug=entry["slug"],
         name=entry["name"],
@@ -162,4 +164,5 @@ def read_runtime(entry: Mapping[str, Any]) -> Runtime:
         formats=tuple(known["formats"]),
         description=entry.get("description", ""),
         server=read_server(entry["server"]) if kind is RuntimeKind.SERVER else None,
+        cards=None if cards is None else tuple(cards),
     )

@@ -15,7 +15,8 @@ from airgate_serving.formats.onnx_runner import PROVIDER_CPU, OnnxRunner, first_
 from airgate_serving.formats.onnx_types import find_onnx_datatype
 from airgate_serving.formats.versions import ONNX_IR, ONNX_ML_OPSET, ONNX_OPSET, find_here, require_readable
 
-PROVIDERS_NVIDIA = ("TensorrtExecutionProvider", "CUDAExecutionProvider")
+# Not TensorRT: its build says that it has it, even where its libraries are not, and then complains on stdout.
+PROVIDER_NVIDIA = "CUDAExecutionProvider"
 LOG_FATAL = 4  # ONNX Runtime's own log level; what is less comes to us as an exception
 
 
@@ -84,8 +85,7 @@ HINT_OPEN = "Check it with onnx.checker on the machine that made it, or export i
 
 def choose_providers(available: Sequence[str], nvidia: bool) -> list[str]:
     """Return the execution providers to try, best first: NVIDIA's when a card was granted, then the CPU."""
-    wanted = [name for name in PROVIDERS_NVIDIA if nvidia and name in available]
-    return [*wanted, PROVIDER_CPU]
+    return [PROVIDER_NVIDIA, PROVIDER_CPU] if nvidia and PROVIDER_NVIDIA in available else [PROVIDER_CPU]
 
 
 def _make_session_options(threads: int) -> Any:

@@ -27,6 +27,7 @@ class Runtime:
     slug: its name in addresses and objects. image: by digest in a cluster; not used by local processes.
     formats: the model formats it can run, for example ("onnx", "sklearn"); none for a server that brings its own.
     server: of the kind Server, how it is started and where it answers.
+    cards: whose cards its image can compute on, for example ("nvidia.com",); None where the definition does not say.
     """
 
     slug: str
@@ -37,6 +38,7 @@ class Runtime:
     formats: tuple[str, ...]
     description: str = ""
     server: Server | None = None
+    cards: tuple[str, ...] | None = None
 
 
 def find_tester_name(slug: str) -> str:

@@ -23,6 +23,7 @@ def put_default_runtimes(desk: Desk, image: str) -> None:
             image=image,
             formats=names.FORMATS,
             description="ONNX Runtime, scikit-learn, XGBoost, LightGBM and PMML on the CPU.",
+            cards=(),
         )
     )
 

@@ -281,7 +281,7 @@ class DeployForm:
         self._wait.text = find_card_cost(cards * replicas, gauge, own) if gauge else ""
         self._simulated.set_visibility(bool(gauge and gauge.simulated))
         self._idle_cards.text = find_idle_cards(
-            cards, self._resource.value, self._find_version(), self._find_chosen_runtime()
+            cards, self._resource.value, self._find_version(), self._find_chosen_runtime(), self._choices.runtimes
         )
         self._idle_cards.set_visibility(bool(self._idle_cards.text))
         if self.button:

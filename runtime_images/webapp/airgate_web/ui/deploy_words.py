@@ -1,5 +1,7 @@
 """What a wish will cost, in words: beside the fields of the deploy form. Pure."""
 
+from collections.abc import Sequence
+
 from airgate_web.domain.amounts import Amounts
 from airgate_web.domain.idle_cards import has_provider, write_idle_cards
 from airgate_web.domain.model import ModelVersion
@@ -37,10 +39,18 @@ def count_own(overview: Overview, owner: str, resource: str) -> int:
     return sum(one.count for one in overview.holders if one.owner == owner and one.resource == resource)
 
 
-def find_idle_cards(cards: int, resource: str, version: ModelVersion | None, runtime: Runtime | None) -> str:
-    """Return what a deployment's page would say of cards that its runtime cannot use; "" where it may use them."""
+def find_idle_cards(
+    cards: int, resource: str, version: ModelVersion | None, runtime: Runtime | None, others: Sequence[Runtime] = ()
+) -> str:
+    """Return what a deployment's page would say of cards that its runtime cannot use; "" where it may use them.
+
+    others: the runtimes on offer, of which one that says that it uses such a card is named.
+    """
     if not cards or version is None or runtime is None or runtime.kind is not RuntimeKind.ENVIRONMENT:
         return ""
-    if has_provider(version.format, resource):
+    if has_provider(version.format, resource, runtime.cards):
         return ""
-    return write_idle_cards(Amounts(accelerators=cards, resource=resource), version.format)
+    said = write_idle_cards(Amounts(accelerators=cards, resource=resource), version.format)
+    better = (one for one in others if one.cards and version.format in one.formats)
+    named = next((one.name for one in better if has_provider(version.format, resource, one.cards)), "")
+    return f"{said} Choose '{named}', which has one." if named else said

@@ -76,7 +76,10 @@ def read_runtime(row: AnyRow) -> Runtime:
     """Return the runtime of a row of `runtimes`."""
     kind = RuntimeKind(row.kind)
     server = read_plain(Server | None, row.server)
-    return Runtime(row.slug, row.name, kind, row.language, row.image, tuple(row.formats), row.description, server)
+    cards = None if row.cards is None else tuple(row.cards)
+    return Runtime(
+        row.slug, row.name, kind, row.language, row.image, tuple(row.formats), row.description, server, cards
+    )
 
 
 def read_deployment(row: AnyRow) -> Deployment:

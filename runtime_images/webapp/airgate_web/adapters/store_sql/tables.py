@@ -120,6 +120,7 @@ runtimes = Table(
     Column("formats", JSON, nullable=False),
     Column("description", Text, nullable=False),
     Column("server", JSON, nullable=True),
+    Column("cards", JSON, nullable=True),
 )
 
 # Ids are never used twice (sqlite_autoincrement): a fact or a token of a removed deployment must not meet a new one.

@@ -19,7 +19,7 @@ class ServerAnswer(Answer):
 
 
 class RuntimeAnswer(Answer):
-    """A runtime. server: of the kind "server" alone."""
+    """A runtime. server: of the kind "server" alone. cards: whose cards it computes on; null where it is not said."""
 
     slug: str
     name: str
@@ -29,6 +29,7 @@ class RuntimeAnswer(Answer):
     formats: list[str]
     description: str
     server: ServerAnswer | None
+    cards: list[str] | None
 
 
 class OtherBody(Body):
