@@ -21,15 +21,16 @@ from tests.images.test_built_images import LOCKED_IN
 from tests.kit.environment import make_environment
 from tests.serving.simulated_qaic import lay_out, write_program
 
-MAKER = Path(__file__).parents[1] / "serving/make_keras.py"
+TESTS = Path(__file__).parents[1]
+MAKERS = {"serving-tensorflow": "make_keras.py", "serving-pytorch": "make_pytorch.py"}  # by the lock that they need
 KERAS = ("iris.keras", "digits.keras", "iris.h5", "words.tar.gz")
 ONNX = Path(onnxruntime.__file__).parent / "datasets/logreg_iris.onnx"
 MODELS = {
     "serving-tensorflow": KERAS,
     "serving-tensorflow-gpu": KERAS,
     "serving-onnx-gpu": (ONNX.name,),
+    "serving-pytorch": ("iris.pt", "iris.pt2", "source.zip"),
 }
-TORCH = "import torch; print('torch', torch.__version__, torch.nn.Linear(4, 2)(torch.ones(1, 4)).device.type.upper())"
 GRANTED = ("-e", "NVIDIA_VISIBLE_DEVICES=all")
 
 
@@ -45,15 +46,15 @@ def run() -> dict[str, Any]:
             seconds = round(time.monotonic() - began)
             known = {model: inspect(built.reference, folder / model) for model in MODELS.get(image, ())}
             figures[image] = {"seconds": seconds, "mb": built.size // 10**6, "known": known}
-        figures["serving-pytorch"]["known"]["torch"] = compute_with_torch("serving-pytorch")
         figures["serving-qaic"] = {"known": {"program": open_program(folder)}}
     return {"images": figures, "held": "the loader finds all that the CUDA part of each needs, but the driver's own"}
 
 
 def make_models(folder: Path) -> None:
     """Put the models into a folder that everybody may read. Raises CalledProcessError."""
-    python = make_environment("serving-tensorflow") / "python"
-    subprocess.run([str(python), str(MAKER), str(folder)], check=True, capture_output=True)
+    for lock, maker in MAKERS.items():
+        command = [str(make_environment(lock) / "python"), "-P", str(TESTS / "serving" / maker), str(folder)]
+        subprocess.run(command, check=True, capture_output=True)
     shutil.copy(ONNX, folder)
     folder.chmod(0o755)
 
@@ -74,13 +75,6 @@ def inspect(image: str, model: Path, *more: str) -> str:
     )
     said = json.loads(done.stdout)
     return f"{said['format']} on {said['device']}, {said['lock']}"
-
-
-def compute_with_torch(name: str) -> str:
-    """Return PyTorch's version and where it computes. Raises CalledProcessError."""
-    image = f"{build_images.REGISTRY}/{name}:{build_images.read_version()}"
-    command = ["podman", "run", *LOCKED_IN, "--entrypoint", "python3", image, "-I", "-c", TORCH]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def open_program(folder: Path) -> str:
