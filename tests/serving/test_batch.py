@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from sklearn import metrics
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris
+from sklearn.naive_bayes import GaussianNB
 
 from airgate_serving.batch.metrics import Threshold, evaluate
 from airgate_serving.batch.predictions import Columns, write_rows
@@ -87,6 +88,18 @@ def test_a_row_that_the_model_does_not_take_is_named(model_folder, tmp_path) -> 
     rows.write_text("".join(json.dumps({**line, "sepal length (cm)": "long"}) + "\n" for line in lines))
     with pytest.raises(BadRequest, match=says.replace("Row 17: ", "")):
         list(read_pairs(runner, work))
+
+
+def test_probabilities_are_named_after_their_classes(tmp_path) -> None:
+    """A person who opens the answers need not know the model's order of classes."""
+    kinds = np.array(["setosa", "other", "other"])[KINDS]
+    runner = SklearnRunner(GaussianNB().fit(FRAME.to_numpy(), kinds), 1, ())
+    (rows := tmp_path / "rows.csv").write_text(FRAME.head(1).to_csv(index=False))
+    for kind in ("csv", "parquet", "jsonl"):
+        with (tmp_path / "part").open("w+b") as part, (tmp_path / "progress").open("w+b") as progress:
+            do_work(runner, Work(rows, kind, Columns(), 10, kind), part, progress, lambda _: None)
+        first = (tmp_path / "part").read_text().splitlines()[0]
+        assert ("Probabilities_other" in first and "Probabilities_setosa" in first) is (kind != "jsonl"), first
 
 
 def test_csv_has_a_column_for_every_probability() -> None:

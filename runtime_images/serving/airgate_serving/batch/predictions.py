@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from airgate_serving.batch.flat import flatten
-from airgate_serving.batch.rows import CSV
+from airgate_serving.batch.flat import NO_LABELS, Labels, flatten
+from airgate_serving.batch.rows import CSV, JSON_LINES
 from airgate_serving.codecs.calls import write_result
 from airgate_serving.codecs.records import Table, arrange, encode_result
 from airgate_serving.errors import BadRequest, ModelFailed, ModelRefused, ServingError
@@ -82,12 +82,12 @@ def _ask_script(script: Script, table: Table) -> list[dict[str, Any]]:
     return [row if isinstance(row, dict) else {"result": row} for row in result]
 
 
-def write_rows(records: Sequence[dict[str, Any]], kind: str, with_header: bool) -> bytes:
-    """Return records as lines: CSV, or JSON, of which Parquet is made in the end."""
+def write_rows(records: Sequence[dict[str, Any]], kind: str, with_header: bool, labels: Labels = NO_LABELS) -> bytes:
+    """Return records as lines: CSV, or JSON, of which Parquet is made in the end; lists stay lists in JSON alone."""
+    flat = records if kind == JSON_LINES else [flatten(record, labels) for record in records]
     if kind != CSV:
-        return b"".join(orjson.dumps(record, option=OPTIONS) for record in records)
+        return b"".join(orjson.dumps(record, option=OPTIONS) for record in flat)
     text = io.StringIO(newline="")
-    flat = [flatten(record) for record in records]
     writer = csv.DictWriter(text, list(flat[0]), lineterminator="\n", restval="", extrasaction="ignore")
     if with_header:
         writer.writeheader()

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from airgate_serving.batch.flat import find_labels
 from airgate_serving.batch.parquet import write_parquet
 from airgate_serving.batch.predictions import Columns, predict, write_rows
 from airgate_serving.batch.rows import PARQUET, read_chunks
@@ -41,12 +42,12 @@ def do_work(
 
     What becomes Parquet is JSON lines until `finish_work`: its types and its end are known when all rows are.
     """
-    done = read_progress(progress, work.key)
+    done, labels = read_progress(progress, work.key), find_labels(runner.info.signature)
     os.ftruncate(part.fileno(), done.bytes)
     part.seek(done.bytes)
     for table in read_chunks(work.rows, runner.info.signature, work.chunk, done.rows):
         answers = predict(runner, table, work.columns, done.rows)
-        content = write_rows(answers, work.kind, with_header=not done.rows)
+        content = write_rows(answers, work.kind, not done.rows, labels)
         part.write(content)
         _reach_disk(part)
         done = Progress(done.rows + len(table.rows), done.bytes + len(content))
