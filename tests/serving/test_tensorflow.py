@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import venv
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ MODELS = {
     **{f"saved-{name}": (f"{name}.tar.gz", "tensorflow", name) for name in ("iris", "digits", "two", "words")},
     "turned": ("turned.zip", "tensorflow", "turned"),
     "turned-folder": ("turned", "tensorflow", "turned"),
+    "mlflow": ("mlflow.zip", "keras", "iris"),
+    "mlflow-saved": ("mlflow-saved.zip", "tensorflow", "turned"),
 }
 EVERY_MODEL = pytest.mark.parametrize("name", MODELS)
 Asked = dict[str, tuple[dict[str, Any], dict[str, Any]]]
@@ -57,7 +60,18 @@ def made(python: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("keras")
     done = subprocess.run([python, str(MAKER), str(folder)], capture_output=True, text=True, timeout=110)
     assert done.returncode == 0, done.stderr[-2000:]
+    pack_as_mlflow(folder / "mlflow.zip", {"data/model.keras": folder / "iris.keras"})
+    saved = {f"tf2model/{one.relative_to(folder / 'turned')}": one for one in (folder / "turned").rglob("*")}
+    pack_as_mlflow(folder / "mlflow-saved.zip", saved)
     return folder
+
+
+def pack_as_mlflow(path: Path, files: dict[str, Path]) -> None:
+    """Pack a model as MLflow lays it out."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model/MLmodel", "flavors:\n  tensorflow:\n    data: data\nmlflow_version: 3.1.0\n")
+        for name, file in files.items():
+            archive.write(file, f"model/{name}")
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +191,14 @@ def test_code_that_an_administrator_allowed_is_run_behind_the_lock(tester, shelf
     allowed = call(tester, "/test", {"digest": digest, "override": digest, "args": {"X": [{"x": [1, 2, 3, 4]}]}})
     assert allowed.status_code == 200, allowed.text
     assert next(iter(allowed.json()["result"][0].values())) == [2, 4, 6, 8]
+
+
+def test_the_version_of_mlflow_is_told_too(tester, shelf, made) -> None:  # noqa: F811
+    """Beside those of the model itself."""
+    digest = shelf.put((made / "mlflow.zip").read_bytes())
+    seen = call(tester, "/inspect", {"digest": digest, "filename": "mlflow.zip"}).json()
+    assert seen["format"] == "keras"
+    assert {one["name"]: one["in_file"] for one in seen["libraries"]}["mlflow"] == "3.1.0"
 
 
 @pytest.mark.parametrize("file", ["words.keras", "two.tar.gz"])

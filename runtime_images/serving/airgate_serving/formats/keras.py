@@ -1,8 +1,9 @@
-"""Models of Keras, `.keras` and `.h5`, computed by TensorFlow."""
+"""Models of Keras, `.keras` and `.h5`, alone or in a packed MLflow folder, computed by TensorFlow."""
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,15 @@ from airgate_serving.formats.archive import is_hdf5
 from airgate_serving.formats.interface import Library, LoadOptions
 from airgate_serving.formats.keras_file import (
     HINT_SAVE,
+    MLFLOW_FILES,
     KerasFacts,
+    is_keras,
     read_hdf5,
     read_zip,
     require_own_parts,
     require_own_weights,
 )
+from airgate_serving.formats.mlflow import name_maker, put_into_memory, take_model
 from airgate_serving.formats.quiet import hushed, keeping_files_in
 from airgate_serving.formats.tensorflow_library import (
     FunctionRunner,
@@ -33,6 +37,8 @@ ENDINGS = {True: ".h5", False: ".keras"}  # Keras goes by a file's name
 
 def load(path: Path, options: LoadOptions) -> FunctionRunner:
     """Return the model in `path`. Raises BadModelFile or one of its kin with one sentence."""
+    if not is_hdf5(path) and not is_keras(path):
+        return load_mlflow(path, options)
     with hushed():  # HDF5's library asks a program what processor this is, and the lock forbids programs
         libraries = judge_file(path, options.scanned)
     library = bring_library(options)
@@ -44,6 +50,17 @@ def load(path: Path, options: LoadOptions) -> FunctionRunner:
         raise
     except Exception as error:
         raise BadModelFile(f"The model cannot be asked by name: {find_reason(error)}", HINT_SAVE) from error
+
+
+def load_mlflow(path: Path, options: LoadOptions) -> FunctionRunner:
+    """Return the model of a packed MLflow folder. Raises BadModelFile or one of its kin with one sentence."""
+    said, content = take_model(path, MLFLOW_FILES)
+    with put_into_memory(content) as file:
+        if not is_hdf5(file) and not is_keras(file):
+            raise BadModelFile("The folder's model is no model of Keras.", HINT_SAVE)
+        runner = load(file, options)
+    runner.info = replace(runner.info, libraries=(*runner.info.libraries, name_maker(said)))
+    return runner
 
 
 def judge_file(path: Path, scanned: bool) -> tuple[Library, ...]:

@@ -18,6 +18,7 @@ from airgate_serving.formats.archive import MOST_BYTES, list_members
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 ATTRIBUTE_CONFIG, ATTRIBUTE_VERSION = "model_config", "keras_version"
+MLFLOW_FILES = ("data/model.keras", "data/model.h5")  # where MLflow puts a model of Keras in its folder
 MOST_TEXT = 256 * 1024**2  # bytes of config.json
 PIECES = "layers models ops activations initializers regularizers constraints dtype_policies random quantizers"
 OWN_MODULES = re.compile(rf"keras(\.src)?(\.({'|'.join(PIECES.split())})(\.\w+)*)?|keras\.src\.engine(\.\w+)*")

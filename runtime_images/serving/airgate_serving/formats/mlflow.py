@@ -20,7 +20,10 @@ from airgate_serving.formats.versions import BESIDE, MAKERS, PMML, find_here, re
 DESCRIPTION, REQUIREMENTS = "MLmodel", "requirements.txt"
 PINNED = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*==\s*([0-9][A-Za-z0-9.!+_-]{0,40})\s*(?:[;\\#].*)?$")
 MOST_DESCRIPTION = 1024 * 1024  # bytes
-HINT = "Log the model by mlflow.sklearn, mlflow.xgboost, mlflow.lightgbm or mlflow.onnx, and pack its folder."
+HINT = (
+    "Log the model by mlflow.sklearn, .xgboost, .lightgbm, .onnx, .tensorflow or .pytorch (as TorchScript), and pack "
+    "its folder."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,21 @@ def load(path: Path, options: LoadOptions) -> Runner:
     require_readable(find_here(versions))
     runner = _load_onnx(members, file, options) if name == "onnx" else _load_bytes(members[file], options)
     libraries = add_versions(runner.info.libraries, versions)
-    made_by = Library("mlflow", str(description.get("mlflow_version", "")), "")
-    runner.info = replace(runner.info, libraries=(*libraries, made_by))
+    runner.info = replace(runner.info, libraries=(*libraries, name_maker(description)))
     return runner
+
+
+def take_model(path: Path, files: tuple[str, ...]) -> tuple[dict[str, Any], bytes]:
+    """Return what a packed folder's description says, and its model, a file with one of these endings, for those who
+    open it in an image of their own. Raises BadModelFile."""
+    members = read_members(path)
+    said = read_description(members[find_one(members, DESCRIPTION, "description")])
+    return said, next(content for name, content in members.items() if name.endswith(files))
+
+
+def name_maker(said: dict[str, Any]) -> Library:
+    """Return the version of MLflow that a description names."""
+    return Library("mlflow", str(said.get("mlflow_version", "")), "")
 
 
 def read_description(content: bytes) -> dict[str, Any]:

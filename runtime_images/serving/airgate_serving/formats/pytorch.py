@@ -10,10 +10,10 @@ from typing import Any
 
 from airgate_serving.errors import BadModelFile, ServingError
 from airgate_serving.formats import pytorch_export, pytorch_script, pytorch_source
-from airgate_serving.formats.archive import is_archive, list_members, read_members
+from airgate_serving.formats.archive import is_archive, list_members
 from airgate_serving.formats.compressed import read_head
 from airgate_serving.formats.interface import Library, LoadOptions, Runner
-from airgate_serving.formats.mlflow import DESCRIPTION, add_versions, put_into_memory, read_description
+from airgate_serving.formats.mlflow import add_versions, name_maker, put_into_memory, take_model
 from airgate_serving.formats.pytorch_file import (
     HINT_EXPORT,
     HINT_SOURCE,
@@ -94,16 +94,15 @@ def judge_file(path: Path, kind: Kind, scanned: bool) -> tuple[Library, ...]:
 
 def load_mlflow(path: Path, options: LoadOptions) -> Runner:
     """Return the model of a packed MLflow folder. Raises BadModelFile or one of its kin with one sentence."""
-    members = read_members(path)
-    said = read_description(next(content for name, content in members.items() if name.endswith(DESCRIPTION)))
+    said, content = take_model(path, MLFLOW_FILES)
     flavor = said["flavors"].get("pytorch") or {}
     versions = {LIBRARY: str(flavor.get("pytorch_version", "")) if isinstance(flavor, dict) else ""}
     require_library(Kind.MLFLOW.value, versions[LIBRARY])
     require_readable(find_here(versions))
-    with put_into_memory(next(content for name, content in members.items() if name.endswith(MLFLOW_FILES))) as file:
+    with put_into_memory(content) as file:
         if not is_archive(file) or find_openable(file) not in (Kind.TORCHSCRIPT, Kind.EXPORTED):
             raise BadModelFile("The folder's model is neither TorchScript nor a program of torch.export.", HINT_EXPORT)
         runner = load(file, options)
-    made_by = Library("mlflow", str(said.get("mlflow_version", "")), "")
-    runner.info = replace(runner.info, libraries=(*add_versions(runner.info.libraries, versions), made_by))
+    libraries = add_versions(runner.info.libraries, versions)
+    runner.info = replace(runner.info, libraries=(*libraries, name_maker(said)))
     return runner

@@ -10,6 +10,7 @@ from airgate_serving.errors import BadModelFile
 from airgate_serving.formats.archive import list_members, looks_like_archive
 from airgate_serving.formats.compressed import decompress_head, read_head
 from airgate_serving.formats.interface import LoadOptions, Runner
+from airgate_serving.formats.keras_file import MLFLOW_FILES as KERAS_IN_MLFLOW
 from airgate_serving.formats.keras_file import is_keras
 from airgate_serving.formats.looks import (
     looks_like_hdf5,
@@ -117,7 +118,8 @@ def guess_archive(path: Path) -> str:
         if is_such(path):
             return name
     names = list_members(path)
-    for ending, name in _IN_ARCHIVES:
+    is_mlflow = any(member.endswith("MLmodel") for member in names)
+    for ending, name in (*(_IN_MLFLOW if is_mlflow else ()), *_IN_ARCHIVES):
         if any(member.endswith(ending) for member in names):
             return name
     raise BadModelFile(
@@ -136,7 +138,11 @@ _LOOKS: dict[str, Callable[[bytes], bool]] = {
     "pmml": looks_like_pmml,
     "script": looks_like_script,
 }
-_IN_ARCHIVES = (
+_IN_MLFLOW: tuple[tuple[str | tuple[str, ...], str], ...] = (  # those that have a runtime of their own
+    (KERAS_IN_MLFLOW, "keras"),
+    (SAVED_MODEL, "tensorflow"),
+)
+_IN_ARCHIVES: tuple[tuple[str, str], ...] = (
     (PROGRAM, "qpc"),
     ("MLmodel", "mlflow"),
     (SAVED_MODEL, "tensorflow"),
