@@ -20,7 +20,7 @@ class CdiFiles:
         self._find_libraries = find_libraries
         self._lock = threading.Lock()
         self._specs: dict[Vendor, str] = {}
-        self._of: tuple[int, tuple[str, ...]] | None = None  # the snapshot and the libraries that they speak of
+        self._of: tuple[int, bool, tuple[str, ...]] = -1, False, ()  # the snapshot, its GPUs, the libraries they name
         self._kept: dict[Path, tuple[str, tuple[int, int] | None]] = {}
         self._complaint = ""
 
@@ -28,12 +28,8 @@ class CdiFiles:
         """Bring the files up to date; return the vendors whose devices a grant may name. Can be repeated."""
         if self._folder is None:
             return frozenset()
-        has_gpus = any(device.vendor is Vendor.NVIDIA for device in snapshot.devices)
-        libraries = tuple(self._find_libraries()) if has_gpus else ()
         with self._lock:
-            if self._of != (snapshot.number, libraries):
-                self._specs, self._of = write_specs(snapshot, libraries), (snapshot.number, libraries)
-            specs = self._specs
+            specs = self._find_specs(snapshot)
             try:
                 for vendor, text in specs.items():
                     self._keep(self._folder / name_file(vendor), text)
@@ -42,6 +38,17 @@ class CdiFiles:
                 return frozenset()
             self._complain("")
             return frozenset(specs)
+
+    def _find_specs(self, snapshot: Snapshot) -> dict[Vendor, str]:
+        """Return what the files should say; made anew for another snapshot, or for other libraries of NVIDIA's."""
+        number, has_gpus, before = self._of
+        if number != snapshot.number:
+            has_gpus = any(device.vendor is Vendor.NVIDIA for device in snapshot.devices)
+        libraries = tuple(self._find_libraries()) if has_gpus else ()
+        if (number, before) != (snapshot.number, libraries):
+            self._specs = write_specs(snapshot, libraries)
+            self._of = snapshot.number, has_gpus, libraries
+        return self._specs
 
     def _keep(self, path: Path, text: str) -> None:
         """Write a file unless it is the very one that was written or read here last: this is done for every grant."""

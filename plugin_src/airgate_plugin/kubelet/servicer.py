@@ -118,7 +118,7 @@ class Servicer(rpc.DevicePluginServicer):
             log.warning("refused a grant", extra={"fields": {**fields, "why": str(why)}})
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(why))
         self._counters.add("granted", sum(map(len, wanted)))
-        log.info("granted", extra={"fields": fields})
+        context.add_callback(lambda: log.info("granted", extra={"fields": fields}))  # after the answer: a pod waits
         return convert.write_grants(grants, self._host_prefix)
 
     def PreStartContainer(
