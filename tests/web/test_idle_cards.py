@@ -6,6 +6,7 @@ from airgate_kit.names import FORMAT_QPC, FORMATS, FORMATS_PYTORCH, FORMATS_TENS
 from airgate_web.domain.idle_cards import COMPUTES_ON
 from airgate_web.domain.runtime import RuntimeKind
 from airgate_web.ui.deploy_words import find_idle_cards
+from airgate_web.ui.runtimes import name_cards
 from tests.fakes.samples import make_runtime, make_version
 
 QAIC, NVIDIA = "qualcomm.com/qaic", "nvidia.com/gpu"
@@ -58,6 +59,20 @@ def test_the_runtime_that_would_use_the_card_is_named():
     assert find_idle_cards(1, NVIDIA, version, chosen, others).endswith("for onnx models.")
     said = find_idle_cards(1, NVIDIA, version, chosen, [*others, fitting])
     assert said.endswith("for onnx models. Choose 'ONNX GPU', which has one.")
+
+
+@pytest.mark.parametrize(
+    ("cards", "shown"),
+    [
+        (None, "–"),
+        ((), "none"),
+        (("nvidia.com",), "nvidia.com"),
+        (("nvidia.com", "qualcomm.com"), "nvidia.com, qualcomm.com"),
+    ],
+)
+def test_the_page_of_runtimes_shows_whose_cards_each_uses(cards, shown):
+    """A dash where the definition does not say."""
+    assert name_cards(make_runtime(cards=cards)) == shown
 
 
 def test_nothing_is_said_without_a_card_nor_of_a_server_of_others():

@@ -18,6 +18,7 @@ COLUMNS = (
     Column("tester", "Tester"),
     Column("language", "Language"),
     Column("formats", "Formats"),
+    Column("cards", "Cards"),
     Column("image", "Image"),
     Column("description", "Description"),
 )
@@ -61,12 +62,18 @@ def show_runtimes(sights: tuple[RuntimeSight, ...]) -> None:
             "tester": one.tester if one.runtime.kind is RuntimeKind.ENVIRONMENT else "–",
             "language": one.runtime.language or "–",
             "formats": ", ".join(one.runtime.formats) or "–",
+            "cards": name_cards(one.runtime),
             "image": Cell(find_image(one.runtime), mono=True),
             "description": one.runtime.description or "–",
         }
         for one in sights
     ]
     show_table_card("", COLUMNS, rows, "No runtimes yet.")
+
+
+def name_cards(runtime: Runtime) -> str:
+    """Return whose cards a runtime computes on; a dash where its definition does not say."""
+    return "–" if runtime.cards is None else ", ".join(runtime.cards) or "none"
 
 
 def find_image(runtime: Runtime) -> str:
