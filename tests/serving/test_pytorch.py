@@ -4,11 +4,8 @@ PyTorch's wheels have 3 GB: these tests run with `--large` alone, as `python -m 
 no environment of ours but its image's: another Python makes the models and serves them.
 """
 
-import os
-import pickle
 import socket
 import subprocess
-import venv
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,14 +15,13 @@ import numpy as np
 import pytest
 
 from airgate_serving.fetch import compute_digest
-from tests.kit.environment import make_environment
-from tests.serving.server import RunningServer, find_python_path, run_command, start_server, wait_for
+from tests.serving.apart import SURROUNDINGS, Asked, make_models, make_python, read_asked
+from tests.serving.server import RunningServer, run_command, start_server, wait_for
 from tests.serving.test_tester import Shelf, call, scratch, shelf, start_tester  # noqa: F401 - fixtures
 from tests.serving.triton import Question
 
 pytestmark = [pytest.mark.large, pytest.mark.timeout(1800)]  # minutes of work on a busy machine
 
-MAKER = Path(__file__).with_name("make_pytorch.py")
 MODELS = {  # file, platform, and whose answers
     "iris": ("iris.pt", "pytorch_torchscript", "iris"),
     "iris-traced": ("iris-traced.pt", "pytorch_torchscript", "iris"),
@@ -42,50 +38,34 @@ MODELS = {  # file, platform, and whose answers
     "halves": ("halves.pt", "pytorch_torchscript", "halves"),
 }
 EVERY_MODEL = pytest.mark.parametrize("name", MODELS)
-Asked = dict[str, tuple[dict[str, Any], dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A Python with the wheels of the image serving-pytorch and this checkout's packages, apart from ours."""
-    wheels = make_environment("serving-pytorch").parent.glob("lib/python*/site-packages")
-    folder = tmp_path_factory.mktemp("pytorch")
-    venv.create(folder, with_pip=False, symlinks=True)
-    places = [*map(str, wheels), *find_python_path().split(os.pathsep)]
-    next(folder.glob("lib/python*/site-packages")).joinpath("airgate.pth").write_text("\n".join(places))
-    return str(folder / "bin/python")
-
-
-@pytest.fixture(scope="module")
-def surroundings() -> dict[str, str]:
-    """It has no home."""
-    return {"HOME": "/nowhere"}
+    return make_python("serving-pytorch", tmp_path_factory.mktemp("pytorch"))
 
 
 @pytest.fixture(scope="module")
 def made(python: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the models that PyTorch made."""
-    folder = tmp_path_factory.mktemp("made")
-    done = subprocess.run([python, "-P", str(MAKER), str(folder)], capture_output=True, text=True, timeout=1200)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return folder
+    return make_models(python, "make_pytorch.py", tmp_path_factory.mktemp("made"), 1200)
 
 
 @pytest.fixture(scope="module")
 def asked(made: Path) -> Asked:
     """What the library itself was asked, and answered."""
-    found: Asked = pickle.loads((made / "asked.pkl").read_bytes())
-    return found
+    return read_asked(made)
 
 
 @pytest.fixture(scope="module")
-def served(made: Path, python: str, surroundings: dict[str, str]) -> Iterator[RunningServer]:
+def served(made: Path, python: str) -> Iterator[RunningServer]:
     """All of them in one server."""
     (first, (file, _, _)), *others = MODELS.items()
     also = []
     for name, (other, _, _) in others:
         also += ["--also", name, "1", compute_digest(made / other), "pytorch", str(made / other)]
-    with start_server(made / file, *also, name=first, env=surroundings, python=python, seconds=600) as server:
+    with start_server(made / file, *also, name=first, env=SURROUNDINGS, python=python, seconds=600) as server:
         yield server
 
 
@@ -153,9 +133,9 @@ def test_it_says_where_it_computes_and_nothing_else(served: RunningServer) -> No
 
 
 @pytest.fixture(scope="module")
-def tester(python: str, surroundings: dict[str, str], shelf: Shelf, scratch: Path) -> Iterator[RunningServer]:  # noqa: F811
+def tester(python: str, shelf: Shelf, scratch: Path) -> Iterator[RunningServer]:  # noqa: F811
     """A tester with PyTorch."""
-    env = {**surroundings, "AIRGATE_GATE_SECRET": "gate-secret"}
+    env = {**SURROUNDINGS, "AIRGATE_GATE_SECRET": "gate-secret"}
     with start_tester(shelf, scratch, "--deadline", "120", "--memory-mib", "4096", env=env, python=python) as one:
         wait_for(lambda: one.get("/readyz", "admin").status_code == 200, 600)
         yield one
@@ -259,9 +239,7 @@ def test_the_sample_of_a_signature_is_a_test_that_works(tester, shelf, made, fil
     assert done["stdout"] == "PyTorch device: CPU\n" and done["stderr"] == "" and len(done["result"]) == 1
 
 
-def test_whole_files_of_rows_are_answered(
-    made: Path, python: str, surroundings: dict[str, str], tmp_path: Path
-) -> None:
+def test_whole_files_of_rows_are_answered(made: Path, python: str, tmp_path: Path) -> None:
     """By `airgate-serve batch`, in a fork behind the lock."""
     (tmp_path / "rows.jsonl").write_text('{"input": [5.1, 3.5, 1.4, 0.2]}\n{"input": [6.2, 3.4, 5.4, 2.3]}\n')
     words = [
@@ -272,6 +250,6 @@ def test_whole_files_of_rows_are_answered(
         "--to",
         str(tmp_path / "out.jsonl"),
     ]
-    done = run_command(*words, env=surroundings, python=python)
+    done = run_command(*words, env=SURROUNDINGS, python=python)
     assert done.returncode == 0, done.stderr
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 2

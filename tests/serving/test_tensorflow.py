@@ -3,10 +3,6 @@
 TensorFlow is in no environment of ours but its image's: another Python makes the models and serves them.
 """
 
-import os
-import pickle
-import subprocess
-import venv
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,14 +12,13 @@ import numpy as np
 import pytest
 
 from airgate_serving.fetch import compute_digest
-from tests.kit.environment import make_environment
-from tests.serving.server import RunningServer, find_python_path, start_server
+from tests.serving.apart import SURROUNDINGS, Asked, make_models, make_python, read_asked
+from tests.serving.server import RunningServer, start_server
 from tests.serving.test_tester import Shelf, call, scratch, shelf, start_tester  # noqa: F401 - fixtures
 from tests.serving.triton import Question
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]  # TensorFlow alone takes seconds to import
 
-MAKER = Path(__file__).with_name("make_keras.py")
 MODELS = {
     **{name: (f"{name}.keras", "keras", name) for name in ("iris", "digits", "two", "words")},
     "iris-h5": ("iris.h5", "keras", "iris"),
@@ -34,32 +29,18 @@ MODELS = {
     "mlflow-saved": ("mlflow-saved.zip", "tensorflow", "turned"),
 }
 EVERY_MODEL = pytest.mark.parametrize("name", MODELS)
-Asked = dict[str, tuple[dict[str, Any], dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A Python with the wheels of the image serving-tensorflow and this checkout's packages, apart from ours."""
-    wheels = make_environment("serving-tensorflow").parent.glob("lib/python*/site-packages")
-    folder = tmp_path_factory.mktemp("tensorflow")
-    venv.create(folder, with_pip=False, symlinks=True)
-    places = [*map(str, wheels), *find_python_path().split(os.pathsep)]
-    next(folder.glob("lib/python*/site-packages")).joinpath("airgate.pth").write_text("\n".join(places))
-    return str(folder / "bin/python")
-
-
-@pytest.fixture(scope="module")
-def surroundings() -> dict[str, str]:
-    """It has no home."""
-    return {"HOME": "/nowhere"}
+    return make_python("serving-tensorflow", tmp_path_factory.mktemp("tensorflow"))
 
 
 @pytest.fixture(scope="module")
 def made(python: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the models that Keras and TensorFlow made."""
-    folder = tmp_path_factory.mktemp("keras")
-    done = subprocess.run([python, str(MAKER), str(folder)], capture_output=True, text=True, timeout=110)
-    assert done.returncode == 0, done.stderr[-2000:]
+    folder = make_models(python, "make_keras.py", tmp_path_factory.mktemp("keras"), 110)
     pack_as_mlflow(folder / "mlflow.zip", {"data/model.keras": folder / "iris.keras"})
     saved = {f"tf2model/{one.relative_to(folder / 'turned')}": one for one in (folder / "turned").rglob("*")}
     pack_as_mlflow(folder / "mlflow-saved.zip", saved)
@@ -77,19 +58,18 @@ def pack_as_mlflow(path: Path, files: dict[str, Path]) -> None:
 @pytest.fixture(scope="module")
 def asked(made: Path) -> Asked:
     """What the libraries themselves were asked, and answered."""
-    found: Asked = pickle.loads((made / "asked.pkl").read_bytes())
-    return found
+    return read_asked(made)
 
 
 @pytest.fixture(scope="module")
-def served(made: Path, python: str, surroundings: dict[str, str]) -> Iterator[RunningServer]:
+def served(made: Path, python: str) -> Iterator[RunningServer]:
     """All of them in one server."""
     (first, (file, _, _)), *others = MODELS.items()
     also = []
     for name, (other, form, _) in others:
         path = made / other
         also += ["--also", name, "1", compute_digest(path) if path.is_file() else f"sha256:{'0' * 64}", form, str(path)]
-    with start_server(made / file, *also, name=first, env=surroundings, python=python) as server:
+    with start_server(made / file, *also, name=first, env=SURROUNDINGS, python=python) as server:
         yield server
 
 
@@ -163,9 +143,9 @@ def test_it_says_where_it_computes_and_nothing_else(served: RunningServer) -> No
 
 
 @pytest.fixture(scope="module")
-def tester(python: str, surroundings: dict[str, str], shelf: Shelf, scratch: Path) -> Iterator[RunningServer]:  # noqa: F811
+def tester(python: str, shelf: Shelf, scratch: Path) -> Iterator[RunningServer]:  # noqa: F811
     """A tester with TensorFlow."""
-    with start_tester(shelf, scratch, env={**surroundings, "AIRGATE_GATE_SECRET": "gate-secret"}, python=python) as one:
+    with start_tester(shelf, scratch, env={**SURROUNDINGS, "AIRGATE_GATE_SECRET": "gate-secret"}, python=python) as one:
         yield one
 
 
