@@ -99,7 +99,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Iterator[Simpl
         made = SimpleNamespace(**urls, web=web, gateway=gateway, one=one, two=two)
         try:
             wait_until("doors are open", lambda: is_ready(made.https) and is_ready(made.http))
-            wait_until("routes are there", lambda: knows(made, "one"))
+            wait_until("both deployments answer", lambda: both_answer(made, keys))
             yield made
         finally:
             gateway.stop("envoy", "agent")
@@ -121,9 +121,10 @@ def call(url: str, deployment: str, token: str = "", path: str = "predict", **he
     return httpx.post(address, content=b"{}", headers=headers, verify=False, trust_env=False)
 
 
-def knows(site: SimpleNamespace, deployment: str) -> bool:
-    """Return whether both doors, each with a table of its own, have a deployment's route."""
-    return all(call(door, deployment).status_code == 401 for door in (site.https, site.http))
+def both_answer(site: SimpleNamespace, keys: Keys) -> bool:
+    """Return whether `one` and `two` answer at both doors: a route is there before its replica was asked for health."""
+    doors, names = (site.https, site.http), ("one", "two")
+    return all(call(door, name, keys.sign(f"qc/{name}")).status_code == 200 for door in doors for name in names)
 
 
 def test_a_replica_is_sent_requests_once_it_says_itself_that_it_is_ready(site: SimpleNamespace, keys: Keys) -> None:
@@ -142,7 +143,7 @@ def test_a_replica_is_sent_requests_once_it_says_itself_that_it_is_ready(site: S
             wait_until("the lone one", lambda: call(site.http, "four", keys.sign("qc/four")).status_code == 200)
         finally:
             site.web.snapshot = before
-            wait_until("the routes from before", lambda: knows(site, "one"))
+            wait_until("both answer again", lambda: both_answer(site, keys))
 
 
 @pytest.mark.parametrize("door", ["https", "http"])
@@ -262,7 +263,7 @@ def routed(site: SimpleNamespace, keys: Keys, *routes: Route) -> Iterator[None]:
         yield
     finally:
         site.web.snapshot = before
-        wait_until("the routes from before", lambda: knows(site, "two"))
+        wait_until("both answer again", lambda: both_answer(site, keys))
 
 
 def open_stream(site: SimpleNamespace, keys: Keys, name: str, path: str = "v1/stream") -> Any:
