@@ -87,6 +87,15 @@ def test_an_error_is_seen_at_the_next_look_and_a_poor_link_within_three(host: Pa
     assert any(each.degraded for each in looks[-1] if each.address == address)
 
 
+def test_a_new_mhi_device_is_seen_at_the_next_look(host: Path) -> None:
+    """A reset is written to it, and the number from before may be another SoC's by then."""
+    source, folder = QaicSysfs(HostFiles(host)), host / "sys/bus/pci/devices/0000:12:00.0"
+    (before,) = (each.mhi for each in source.look().sightings if each.address == "0000:12:00.0")
+    (folder / f"mhi{before}").rename(folder / "mhi777")
+    (after,) = (each.mhi for each in source.look().sightings if each.address == "0000:12:00.0")
+    assert before != 777 and after == 777
+
+
 @pytest.mark.parametrize("name", ["vendor", "device", "class"])
 @pytest.mark.parametrize("text", ["", "0x", "garbage\n", "0x17"])
 def test_half_written_sysfs_hides_one_soc_and_no_other(host: Path, name: str, text: str) -> None:

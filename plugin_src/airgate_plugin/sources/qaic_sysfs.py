@@ -116,9 +116,9 @@ class QaicSysfs:
         at, (node, accel) = f"{PCI}/{address}", entry
         state = self._host.read_node_state(node) if node else NodeState.MISSING
         errors = [self._host.read_text(f"{at}/{name}") for name in UNCORRECTED]
+        names = self._host.find_names(at)  # at each look: a reset is written to the MHI device that is named here
         if known and self._looks % LEISURE:
-            return known._replace(accel=accel, node=node, node_state=state, errors=errors)
-        names = self._host.find_names(at)
+            return known._replace(accel=accel, node=node, node_state=state, errors=errors, names=names)
         texts = {name: self._host.read_text(f"{at}/{name}") for name in LEISURELY}
         readings = read_hwmon(self._host, at) if "hwmon" in names else {}
         return Raw(address, accel, node, state, errors, names, texts, readings)
