@@ -14,6 +14,7 @@ from airgate_plugin.inventory import Inventory
 from airgate_plugin.kubelet.cdi import CdiFiles
 from airgate_plugin.kubelet.holders import Holders, ask_once
 from airgate_plugin.kubelet.registrar import Registrar
+from airgate_plugin.kubelet.registrars import Registrars
 from airgate_plugin.kubelet.resetter import Resetter
 from airgate_plugin.model import Device, Observation, Registration, Snapshot, Vendor
 from airgate_plugin.policy.holdings import find_leftover
@@ -116,7 +117,7 @@ class App:
         """Build everything; only the HTTP port is opened. Raises HostUnreadable or CannotServe."""
         self._settings = settings
         self._clock = clock
-        self._registrars: dict[str, Registrar] = {}
+        self._registrars = Registrars(self._make_registrar)
         self._over = threading.Event()
         libraries = GpuLibraries(find_machine(settings), settings.nvidia_libraries or None)
         self._cdi = CdiFiles(settings.cdi_dir, libraries.find)
@@ -154,6 +155,7 @@ class App:
         """Start all parts; returns at once."""
         self._parts.door.start()
         self._parts.watch.start()
+        self._registrars.start()
         self._thread.start()
         self._holders.start()
         self._events.start()
@@ -166,8 +168,7 @@ class App:
         self._over.set()
         self._parts.inventory.wake()
         self._thread.join()
-        for registrar in self._registrars.values():
-            registrar.stop()
+        self._registrars.stop()
         self._holders.stop()
         self._events.stop()
         self._parts.watch.stop()
@@ -180,41 +181,28 @@ class App:
 
     def find_registrations(self) -> list[Registration]:
         """Return how each resource stands with the kubelet."""
-        return [registrar.read_state() for registrar in list(self._registrars.values())]
+        return self._registrars.read_states()
 
     def _follow_resources(self) -> None:
-        """Start a registrar for each resource as soon as it has a device; stop it once it has none, for good.
-
-        A GPU that MIG splits otherwise leaves such a resource; the kubelet forgets it five minutes later.
-        """
+        """Tell the kubelet, and the files that others read, of every change; at each round a lost file comes back."""
         snapshot, followed = self.find_snapshot(), -1
         while not self._over.is_set():
-            self._cdi.apply(snapshot)  # at each round: a file that was taken away comes back
-            self._features.apply(snapshot)
+            self._cdi.apply(snapshot)  # before the kubelet hears of a device, a container can have it
             if snapshot.number != followed:
-                self._follow_snapshot(snapshot)
+                self._registrars.follow(snapshot)
+            self._features.apply(snapshot)
             followed = snapshot.number
             snapshot = self._parts.inventory.wait_newer(followed, FOLLOW_SECONDS, self._over.is_set)
 
-    def _follow_snapshot(self, snapshot: Snapshot) -> None:
-        for resource in snapshot.find_resources():
-            if resource not in self._registrars:
-                self._start_registrar(resource, snapshot)
-        for resource in set(self._registrars) - set(snapshot.find_resources()):
-            self._registrars.pop(resource).stop()
-            log.info("a resource has no device any more", extra={"fields": {"resource": resource}})
-
-    def _start_registrar(self, resource: str, snapshot: Snapshot) -> None:
+    def _make_registrar(self, resource: str, snapshot: Snapshot) -> Registrar:
         settings = self._settings
         is_nvidia = snapshot.find_devices(resource)[0].vendor is Vendor.NVIDIA
         prefix = "" if is_nvidia else settings.host_prefix
         inventory, folder = self._parts.inventory, settings.kubelet_dir
-        registrar = Registrar(resource, folder, inventory, prefix, self._cdi, self._clock, settings.packing)
-        registrar.start()
-        self._registrars[resource] = registrar
+        return Registrar(resource, folder, inventory, prefix, self._cdi, self._clock, settings.packing)
 
     def _make_livez(self) -> Page:
-        dead = [each.resource for each in list(self._registrars.values()) if not each.is_alive()]
+        dead = self._registrars.find_dead()
         if dead or not self._parts.watch.is_alive():
             return Page(503, f"not alive: {', '.join(dead) or 'the watch loop'}\n".encode())
         return Page(200, b"alive\n")

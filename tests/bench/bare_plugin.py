@@ -5,10 +5,10 @@
 Answers every call with an empty message, and keeps a stream open, as the kubelet has one.
 """
 
+import asyncio
 import sys
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator
+from typing import Any
 
 import grpc
 
@@ -19,19 +19,24 @@ from airgate_protocols import deviceplugin_pb2_grpc as rpc
 class Bare(rpc.DevicePluginServicer):
     """Knows no device."""
 
-    def Allocate(self, request: pb.AllocateRequest, context: grpc.ServicerContext) -> pb.AllocateResponse:
+    async def Allocate(self, request: pb.AllocateRequest, context: Any) -> pb.AllocateResponse:
         """Grant nothing."""
         return pb.AllocateResponse()
 
-    def ListAndWatch(self, request: pb.Empty, context: grpc.ServicerContext) -> Iterator[pb.ListAndWatchResponse]:
+    async def ListAndWatch(self, request: pb.Empty, context: Any) -> AsyncIterator[pb.ListAndWatchResponse]:
         """Send one empty list and no more."""
         yield pb.ListAndWatchResponse()
-        threading.Event().wait()
+        await asyncio.Event().wait()
+
+
+async def serve(path: str) -> None:
+    """Serve on a socket until the process is killed."""
+    server = grpc.aio.server()
+    rpc.add_DevicePluginServicer_to_server(Bare(), server)
+    server.add_insecure_port(f"unix:{path}")
+    await server.start()
+    await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    server = grpc.server(ThreadPoolExecutor(8))
-    rpc.add_DevicePluginServicer_to_server(Bare(), server)
-    server.add_insecure_port(f"unix:{sys.argv[1]}")
-    server.start()
-    threading.Event().wait()  # gRPC's own waiting wakes five times a second
+    asyncio.run(serve(sys.argv[1]))

@@ -3,31 +3,41 @@
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from tests.bench.load import CLIENT_CORE, LOGS, SECONDS, WARM_SECONDS, Load
 from tests.cluster.programs import find_programs
 from tests.cluster.store import find_store
 
-PROTO = Path("plugin_src/airgate_protocols/open_inference.proto")
-CALL = "inference.GRPCInferenceService.ModelInfer"
+PROTOCOLS = Path("plugin_src/airgate_protocols")
+INFER = ("open_inference.proto", "inference.GRPCInferenceService.ModelInfer")
 MS = 1e6  # nanoseconds
 
 
 def run_ghz(address: str, request: bytes, connections: int) -> Load:
     """Send one encoded ModelInferRequest over so many connections for SECONDS; one short run before warms up."""
-    file = LOGS / "request"
-    file.write_bytes(request)
-    _ghz(address, file, connections, WARM_SECONDS)
-    return _ghz(address, file, connections, SECONDS)
-
-
-def _ghz(address: str, file: Path, connections: int, seconds: int) -> Load:
-    many = ["-c", str(connections), "--connections", str(connections), "-z", f"{seconds}s", "--duration-stop", "wait"]
-    words = ["--insecure", "--proto", str(PROTO), "--call", CALL, "--binary-file", str(file), *many, "-O", "json"]
-    said = json.loads(_run("ghz", [*words, address]))
+    many = ["-c", str(connections), "--connections", str(connections), "--duration-stop", "wait"]
+    _ghz(address, INFER, request, *many, "-z", f"{WARM_SECONDS}s")
+    said = _ghz(address, INFER, request, *many, "-z", f"{SECONDS}s")
     spread = {each["percentage"]: each["latency"] / MS for each in said["latencyDistribution"]}
     errors = said["count"] - said["statusCodeDistribution"].get("OK", 0)
     return Load(round(said["rps"], 1), round(spread[50], 3), round(spread[99], 3), errors)
+
+
+def time_calls(address: str, call: tuple[str, str], request: bytes, count: int) -> list[float]:
+    """Make so many calls one after another, and return the ms of each; `call` is its file and its full name."""
+    said = _ghz(address, call, request, "-c", "1", "-n", str(count))
+    if said["statusCodeDistribution"] != {"OK": count}:
+        raise RuntimeError(f"{call[1]}: {said['statusCodeDistribution']} {said['errorDistribution']}")
+    return [each["latency"] / MS for each in said["details"]]
+
+
+def _ghz(address: str, call: tuple[str, str], request: bytes, *how: str) -> dict[str, Any]:
+    file = LOGS / "request"
+    file.write_bytes(request)
+    words = ["--insecure", "--proto", str(PROTOCOLS / call[0]), "--call", call[1], "--binary-file", str(file)]
+    said: dict[str, Any] = json.loads(_run("ghz", [*words, *how, "-O", "json", address]))
+    return said
 
 
 def run_vegeta(url: str, body: bytes, rate: int) -> Load:

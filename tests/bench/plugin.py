@@ -7,17 +7,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
 import grpc
+from google.protobuf.message import Message
 
 from airgate_kit import names
 from airgate_protocols import deviceplugin_pb2 as pb
 from airgate_protocols import deviceplugin_pb2_grpc as rpc
 from airgate_simulator import find_socs
+from tests.bench.clients import time_calls
 from tests.bench.figures import Figure, find_median
 from tests.bench.load import RUNS, find_resident_mb, wait_until
 from tests.plugin.replayed_kubelet import Endpoint, ReplayedKubelet
@@ -51,7 +53,8 @@ def find_figures() -> list[Figure]:
             starts = [measure_start(folder, kubelet) for _ in range(RUNS)]
             process = start_plugin(folder)
             wait_until("the plugin is registered", lambda: is_listed(kubelet))
-            figures = measure_plugin(process, kubelet.endpoints[names.RESOURCE_QAIC])
+            endpoint = kubelet.endpoints[names.RESOURCE_QAIC]
+            figures = measure_plugin(process, endpoint, kubelet.folder / endpoint.request.endpoint)
             figures += measure_faults(folder, kubelet)
             stop_plugin(process, kubelet)
         finally:
@@ -92,27 +95,27 @@ def measure_start(folder: Path, kubelet: ReplayedKubelet) -> float:
     return seconds
 
 
-def measure_plugin(process: "subprocess.Popen[bytes]", endpoint: Endpoint) -> list[Figure]:
+def measure_plugin(process: "subprocess.Popen[bytes]", endpoint: Endpoint, socket: Path) -> list[Figure]:
     """Return latencies of the two calls that a pod's start waits for, memory, and CPU when nothing happens."""
     ids = list(endpoint.lists[-1])
     allocate = pb.AllocateRequest(container_requests=[pb.ContainerAllocateRequest(devices_ids=ids[:1])])
     wanted = pb.ContainerPreferredAllocationRequest(available_deviceIDs=ids, allocation_size=4)
     prefer = pb.PreferredAllocationRequest(container_requests=[wanted])
-    with bare_plugin() as (bare, stub):
+    with bare_plugin() as (bare, bare_socket):
         idle, least_idle = measure_idle(process.pid, bare)
-        least = measure_calls("a bare call", lambda: stub.Allocate(pb.AllocateRequest()), "")
+        least = measure_calls("a bare call", bare_socket, "Allocate", pb.AllocateRequest(), "")
     limits = [{"grpcio alone": figure.ours} for figure in least]
     return [
-        *measure_calls("Allocate", lambda: endpoint.stub.Allocate(allocate), "<= 1", limits),
-        *measure_calls(f"preferred 4 of {SOCS}", lambda: endpoint.stub.GetPreferredAllocation(prefer), "<= 2", limits),
+        *measure_calls("Allocate", socket, "Allocate", allocate, "<= 1", limits),
+        *measure_calls(f"preferred 4 of {SOCS}", socket, "GetPreferredAllocation", prefer, "<= 2", limits),
         Figure("resident memory", "MB", find_resident_mb(process.pid), goal="<= 45"),
         Figure("CPU when idle", "%", idle, limit={"grpcio alone": least_idle}, goal="<= 0.1"),
     ]
 
 
 @contextmanager
-def bare_plugin() -> Iterator[tuple[int, rpc.DevicePluginStub]]:
-    """Give the process of a plugin that is grpcio and nothing else, listened to, and a way to call it."""
+def bare_plugin() -> Iterator[tuple[int, Path]]:
+    """Give the process of a plugin that is grpcio and nothing else, listened to, and its socket."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "tests.bench.bare_plugin", f"{folder}/s"]
         process = subprocess.Popen(command)
@@ -122,7 +125,7 @@ def bare_plugin() -> Iterator[tuple[int, rpc.DevicePluginStub]]:
             ) as channel:
                 stub = rpc.DevicePluginStub(channel)
                 next(iter(stub.ListAndWatch(pb.Empty(), wait_for_ready=True)))
-                yield process.pid, stub
+                yield process.pid, Path(folder) / "s"
         finally:
             process.kill()
             process.wait()
@@ -174,14 +177,12 @@ def ring(folder: Path) -> None:
 
 
 def measure_calls(
-    label: str, call: Callable[[], object], goal: str, limits: Sequence[dict[str, float]] = ({}, {})
+    label: str, socket: Path, call: str, request: Message, goal: str, limits: Sequence[dict[str, float]] = ({}, {})
 ) -> list[Figure]:
-    """Return p50 and p99 of many calls one after another, ms, the client's part included; `limits` for each."""
-    times = []
-    for _ in range(CALLS):
-        begin = time.monotonic()
-        call()
-        times.append((time.monotonic() - begin) * 1000)
+    """Return p50 and p99 of many calls one after another, ms, by a client in Go, as the kubelet is one."""
+    times = time_calls(
+        f"unix:{socket}", ("deviceplugin.proto", f"v1beta1.DevicePlugin.{call}"), request.SerializeToString(), CALLS
+    )
     found = describe_times(label, times, goal)
     return [dataclasses.replace(figure, limit=limit) for figure, limit in zip(found, limits, strict=True)]
 

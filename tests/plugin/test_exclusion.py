@@ -8,7 +8,7 @@ import pytest
 from airgate_kit.names import RESOURCE_QAIC
 from airgate_plugin.config import build_settings
 from airgate_plugin.errors import BadSettings, GrantRefused
-from airgate_plugin.kubelet.registrar import name_endpoint
+from airgate_plugin.kubelet.sockets import name_endpoint
 from airgate_plugin.model import Packing, Reason, Snapshot
 from airgate_plugin.policy.exclusion import apply_exclusion, read_exclusions
 from airgate_plugin.policy.grants import plan_grants

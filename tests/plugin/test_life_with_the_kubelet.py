@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import grpc
@@ -190,6 +191,22 @@ def test_a_lost_stream_is_opened_anew(kubelet: ReplayedKubelet, start_plugin: St
     kubelet.cut_stream(RESOURCE_QAIC)
     kubelet.wait_list(RESOURCE_QAIC, is_all_healthy)
     assert kubelet.registrations == 2
+
+
+def test_many_open_streams_keep_no_call_waiting(kubelet: ReplayedKubelet, start_plugin: StartPlugin) -> None:
+    """Who listens besides the kubelet, and however many do, costs no thread, and a grant is answered."""
+    app = start_plugin()
+    kubelet.wait_list(RESOURCE_QAIC, is_all_healthy)
+    threads = threading.active_count()
+    stub = kubelet.endpoints[RESOURCE_QAIC].stub
+    streams = [stub.ListAndWatch(pb.Empty(), timeout=60) for _ in range(20)]
+    assert [len(next(stream).devices) for stream in streams] == [8] * 20
+    assert kubelet.allocate(RESOURCE_QAIC, [ULTRA]).container_responses[0].devices
+    assert [state.streams for state in app.find_registrations()] == [21]
+    assert threading.active_count() <= threads + 1, "gRPC's client has one for all its streams, the plugin none"
+    for stream in streams:
+        stream.cancel()
+    wait_until(lambda: [state.streams for state in app.find_registrations()] == [1])
 
 
 def test_a_kubelet_that_comes_late_is_waited_for(folder: Path, start_plugin: StartPlugin) -> None:

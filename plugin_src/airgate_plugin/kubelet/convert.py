@@ -29,7 +29,7 @@ def read_holders(message: resources.ListPodResourcesResponse) -> dict[str, Holde
 
 def explain_failure(why: grpc.RpcError) -> str:
     """Return what a failed call says, for a human."""
-    details = why.details() if isinstance(why, grpc.Call) else None
+    details = why.details() if isinstance(why, grpc.Call | grpc.aio.AioRpcError) else None
     return str(details or why)
 
 

@@ -1,9 +1,13 @@
-"""The calls of the kubelet, for one resource. Each is short: convert, ask policy, convert back."""
+"""The calls of the kubelet, for one resource. Each is short: convert, ask policy, convert back.
+
+All of them run on one event loop, that of the registrar.
+"""
 
 # ruff: noqa: ARG002, N802 - names and arguments are the protocol's
+import asyncio
 import logging
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import grpc
 
@@ -20,7 +24,7 @@ from airgate_protocols import deviceplugin_pb2_grpc as rpc
 
 log = logging.getLogger("airgate_plugin.kubelet")
 
-STREAM_CHECK_SECONDS = 5.0  # how long a stream may stay unnoticed where its end told nobody
+Context = Any  # grpc.aio.ServicerContext, whose stubs lack most of it
 
 
 class Counters:
@@ -28,26 +32,19 @@ class Counters:
 
     def __init__(self, resource: str) -> None:
         """Start at zero."""
-        self._lock = threading.Lock()
         self._state = {"streams": 0, "registrations": 0, "granted": 0, "refused": 0}
         self._resource = resource
         self.last_message_at: float | None = None
         self.complaint = "not registered yet"
 
     def add(self, name: str, amount: int = 1) -> None:
-        """Add to one of streams, registrations, granted, refused."""
-        with self._lock:
-            self._state[name] += amount
+        """Add to one of streams, registrations, granted, refused; from the event loop alone."""
+        self._state[name] += amount
 
     def read(self) -> Registration:
-        """Return everything at this moment."""
-        with self._lock:
-            return Registration(
-                self._resource,
-                **self._state,
-                last_message_at=self.last_message_at,
-                complaint=self.complaint,
-            )
+        """Return everything at this moment; from any thread."""
+        state, at, complaint = self._state.copy(), self.last_message_at, self.complaint
+        return Registration(self._resource, **state, last_message_at=at, complaint=complaint)
 
 
 class Servicer(rpc.DevicePluginServicer):
@@ -73,22 +70,36 @@ class Servicer(rpc.DevicePluginServicer):
         self._clock = clock
         self._on_stream_end = on_stream_end
         self._packing = packing
+        self._streams: set[asyncio.Event] = set()  # each is set when its stream has something to send
 
-    def GetDevicePluginOptions(self, request: pb.Empty, context: grpc.ServicerContext) -> pb.DevicePluginOptions:
+    def publish(self) -> None:
+        """Send what the inventory says now over every open stream, where it is something new."""
+        for is_due in self._streams:
+            is_due.set()
+
+    async def GetDevicePluginOptions(self, request: pb.Empty, context: Context) -> pb.DevicePluginOptions:
         """Return what we can do."""
         return convert.write_options()
 
-    def ListAndWatch(self, request: pb.Empty, context: grpc.ServicerContext) -> Iterator[pb.ListAndWatchResponse]:
+    async def ListAndWatch(self, request: pb.Empty, context: Context) -> AsyncIterator[pb.ListAndWatchResponse]:
         """Send the whole list now and after each change, until the kubelet goes away."""
+        is_due = asyncio.Event()
+        self._streams.add(is_due)
         self._counters.add("streams")
-        if not context.add_callback(self._end_stream):
-            self._end_stream()  # it ended before it began
-            return
+        context.add_done_callback(lambda _: self._end_stream(is_due))
         log.info("the kubelet listens", extra={"fields": {"resource": self._resource}})
-        yield from self._follow(context)
+        sent: pb.ListAndWatchResponse | None = None
+        while True:
+            is_due.clear()
+            message = convert.write_device_list(self._inventory.find_latest().find_devices(self._resource))
+            if message != sent:
+                yield message
+                sent = message
+                self._counters.last_message_at = self._clock.monotonic()
+            await is_due.wait()
 
-    def GetPreferredAllocation(
-        self, request: pb.PreferredAllocationRequest, context: grpc.ServicerContext
+    async def GetPreferredAllocation(
+        self, request: pb.PreferredAllocationRequest, context: Context
     ) -> pb.PreferredAllocationResponse:
         """Return the best choice for each container."""
         snapshot = self._inventory.find_latest()
@@ -105,7 +116,7 @@ class Servicer(rpc.DevicePluginServicer):
             for each in request.container_requests
         )
 
-    def Allocate(self, request: pb.AllocateRequest, context: grpc.ServicerContext) -> pb.AllocateResponse:
+    async def Allocate(self, request: pb.AllocateRequest, context: Context) -> pb.AllocateResponse:
         """Return what each container needs to use its devices, or refuse with FAILED_PRECONDITION."""
         wanted = [list(each.devices_ids) for each in request.container_requests]
         fields = {"resource": self._resource, "devices": wanted}
@@ -116,33 +127,22 @@ class Servicer(rpc.DevicePluginServicer):
         except GrantRefused as why:
             self._counters.add("refused")
             log.warning("refused a grant", extra={"fields": {**fields, "why": str(why)}})
-            context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(why))
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(why))
         self._counters.add("granted", sum(map(len, wanted)))
-        context.add_callback(lambda: log.info("granted", extra={"fields": fields}))  # after the answer: a pod waits
+        context.add_done_callback(
+            lambda _: log.info("granted", extra={"fields": fields})
+        )  # after the answer: a pod waits
         return convert.write_grants(grants, self._host_prefix)
 
-    def PreStartContainer(
-        self, request: pb.PreStartContainerRequest, context: grpc.ServicerContext
+    async def PreStartContainer(
+        self, request: pb.PreStartContainerRequest, context: Context
     ) -> pb.PreStartContainerResponse:
         """Do nothing: we told the kubelet not to call, and some call all the same."""
         return pb.PreStartContainerResponse()
 
-    def _end_stream(self) -> None:
-        """Count a stream out and wake its thread; called once, by gRPC, however the stream ended."""
+    def _end_stream(self, is_due: asyncio.Event) -> None:
+        """Count a stream out; called once, by gRPC, however the stream ended."""
+        self._streams.remove(is_due)
         self._counters.add("streams", -1)
         log.info("the kubelet stopped listening", extra={"fields": {"resource": self._resource}})
-        self._inventory.wake()
         self._on_stream_end()
-
-    def _follow(self, context: grpc.ServicerContext) -> Iterator[pb.ListAndWatchResponse]:
-        sent: pb.ListAndWatchResponse | None = None
-        snapshot = self._inventory.find_latest()
-        while context.is_active():
-            message = convert.write_device_list(snapshot.find_devices(self._resource))
-            if message != sent:
-                yield message
-                sent = message
-                self._counters.last_message_at = self._clock.monotonic()
-            seen = snapshot.number
-            while context.is_active() and snapshot.number == seen:
-                snapshot = self._inventory.wait_newer(seen, STREAM_CHECK_SECONDS, lambda: not context.is_active())

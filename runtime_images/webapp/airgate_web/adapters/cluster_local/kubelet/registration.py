@@ -20,9 +20,7 @@ class Registration(rpc.RegistrationServicer):
         self.folder = folder
         self.on_plugin = on_plugin
 
-    async def Register(  # type: ignore[override]  # noqa: N802 -- the protocol's name; the stubs know no coroutines
-        self, request: pb.RegisterRequest, context: Any
-    ) -> pb.Empty:
+    async def Register(self, request: pb.RegisterRequest, context: Any) -> pb.Empty:  # noqa: N802 -- the protocol's
         """Answer Empty once the plugin's socket is known; INVALID_ARGUMENT otherwise."""
         reason = explain_refusal(request, self.folder)
         if reason:
@@ -50,8 +48,7 @@ async def start_registration(folder: Path, on_plugin: Callable[[str, Path], None
         if path.is_socket():
             path.unlink()
     server = grpc.aio.server()
-    add: Any = rpc.add_RegistrationServicer_to_server  # typed for threads alone
-    add(Registration(folder, on_plugin), server)
+    rpc.add_RegistrationServicer_to_server(Registration(folder, on_plugin), server)
     server.add_insecure_port(f"unix:{folder / SOCKET}")
     await server.start()
     return server
