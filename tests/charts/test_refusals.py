@@ -13,6 +13,7 @@ TWO_PODS = "replicas=2,database.existingSecret=d"
 COMBINATIONS = [
     (PLUGIN, "image.digest=", "image.digest is empty. Give the digest of the device-plugin image"),
     (PLUGIN, "reset=true,podResourcesDir=", "reset is on and podResourcesDir is empty"),
+    (PLUGIN, "nvidiaRuntimeClass=nvidia", "nvidiaRuntimeClass is set and nvidia is off"),
     (PLUGIN, "qaicReport=/opt/qaic.txt", "qaicReport lies in /opt, all of which the container would see."),
     (PLUGIN, f"devicePluginsDir=/{'x' * 80}", "devicePluginsDir is too long"),
     (RUNTIMES, "runtimes[0].image.digest=", "The runtime ai-environment-python-3-11 has no image.digest."),

@@ -356,6 +356,9 @@ def test_what_a_site_decides_reaches_the_plugin(helm):
     pod = find_one(render_ci(helm, "airgate-device-plugin", "every"), "DaemonSet", "airgate-device-plugin")["spec"]
     (box,) = pod["template"]["spec"]["containers"]
     given = {each["name"]: each.get("value", "a-node") for each in box["env"]}
+    to_nvidias_runtime = {name: given.pop(name) for name in list(given) if name.startswith("NVIDIA_")}
+    assert to_nvidias_runtime == {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "utility"}
+    assert pod["template"]["spec"]["runtimeClassName"] == "nvidia"
     as_expanded = "https://10.152.183.1:443"
     assert given["AIRGATE_PLUGIN_EVENTS"] == "https://$(KUBERNETES_SERVICE_HOST):$(KUBERNETES_SERVICE_PORT)"
     given["AIRGATE_PLUGIN_EVENTS"] = as_expanded
