@@ -74,12 +74,15 @@ class Node:
 
     def stop(self) -> None:
         """Shut the node down in order, as `poweroff` does."""
+        watcher = self._find_watcher()
         run("podman", "stop", "--time", str(STOP_LIMIT_S), self.name)
+        self._wait_gone(watcher)
 
     def kill(self) -> None:
         """End every process of the node at once, as a power cut does; what is on its disk stays."""
+        watcher = self._find_watcher()
         run("podman", "kill", "--signal", "KILL", self.name)
-        wait_until(f"The end of {self.name}", lambda: not self.is_running(), STOP_LIMIT_S)
+        self._wait_gone(watcher)
 
     def remove(self) -> None:
         """Remove the node with its disk, in whatever state it is."""
@@ -129,6 +132,14 @@ class Node:
         rule = self.read_label(LABEL_EGRESS)
         if rule != OPEN:
             egress.close_egress(self.read_pid(), json.loads(rule))
+
+    def _find_watcher(self) -> Path:
+        """Return the process that waits for the end of the node and then takes its network and mounts away."""
+        return Path("/proc", _inspect(self.name, "{{.State.ConmonPid}}"))
+
+    def _wait_gone(self, watcher: Path) -> None:
+        """Wait until the node is gone and cleared away: what is started sooner would be cleared away with it."""
+        wait_until(f"The end of {self.name}", lambda: not self.is_running() and not watcher.exists(), STOP_LIMIT_S)
 
     def _has_booted(self) -> bool:
         state = self.exec("systemctl", "is-system-running", check=False).stdout.strip()

@@ -158,7 +158,7 @@ class Registrar:
 
     async def _stop_server(self) -> None:
         if self._server:
-            await asyncio.wait_for(self._server.stop(grace=None), STOP_SECONDS)
+            await asyncio.wait([asyncio.ensure_future(self._server.stop(grace=None))], timeout=STOP_SECONDS)
         self._server = self._own = self._registered_at = None
 
     async def _register(self, kubelet: SocketId) -> None:
