@@ -31,7 +31,7 @@ from airgate_plugin.sources.qaic_reset import reset_soc
 from airgate_plugin.sources.qaic_sysfs import QaicSysfs
 from airgate_plugin.sources.qaic_util import QaicUtil
 from airgate_plugin.sources.uevents import listen
-from airgate_plugin.telemetry import devices, metrics
+from airgate_plugin.telemetry import devices
 from airgate_plugin.telemetry.api_server import ApiServer
 from airgate_plugin.telemetry.events import NodeEvents
 from airgate_plugin.telemetry.features import FeatureFile
@@ -133,15 +133,12 @@ class App:
         self._holders = Holders(settings.pod_resources, period, inventory, clock, channels, resetter)
         api = ApiServer(settings.events, SERVICE_ACCOUNT) if settings.events else None
         self._events = NodeEvents(api, settings.node_name, inventory, clock)
-        names = [each.source.name for each in rounds]
-        holders = self._holders
-        facts = metrics.Facts(inventory.find_latest, self.find_registrations, holders.find, holders.find_resets)
-        collector = metrics.PluginCollector(facts, names, clock)
+        self._sources = [each.source.name for each in rounds]
         pages = {
             "/livez": self._make_livez,
             "/readyz": self._make_readyz,
             "/devices": self._make_devices,
-            "/metrics": lambda: Page(200, metrics.write_metrics(collector), metrics.CONTENT_TYPE),
+            "/metrics": self._make_metrics,
         }
         self._parts = _Parts(inventory, watch, HttpDoor(*settings.http, pages))
         self._thread = threading.Thread(target=self._follow_resources, name="resources", daemon=True)
@@ -209,6 +206,14 @@ class App:
 
     def _make_devices(self) -> Page:
         return Page(200, devices.write_devices(self.find_snapshot(), self._holders.find()), devices.CONTENT_TYPE)
+
+    def _make_metrics(self) -> Page:
+        from airgate_plugin.telemetry import metrics  # a tenth of a start, which need not wait for the first scrape
+
+        holders, find_snapshot = self._holders, self._parts.inventory.find_latest
+        facts = metrics.Facts(find_snapshot, self.find_registrations, holders.find, holders.find_resets)
+        collector = metrics.PluginCollector(facts, self._sources, self._clock)
+        return Page(200, metrics.write_metrics(collector), metrics.CONTENT_TYPE)
 
     def _make_readyz(self) -> Page:
         reasons = explain_unready(self.find_snapshot(), self.find_registrations())

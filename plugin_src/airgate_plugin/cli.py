@@ -10,8 +10,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import yaml
-
 from airgate_kit import logs
 from airgate_kit.clock import SystemClock
 from airgate_plugin.app import App, look_once
@@ -96,6 +94,8 @@ def _read_environment(environment: Mapping[str, str]) -> dict[str, str]:
 def _read_file(path: Path | None) -> dict[str, str]:
     if path is None:
         return {}
+    import yaml  # a start without such a file need not wait for it
+
     try:
         content = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as why:
