@@ -16,6 +16,7 @@ from airgate_protocols import open_inference_pb2 as pb
 from airgate_protocols import open_inference_pb2_grpc as service
 from airgate_serving.errors import ServingError
 from airgate_serving.rest.failures import STATUS
+from tests.kit.process import measure
 from tests.serving.file_store import Store, run_store
 from tests.serving.models import WIDTH
 from tests.serving.server import RunningServer, run_command, start_server, wait_for
@@ -89,12 +90,6 @@ async def ask_often(server: RunningServer, body: Any, statuses: list[int], stop:
             statuses.append((await client.post(server.url("/predict"), json=body)).status_code)
 
 
-def read_resident_kib(server: RunningServer) -> int:
-    """Return the server's resident memory."""
-    status = Path(f"/proc/{server.process.pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+)", status).group(1))  # type: ignore[union-attr]
-
-
 def test_at_many_times_its_capacity_a_server_answers_what_it_can_and_refuses_the_rest(tmp_path) -> None:
     """Forty callers for a queue of four: everyone hears 200, 429 or 504, memory stays, the next caller is answered."""
     (tmp_path / "loop.onnx").write_bytes(make_loop(10))
@@ -110,11 +105,11 @@ def test_at_many_times_its_capacity_a_server_answers_what_it_can_and_refuses_the
 
     with start_server(tmp_path / "loop.onnx", "--queue", "4", "--deadline", "0.5") as server:
         asyncio.run(overload(server, 1))
-        before = read_resident_kib(server)
+        before = measure(server.process.pid)["resident_mb"]
         statuses = asyncio.run(overload(server, 3))
         assert set(statuses) <= {200, 429, 504} and {200, 429} <= set(statuses)
         assert statuses.count(429) > statuses.count(200)
-        assert read_resident_kib(server) - before < 20 * 1024
+        assert measure(server.process.pid)["resident_mb"] - before < 20
         assert server.post("/predict", {"X": [{"x": 1}]}).status_code == 200
 
 
