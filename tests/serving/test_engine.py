@@ -128,6 +128,26 @@ async def test_a_deadline_holds_while_the_model_is_busy() -> None:
     batcher.close()
 
 
+async def test_whoever_was_looked_at_and_not_taken_still_hears_of_the_deadline() -> None:
+    """A request that did not fit into the batch before its own is not forgotten when its time is over."""
+    now, release = [0.0], threading.Event()
+
+    def run_long(inputs: Tensors) -> Tensors:
+        release.wait(30)
+        return inputs
+
+    batcher = make_batcher(run_long, lambda: now[0], seconds=SLOW, batchable=False, deadline=30.0)
+    first, *others = [batcher.submit(row(value)) for value in range(3)]
+    await asyncio.sleep(0)
+    now[0] = 100.0
+    release.set()
+    assert (await first)["x"] == 0
+    for other in others:
+        with pytest.raises(DeadlinePassed):
+            await asyncio.wait_for(other, 10)
+    batcher.close()
+
+
 async def test_admission_refuses_over_the_bound_and_before_the_model_is_there() -> None:
     """The queue cannot grow without end, and nothing is promised too early."""
     admission = Admission(bound=1)

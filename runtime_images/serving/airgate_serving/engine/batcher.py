@@ -136,13 +136,12 @@ class Batcher:
         queue, rows, place = self._queue, 0, 0
         taken: list[Waiting] = []
         for place, waiting in enumerate(queue, 1):
-            if not self._is_due(waiting, now):
-                continue
             if taken and not self._fits(taken[0], waiting, rows):
                 place -= 1
                 break
-            taken.append(waiting)
-            rows += waiting.rows
+            if self._is_due(waiting, now):
+                taken.append(waiting)
+                rows += waiting.rows
         self._queue = queue[place:]
         return taken
 
