@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,26 @@ async def test_whoever_was_looked_at_and_not_taken_still_hears_of_the_deadline()
         with pytest.raises(DeadlinePassed):
             await asyncio.wait_for(other, 10)
     batcher.close()
+
+
+async def test_what_was_asked_is_let_go_of_with_its_answer() -> None:
+    """A picture of a megabyte is not kept for the thirty seconds that its caller would have waited."""
+    release = threading.Event()
+
+    def run_long(inputs: Tensors) -> Tensors:
+        release.wait(30)
+        return row(1)
+
+    batcher = make_batcher(run_long, seconds=SLOW, batchable=False, deadline=1000.0)
+    first = batcher.submit(row(1))
+    await asyncio.sleep(0)
+    inputs = row(2)
+    gone, second = weakref.ref(inputs["x"]), batcher.submit(inputs)
+    release.set()
+    del inputs
+    await asyncio.gather(first, second)
+    batcher.close()
+    assert gone() is None
 
 
 async def test_admission_refuses_over_the_bound_and_before_the_model_is_there() -> None:
