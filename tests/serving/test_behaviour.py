@@ -5,6 +5,7 @@ import hashlib
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from airgate_protocols import open_inference_pb2 as pb
 from airgate_protocols import open_inference_pb2_grpc as service
 from airgate_serving.errors import ServingError
 from airgate_serving.rest.failures import STATUS
+from tests.kit.caller import Caller
 from tests.kit.process import measure
 from tests.serving.file_store import Store, run_store
 from tests.serving.models import WIDTH
@@ -154,6 +156,15 @@ def test_a_model_that_never_returns_does_not_hold_the_server(tmp_path) -> None:
         caller.sendall(b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}")
         wait_for(lambda: "airgate_requests_in_flight 1.0" in server.get("/metrics", "admin").text)
         assert server.stop() == 4
+
+
+def test_callers_who_do_not_go_elsewhere_do_not_keep_a_server(tmp_path) -> None:
+    """There is always somebody inside, and still the server ends cleanly, long before the drain's time is up."""
+    (tmp_path / "slow.py").write_text("import time\ndef predict(args): time.sleep(0.1)")
+    with start_server(tmp_path / "slow.py", "--linger", "0.2", "--drain", "20") as server, ExitStack() as stack:
+        callers = [stack.enter_context(Caller(server.url("/predict"), {}, pause_s=0.0)) for _ in range(3)]
+        wait_for(lambda: all(caller.calls for caller in callers))
+        assert server.stop() == 0
 
 
 def test_while_draining_clients_are_asked_to_leave(model_folder) -> None:

@@ -184,6 +184,24 @@ async def test_admission_refuses_over_the_bound_and_before_the_model_is_there() 
     assert await admission.wait_idle(1)
 
 
+async def test_a_drain_answers_who_is_inside_and_then_lets_nobody_in() -> None:
+    """A quiet moment before ends nothing too early, and callers who do not go elsewhere do not keep the server."""
+    admission = Admission(bound=2)
+    admission.state = State.READY
+    admission.begin_drain()
+    for _ in range(2):
+        admission.enter()
+        admission.leave()
+    admission.enter()
+    waiting = asyncio.create_task(admission.wait_idle(30))
+    await asyncio.sleep(0)
+    with pytest.raises(NotReady, match="is ending"):
+        admission.enter()
+    assert not waiting.done()
+    admission.leave()
+    assert await waiting
+
+
 @pytest.mark.parametrize(("file", "batchable"), [("mlp.onnx", True), ("mean_of_rows.onnx", False), ("iris.pkl", True)])
 def test_rows_are_batched_only_where_a_trial_proved_them_independent(model_folder, file, batchable) -> None:
     """A model that looks across rows never mixes two callers, though its shapes would allow it."""
