@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 
 from tests.kit.caller import Caller
-from tests.kit.process import find_children, find_descendants, measure
+from tests.kit.process import check_growth, find_children, find_descendants, measure_settled
 from tests.serving.models import WIDTH, make_mlp
 from tests.serving.server import RunningServer, start_server, wait_for
 from tests.serving.test_tester import Shelf, call, start_tester
@@ -58,7 +58,7 @@ class Place:
 
     def measure(self) -> dict[str, float]:
         """Return what may not grow, of the tester and of its warm process together."""
-        found = [measure(pid) for pid in (self.tester.process.pid, *find_children(self.tester.process.pid))]
+        found = [measure_settled(pid) for pid in (self.tester.process.pid, *find_children(self.tester.process.pid))]
         return {name: round(sum(each[name] for each in found), 1) for name in found[0]}
 
 
@@ -98,8 +98,7 @@ def attack_often(place: Place, models: Path, chance: random.Random, check: Calla
         if number % SHOWN_EVERY == 0:
             print(f"  attacked {number} times: {dict(counts)}", flush=True)
     after = place.measure()
-    for name, most in {"threads": 0, "descriptors": 0, "resident_mb": MOST_GROWTH_MB}.items():
-        assert after[name] - before[name] <= most, f"the test runtime has more {name}: {before}, {after}"
+    check_growth(before, after, MOST_GROWTH_MB)
     return {"attacks": dict(sorted(counts.items())), "before": before, "after": after}
 
 

@@ -17,19 +17,19 @@ from sklearn.ensemble import RandomForestClassifier
 
 from airgate_serving.fetch import compute_digest
 from tests.kit.caller import Caller
-from tests.kit.process import measure
+from tests.kit.process import check_growth, measure
 from tests.serving.models import WIDTH, make_mlp
 from tests.serving.server import RunningServer, start_server, wait_for
 from tests.serving.test_repository import find_digest, make_other, put_file
 
-ROUNDS = 600
+ROUNDS = 500
 WARM_UP = 200  # rounds, after which nothing may grow any more
 CALLERS = 2  # of each model that changes
 PAUSE_S = 0.005  # of each caller between two calls
 SEEN = 3  # answers of a new file before the next round
 DIGITS = 4  # of a float that are compared: a batch of two computes in another order than one
 MOST_GROWTH_MB = 6.0
-SHOWN_EVERY = 200  # rounds
+SHOWN_EVERY = 100  # rounds
 WAYS = {"loaded again": 0.6, "unloaded and loaded": 0.3, "refused": 0.1}  # chances
 BROKEN = b"\x08\x09\x12"
 NET_ROW = {"X": [{"x": [0.5] * WIDTH}]}
@@ -79,8 +79,7 @@ def turn(folder: Path, chance: random.Random) -> dict[str, object]:
         for caller in (stays, *(caller for model in models for caller in model.callers)):
             stack.enter_context(caller)
         counts, before, after = turn_often(server, models, stays, chance)
-    for name, most in {"threads": 0, "descriptors": 0, "resident_mb": MOST_GROWTH_MB}.items():
-        assert after[name] - before[name] <= most, f"the server has more {name}: {before}, {after}"
+    check_growth(before, after, MOST_GROWTH_MB)
     calls = {model.name: sum(caller.calls for caller in model.callers) for model in models}
     refused = sum(model.refused for model in models)
     return {
