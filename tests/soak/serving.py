@@ -1,4 +1,4 @@
-"""A quarter of an hour of the serving runtime at its worst: overload, ends, hostile models, changes of the model.
+"""Ten minutes of the serving runtime at its worst: overload, ends, hostile models, changes of the model.
 
 Each part is a file beside this one, with its amounts at its top: what tests/serving asks briefly, asked for long.
 """
