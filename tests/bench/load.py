@@ -13,6 +13,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.kit.process import find_descendants
+
 RUNS = 5
 SECONDS = 4
 WARM_SECONDS = 1
@@ -114,12 +116,3 @@ def find_resident_mb(pid: int, children: bool = True) -> float:
             rollup = Path(f"/proc/{child}/smaps_rollup").read_text()
             total += next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) / 1024
     return round(total, 1)
-
-
-def find_descendants(pid: int) -> list[int]:
-    """Return the process ids below `pid`."""
-    found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in map(int, (task / "children").read_text().split()):
-            found += [child, *find_descendants(child)]
-    return found

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import httpx
 
 from tests.gateway.rig import find_free_port
 from tests.kit.appliance import Appliance
+from tests.kit.caller import Caller
 
 BINARIES = Path(sys.executable).parent
 COMMAND = str(BINARIES / "airgate-trial")
@@ -100,31 +100,7 @@ def run_trial(home: Path, cards: int = 0, **more: str) -> Iterator[Trial]:
         trial.run("stop")
 
 
-class Caller:
-    """Calls a deployment of `iris` again and again until told to stop, and keeps what failed."""
-
-    def __init__(self, trial: Trial, name: str, token: str) -> None:
-        self.calls, self.failures = 0, list[str]()
-        self._stop = threading.Event()
-        url = f"http://127.0.0.1:{trial.port}/api/v1/svc/samples/{name}/predict"
-        self._thread = threading.Thread(target=self._run, args=(url, token))
-
-    def _run(self, url: str, token: str) -> None:
-        with httpx.Client(trust_env=False, headers={"authorization": f"Bearer {token}"}, timeout=20) as client:
-            while not self._stop.is_set():
-                try:
-                    answer = client.post(url, json={"args": {"X": [IRIS]}})
-                    if answer.status_code != 200:
-                        self.failures.append(f"{answer.status_code} {answer.text}")
-                except httpx.HTTPError as error:
-                    self.failures.append(repr(error))
-                self.calls += 1
-                self._stop.wait(0.02)
-
-    def __enter__(self) -> "Caller":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
+def call_iris(trial: Trial, name: str, token: str) -> Caller:
+    """Return who calls a deployment of `iris` again and again."""
+    url = f"http://127.0.0.1:{trial.port}/api/v1/svc/samples/{name}/predict"
+    return Caller(url, {"args": {"X": [IRIS]}}, {"authorization": f"Bearer {token}"})

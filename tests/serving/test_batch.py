@@ -28,6 +28,7 @@ from airgate_serving.errors import BadRequest
 from airgate_serving.formats.interface import LoadOptions, Runner
 from airgate_serving.formats.sklearn import SklearnRunner
 from airgate_serving.formats.table import guess_format, load
+from tests.kit.process import find_children
 from tests.serving.server import run_command, wait_for
 from tests.serving.test_codecs import COLUMNS
 
@@ -255,11 +256,6 @@ def read_steps(errors: str) -> list[int]:
     """Return the numbers of rows in the lines of progress."""
     lines = [json.loads(line) for line in errors.splitlines() if line.startswith("{")]
     return [line["rows"] for line in lines if line["message"] == "progress"]
-
-
-def find_children(pid: int) -> list[int]:
-    """Return the child processes of a process."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 @pytest.mark.process

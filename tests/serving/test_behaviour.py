@@ -5,6 +5,7 @@ import hashlib
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from airgate_protocols import open_inference_pb2 as pb
 from airgate_protocols import open_inference_pb2_grpc as service
 from airgate_serving.errors import ServingError
 from airgate_serving.rest.failures import STATUS
+from tests.kit.caller import Caller
+from tests.kit.process import measure
 from tests.serving.file_store import Store, run_store
 from tests.serving.models import WIDTH
 from tests.serving.server import RunningServer, run_command, start_server, wait_for
@@ -89,12 +92,6 @@ async def ask_often(server: RunningServer, body: Any, statuses: list[int], stop:
             statuses.append((await client.post(server.url("/predict"), json=body)).status_code)
 
 
-def read_resident_kib(server: RunningServer) -> int:
-    """Return the server's resident memory."""
-    status = Path(f"/proc/{server.process.pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+)", status).group(1))  # type: ignore[union-attr]
-
-
 def test_at_many_times_its_capacity_a_server_answers_what_it_can_and_refuses_the_rest(tmp_path) -> None:
     """Forty callers for a queue of four: everyone hears 200, 429 or 504, memory stays, the next caller is answered."""
     (tmp_path / "loop.onnx").write_bytes(make_loop(10))
@@ -110,11 +107,11 @@ def test_at_many_times_its_capacity_a_server_answers_what_it_can_and_refuses_the
 
     with start_server(tmp_path / "loop.onnx", "--queue", "4", "--deadline", "0.5") as server:
         asyncio.run(overload(server, 1))
-        before = read_resident_kib(server)
+        before = measure(server.process.pid)["resident_mb"]
         statuses = asyncio.run(overload(server, 3))
         assert set(statuses) <= {200, 429, 504} and {200, 429} <= set(statuses)
         assert statuses.count(429) > statuses.count(200)
-        assert read_resident_kib(server) - before < 20 * 1024
+        assert measure(server.process.pid)["resident_mb"] - before < 20
         assert server.post("/predict", {"X": [{"x": 1}]}).status_code == 200
 
 
@@ -159,6 +156,15 @@ def test_a_model_that_never_returns_does_not_hold_the_server(tmp_path) -> None:
         caller.sendall(b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}")
         wait_for(lambda: "airgate_requests_in_flight 1.0" in server.get("/metrics", "admin").text)
         assert server.stop() == 4
+
+
+def test_callers_who_do_not_go_elsewhere_do_not_keep_a_server(tmp_path) -> None:
+    """There is always somebody inside, and still the server ends cleanly, long before the drain's time is up."""
+    (tmp_path / "slow.py").write_text("import time\ndef predict(args): time.sleep(0.1)")
+    with start_server(tmp_path / "slow.py", "--linger", "0.2", "--drain", "20") as server, ExitStack() as stack:
+        callers = [stack.enter_context(Caller(server.url("/predict"), {}, pause_s=0.0)) for _ in range(3)]
+        wait_for(lambda: all(caller.calls for caller in callers))
+        assert server.stop() == 0
 
 
 def test_while_draining_clients_are_asked_to_leave(model_folder) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,46 @@ async def test_a_deadline_holds_while_the_model_is_busy() -> None:
     batcher.close()
 
 
+async def test_whoever_was_looked_at_and_not_taken_still_hears_of_the_deadline() -> None:
+    """A request that did not fit into the batch before its own is not forgotten when its time is over."""
+    now, release = [0.0], threading.Event()
+
+    def run_long(inputs: Tensors) -> Tensors:
+        release.wait(30)
+        return inputs
+
+    batcher = make_batcher(run_long, lambda: now[0], seconds=SLOW, batchable=False, deadline=30.0)
+    first, *others = [batcher.submit(row(value)) for value in range(3)]
+    await asyncio.sleep(0)
+    now[0] = 100.0
+    release.set()
+    assert (await first)["x"] == 0
+    for other in others:
+        with pytest.raises(DeadlinePassed):
+            await asyncio.wait_for(other, 10)
+    batcher.close()
+
+
+async def test_what_was_asked_is_let_go_of_with_its_answer() -> None:
+    """A picture of a megabyte is not kept for the thirty seconds that its caller would have waited."""
+    release = threading.Event()
+
+    def run_long(inputs: Tensors) -> Tensors:
+        release.wait(30)
+        return row(1)
+
+    batcher = make_batcher(run_long, seconds=SLOW, batchable=False, deadline=1000.0)
+    first = batcher.submit(row(1))
+    await asyncio.sleep(0)
+    inputs = row(2)
+    gone, second = weakref.ref(inputs["x"]), batcher.submit(inputs)
+    release.set()
+    del inputs
+    await asyncio.gather(first, second)
+    batcher.close()
+    assert gone() is None
+
+
 async def test_admission_refuses_over_the_bound_and_before_the_model_is_there() -> None:
     """The queue cannot grow without end, and nothing is promised too early."""
     admission = Admission(bound=1)
@@ -141,6 +182,24 @@ async def test_admission_refuses_over_the_bound_and_before_the_model_is_there() 
     assert not await admission.wait_idle(0)
     admission.leave()
     assert await admission.wait_idle(1)
+
+
+async def test_a_drain_answers_who_is_inside_and_then_lets_nobody_in() -> None:
+    """A quiet moment before ends nothing too early, and callers who do not go elsewhere do not keep the server."""
+    admission = Admission(bound=2)
+    admission.state = State.READY
+    admission.begin_drain()
+    for _ in range(2):
+        admission.enter()
+        admission.leave()
+    admission.enter()
+    waiting = asyncio.create_task(admission.wait_idle(30))
+    await asyncio.sleep(0)
+    with pytest.raises(NotReady, match="is ending"):
+        admission.enter()
+    assert not waiting.done()
+    admission.leave()
+    assert await waiting
 
 
 @pytest.mark.parametrize(("file", "batchable"), [("mlp.onnx", True), ("mean_of_rows.onnx", False), ("iris.pkl", True)])

@@ -17,6 +17,7 @@ import pytest
 from onnx import TensorProto, helper
 from sklearn.linear_model import LinearRegression
 
+from tests.kit.process import find_children
 from tests.serving.file_store import Store, run_store
 from tests.serving.server import RunningServer, start_process, wait_for
 
@@ -257,12 +258,6 @@ def test_nothing_is_left_of_a_call(tester, shelf, scratch, model_folder) -> None
     zygote = find_children(tester.process.pid)
     assert len(zygote) == 1
     wait_for(lambda: find_children(zygote[0]) == [])
-
-
-def find_children(pid: int) -> list[int]:
-    """Return the child processes of a process."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
 
 
 def test_the_warm_process_knows_no_secret_and_has_one_thread(tester) -> None:

@@ -24,6 +24,7 @@ from airgate_plugin.app import App
 from airgate_plugin.config import build_settings
 from airgate_simulator import apply_lost_soc, apply_returned_soc, apply_uncorrected_error, plan_socs, write_tree
 from tests.fakes.clock_fast import FastClock
+from tests.kit.process import measure
 from tests.plugin.replayed_kubelet import ReplayedKubelet
 
 SEED = 20261128
@@ -139,14 +140,6 @@ class Day:
         self.plugin.kill()
         self.kubelet.stop()
         assert self.plugin.returncode == 0, (self.folder / "plugin.log").read_text()[-2000:]
-
-
-def measure(pid: int) -> dict[str, float]:
-    """Return what may not grow."""
-    descriptors = len(list(Path(f"/proc/{pid}/fd").iterdir()))
-    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-    resident = round(int(status["VmRSS"].split()[0]) / 1024, 1)
-    return {"threads": int(status["Threads"]), "descriptors": descriptors, "resident_mb": resident}
 
 
 def serve(folder: Path) -> None:

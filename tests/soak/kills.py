@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.gateway.rig import wait_until
-from tests.kit.trial import Caller, run_trial
+from tests.kit.trial import call_iris, run_trial
 from tests.trial.test_trial import kill_in_a_deploy
 
 SEED = 20261123
@@ -26,7 +26,7 @@ def run() -> dict[str, object]:
         token = trial.appliance.make_token("samples", "steady")
         for number in range(KILLS):
             victim, moment = chance.choice(VICTIMS), round(chance.uniform(0, LATEST_S), 2)
-            with Caller(trial, "steady", token) as caller:
+            with call_iris(trial, "steady", token) as caller:
                 kill_in_a_deploy(trial, victim, moment)
             calls += caller.calls
             assert victim == "supervise" or not caller.failures, (number, victim, caller.failures[:3])

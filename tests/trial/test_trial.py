@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.gateway.rig import wait_until
-from tests.kit.trial import IRIS, Caller, Trial, run_trial
+from tests.kit.trial import IRIS, Trial, call_iris, run_trial
 
 pytestmark = [pytest.mark.trial, pytest.mark.timeout(400)]
 
@@ -134,7 +134,7 @@ def test_a_second_start_changes_nothing_and_says_the_same(trial: Trial) -> None:
 
 def test_predictions_go_on_while_web_and_reconciler_are_killed(trial: Trial, steady: str) -> None:
     """The webapp is not on the path of a prediction."""
-    with Caller(trial, "steady", steady) as caller:
+    with call_iris(trial, "steady", steady) as caller:
         for _ in range(3):
             wait_until("both are back", lambda: {"web", "reconcile"} <= trial.find_processes().keys())
             for name in ("web", "reconcile"):

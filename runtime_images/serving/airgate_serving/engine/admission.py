@@ -13,6 +13,7 @@ class State(StrEnum):
     READY = "ready"
     UNLOADED = "unloaded"  # by hand; it can be loaded again
     DRAINING = "draining"  # not ready for more, and still answering what comes
+    LEAVING = "leaving"  # lets nobody in any more, and answers who is inside
 
 
 class Admission:
@@ -28,8 +29,8 @@ class Admission:
         self.in_flight = 0
 
     def enter(self) -> None:
-        """Let a request in. Raises NotReady before the model is loaded and Busy at the bound."""
-        if self.state in (State.STARTING, State.UNLOADED):
+        """Let a request in. Raises NotReady before the model is loaded and after the drain, and Busy at the bound."""
+        if self.state in (State.STARTING, State.UNLOADED, State.LEAVING):
             raise self.explain_not_ready()
         if self.in_flight >= self._bound:
             raise Busy(f"{self._bound} requests are waiting already.", "Try again in a second, or add replicas.")
@@ -39,24 +40,31 @@ class Admission:
         """Return the error that says why there is no model now."""
         if self.state is State.UNLOADED:
             return NotReady("The model was unloaded.", "Load it again: POST /v2/repository/models/NAME/load.")
+        if self.state is State.LEAVING:
+            return NotReady("The server is ending.", "Try again in a second, at another replica.")
         return NotReady("The model is still being loaded.", "Wait for /v2/health/ready.")
 
     def leave(self) -> None:
         """Let a request out."""
         self.in_flight -= 1
-        if not self.in_flight and self.state is State.DRAINING:
+        if not self.in_flight and self.state is State.LEAVING:
             self._idle.set()
 
     def begin_drain(self) -> None:
         """Stop being ready; what comes is still answered."""
         self.state = State.DRAINING
-        if not self.in_flight:
-            self._idle.set()
 
     async def wait_idle(self, seconds: float) -> bool:
-        """Wait until nothing is inside, at most so long; return whether that came true."""
+        """Let nobody in any more and wait until nothing is inside, at most so long; return whether that came true.
+
+        Were others still let in, callers who do not go elsewhere would keep the server until its time is up, and then
+        whoever is inside would not be answered.
+        """
+        self.state = State.LEAVING
+        if not self.in_flight:
+            return True
         try:
             await asyncio.wait_for(self._idle.wait(), seconds)
         except TimeoutError:
             return False
-        return self.in_flight == 0
+        return True

@@ -31,7 +31,8 @@ RECENT = 16
 class Waiting:
     """A request in the queue. `rows` is the size of the first dimension when rows can be put together.
 
-    It runs `alone` after a batch with it in it has failed, so that only the request at fault is refused.
+    It runs `alone` after a batch with it in it has failed, so that only the request at fault is refused. `timer` rings
+    at its deadline until the model has it; one that was left would keep the inputs for as long.
     """
 
     inputs: Any
@@ -42,6 +43,7 @@ class Waiting:
     trace: Trace | None = None
     alone: bool = False
     taken: bool = False
+    timer: asyncio.TimerHandle | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class Batcher:
         waiting = Waiting(inputs, rows, self._monotonic(), answer, function, trace)
         self._queue.append(waiting)
         if self._in_thread:
-            self._loop.call_later(self._rules.deadline, self._expire, waiting)
+            waiting.timer = self._loop.call_later(self._rules.deadline, self._expire, waiting)
         if not self._scheduled:
             self._scheduled = True
             self._schedule_first()
@@ -136,13 +138,12 @@ class Batcher:
         queue, rows, place = self._queue, 0, 0
         taken: list[Waiting] = []
         for place, waiting in enumerate(queue, 1):
-            if not self._is_due(waiting, now):
-                continue
             if taken and not self._fits(taken[0], waiting, rows):
                 place -= 1
                 break
-            taken.append(waiting)
-            rows += waiting.rows
+            if self._is_due(waiting, now):
+                taken.append(waiting)
+                rows += waiting.rows
         self._queue = queue[place:]
         return taken
 
@@ -156,6 +157,8 @@ class Batcher:
             self._expire(waiting)
             return False
         waiting.taken = True
+        if waiting.timer is not None:
+            waiting.timer.cancel()
         if waiting.trace is not None:
             waiting.trace.note_queue(waiting.since, now)
         return True
