@@ -8,8 +8,11 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from airgate_serving.engine.seen import Seen
+from airgate_serving.rest.connection import Connection
 from airgate_serving.rest.door import Door, DoorRules, Exchange, Request
 from airgate_serving.rest.failures import Answer, write_json
 from airgate_serving.rest.server import HttpServer, bind_port
@@ -159,6 +162,7 @@ async def test_a_chunked_body_over_the_limit_is_refused_while_it_comes() -> None
     "sent",
     [
         b"hello\r\n\r\n",
+        b"CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"POST /x HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -182,16 +186,28 @@ async def test_what_is_not_a_request_is_refused_with_a_sentence_and_the_connecti
     [
         b"GET /x HTTP/1.0\r\n\r\n",
         b"GET /x HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
-        b"GET /x HTTP/1.1\r\nhost: a\r\nconnection: Upgrade\r\nupgrade: h2c\r\n\r\n",
         b"GET http://a/x?y HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
     ],
 )
 async def test_a_connection_that_is_not_to_be_kept_ends_with_its_answer(sent: bytes) -> None:
-    """Old clients, polite ones, those who wish for another protocol, and those who take us for a proxy."""
+    """Old clients, polite ones, and those who take us for a proxy."""
     async with serve() as server, call(server, sent) as (reader, _):
         status, headers, body = await read_answer(reader)
         assert (status, body["path"], headers["connection"]) == (200, "/x", "close")
         assert await reader.read() == b""
+
+
+@pytest.mark.asyncio
+async def test_a_wish_for_another_protocol_is_passed_over() -> None:
+    """Java's own client wishes for HTTP/2 with every request, and sends its body at once, or when it is told to."""
+    wish = "connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAEAAEAAAAIAAAABAAMAAABk\r\n"
+    async with serve() as server, call(server, make(head=wish) * 999 + make(b"bye")) as (reader, writer):
+        assert {(await read_answer(reader))[2]["body"] for _ in range(999)} == {"hello"}
+        assert (await read_answer(reader))[2]["body"] == "bye"
+        writer.write(make(head=wish + "expect: 100-continue\r\n")[:-5])
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(b"hello" + make(b"bye"))
+        assert [(await read_answer(reader))[2]["body"] for _ in range(2)] == ["hello", "bye"]
 
 
 @pytest.mark.asyncio
@@ -305,3 +321,59 @@ async def test_what_breaks_is_a_500_and_the_connection_goes_on(is_quick: bool) -
         for _ in range(3000):
             status, _, body = await read_answer(reader)
             assert (status, body["code"]) == (500, "internal") and "secret" not in str(body)
+
+
+SEEDS = (
+    make(),
+    make(head="connection: Upgrade\r\nupgrade: h2c\r\n"),
+    b"GET /y?z HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\n\r\n",
+    b"POST /x HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\na: b\r\n\r\n",
+)
+PIECES = st.one_of(st.sampled_from(SEEDS), st.binary(max_size=20), st.sampled_from([b"\r\n", b" ", b":", b"\x00"]))
+
+
+class Wire(asyncio.Transport):
+    """A transport that keeps what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.ended = False
+
+    def write(self, data: Any) -> None:
+        assert not self.ended
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return self.ended
+
+    def close(self) -> None:
+        self.ended = True
+
+    write_eof = abort = close
+
+    def pause_reading(self) -> None:
+        """Read on: what a client sends is all there."""
+
+    resume_reading = pause_reading
+
+
+@settings(max_examples=300, deadline=None)
+@given(pieces=st.lists(PIECES, max_size=6), cuts=st.lists(st.integers(0, 600), max_size=5))
+def test_whatever_comes_in_whatever_pieces_is_answered_or_refused(pieces: list[bytes], cuts: list[int]) -> None:
+    """No bytes break a connection, and what comes back is answers of HTTP and nothing else."""
+
+    async def send() -> bytes:
+        door = Door(echo, RULES, {("POST", "/x"): lambda _, exchange: exchange.answer(write_json(1))})
+        wire, connection = Wire(), Connection(door, set(), lambda: b"now", asyncio.get_running_loop())
+        connection.connection_made(wire)
+        content, places = b"".join(pieces), sorted(cuts)
+        for begin, end in zip([0, *places], [*places, len(content)], strict=True):
+            connection.data_received(content[begin:end])
+            await asyncio.sleep(0)
+        while connection.is_busy() or connection._waiting:
+            await asyncio.sleep(0)
+        return wire.written
+
+    for answer in asyncio.run(send()).split(b"HTTP/1.1 ")[1:]:
+        assert answer[:3] in (b"100", b"200", b"400")

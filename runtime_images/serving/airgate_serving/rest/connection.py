@@ -14,7 +14,7 @@ import httptools
 from airgate_serving.errors import BadRequest, ServingError
 from airgate_serving.rest.door import Door, Exchange, Pairs
 from airgate_serving.rest.failures import Answer
-from airgate_serving.rest.heads import Headers, read_path, write_head
+from airgate_serving.rest.heads import Headers, read_path, write_head, write_request_head
 
 MOST_HEAD_BYTES = 64 * 1024
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -59,12 +59,9 @@ class Connection(asyncio.Protocol):
         """Take bytes. Whoever sends a next request before the last is answered is not read until then."""
         if self._deaf:
             return
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._deaf = True  # the request is answered as any other, and what follows would be another protocol
-        except httptools.HttpParserError as error:
-            self._refuse(BadRequest(f"This is not a request of HTTP/1.1: {error}.", HINT_HTTP))
+        rest = self._feed(data)
+        while rest and not self._deaf:
+            rest = self._feed(rest)
         if self._halfway:
             self._look_halfway(len(data))
         if self._waiting and not self._paused:
@@ -117,11 +114,12 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Have the request answered, now or when those before it are."""
+        if self._parser.should_upgrade():
+            return  # for the parser it has no body then: `data_received` hears of it next
         self._halfway = False
         coming, chunks = cast(Exchange, self._coming), self._chunks
         coming.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        keep = self._parser.should_keep_alive() and not self._parser.should_upgrade()
-        self._waiting.append((coming, keep))
+        self._waiting.append((coming, self._parser.should_keep_alive()))
         self._begin_next()
 
     def finish(self) -> None:
@@ -143,6 +141,25 @@ class Connection(asyncio.Protocol):
         if (self._halfway or self._deaf) and self._stale and not self._busy:
             self._transport.abort()
         self._stale = True
+
+    def _feed(self, data: bytes) -> bytes:
+        """Have the parser read; return what it is to read again."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            return self._ignore_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            self._refuse(BadRequest(f"This is not a request of HTTP/1.1: {error}.", HINT_HTTP))
+        return b""
+
+    def _ignore_upgrade(self, rest: bytes) -> bytes:
+        """Return a request that wishes for another protocol, as Java's client does for HTTP/2, without the wish."""
+        method, version = self._parser.get_method(), self._parser.get_http_version()
+        if method == b"CONNECT":
+            self._refuse(BadRequest("This is no proxy.", HINT_HTTP))
+            return b""
+        self._parser = httptools.HttpRequestParser(self)
+        return write_request_head(method, self._target, version, self._headers) + rest
 
     def _look_halfway(self, size: int) -> None:
         """Refuse the request that is coming where that is known by now."""

@@ -31,6 +31,14 @@ def read_path(target: bytes) -> str:
     return path.decode("latin-1")
 
 
+def write_request_head(method: bytes, target: bytes, version: str, headers: Headers) -> bytes:
+    """Return a request's head without the wish for another protocol, and without what has been answered by then."""
+    left_out = (b"upgrade", b"connection", b"expect")
+    lines = [b"%b %b HTTP/%b" % (method, target, version.encode())]
+    lines += [b"%b: %b" % pair for pair in headers.raw.items() if pair[0] not in left_out]
+    return b"\r\n".join([*lines, b"", b""])
+
+
 @lru_cache(HEADS)
 def write_head(status: int, content_type: str, headers: Pairs, keep: bool) -> bytes:
     """Return the beginning of an answer, which few answers have for themselves; its last lines are still to come."""
