@@ -13,7 +13,7 @@ from airgate_serving import freeze
 from airgate_serving.errors import BadConfiguration, MissingLibrary
 from tests.serving.server import run_command
 
-NEEDS = ["granian>=2.5; extra == 'serving'", "scikit-learn>=1.6; extra == 'serving'", "nicegui>=3; extra == 'web'"]
+NEEDS = ["httptools>=2.5; extra == 'serving'", "scikit-learn>=1.6; extra == 'serving'", "nicegui>=3; extra == 'web'"]
 
 
 def make_wheel(folder: Path, name: str, version: str, needs: Iterable[str] = ()) -> Path:
@@ -39,7 +39,7 @@ def make_wheel(folder: Path, name: str, version: str, needs: Iterable[str] = ())
 def test_a_models_versions_take_the_place_of_the_runtimes_own() -> None:
     """What the runtime needs besides stays as it is; other extras and strangers' pins do not come in."""
     assert freeze.list_needs({"scikit-learn": "1.4.2", "torch": "2.0"}, NEEDS) == [
-        "granian>=2.5",
+        "httptools>=2.5",
         "scikit-learn==1.4.2",
     ]
 
@@ -75,8 +75,8 @@ def test_pip_resolves_what_is_in_the_folder_and_the_lock_has_its_hashes(tmp_path
     wanted = [(file, hashlib.sha256(file.read_bytes()).hexdigest()) for file in (numpy, old)]
     assert re.findall(r"sha256:(\w+)", lock) == [digest for _, digest in wanted]
     assert lock.startswith("numpy==1.26.4 \\\n    --hash=sha256:")
-    with pytest.raises(MissingLibrary, match=r"no wheel of granian"):
-        freeze.resolve(["granian>=2.5"], constraints, tmp_path)
+    with pytest.raises(MissingLibrary, match=r"no wheel of httptools"):
+        freeze.resolve(["httptools>=2.5"], constraints, tmp_path)
 
 
 @pytest.mark.process
@@ -96,7 +96,7 @@ def test_the_command_freezes_a_model_of_another_version(tmp_path, model_folder) 
     )
     assert done.returncode == 0, done.stderr
     lock = (tmp_path / "lock").read_text()
-    assert f"scikit-learn=={version.group(1)} \\" in lock and "granian==9999.0 \\" in lock and "nicegui" not in lock
+    assert f"scikit-learn=={version.group(1)} \\" in lock and "httptools==9999.0 \\" in lock and "nicegui" not in lock
     nothing = run_command(
         "freeze", str(model_folder / "mlp.onnx"), "--wheels", str(wheels), "--to", str(tmp_path / "x")
     )

@@ -120,16 +120,17 @@ def test_threads_are_allowed_and_locked_as_well(tmp_path, serving) -> None:
 
 
 def test_a_serving_process_keeps_the_sockets_it_has(tmp_path) -> None:
-    """A server locked in after it was bound still answers; it just cannot call anyone."""
+    """A server locked in after it was bound still answers; it just cannot call anyone, or listen once more."""
     prepare = PREPARE.replace(
         "report = lock_calls", "server = socket.create_server(('127.0.0.1', 0))\nreport = lock_calls"
     )
     code = "print(server.getsockname()[1], flush=True)\nconnection, _ = server.accept()\nconnection.sendall(b'served')"
+    code += "\ntry: server.listen()\nexcept PermissionError: connection.sendall(b', and no more')\nconnection.close()"
     command = [sys.executable, "-c", prepare + code, str(tmp_path), str(tmp_path), "serving"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         with socket.create_connection(("127.0.0.1", int(process.stdout.readline()))) as client:
-            assert client.recv(10) == b"served"
+            assert client.makefile("rb").read() == b"served, and no more"
 
 
 def test_memory_is_bounded(tmp_path) -> None:

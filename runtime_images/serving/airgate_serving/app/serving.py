@@ -21,13 +21,14 @@ from airgate_serving.engine.dataplane import DataPlane, ServedModel
 from airgate_serving.engine.meter import Meter
 from airgate_serving.engine.models import Models
 from airgate_serving.formats.table import find_format
+from airgate_serving.rest.door import Door, DoorRules, Handler
 from airgate_serving.rest.many import ManyRouter
 from airgate_serving.rest.pages import PagesDoor
 from airgate_serving.rest.probes import ProbesDoor
 from airgate_serving.rest.records import RecordsDoor
 from airgate_serving.rest.repository import RepositoryDoor
-from airgate_serving.rest.routes import Router, build_routes
-from airgate_serving.rest.server import Door, DoorRules, Handler, HttpServer, bind_port
+from airgate_serving.rest.routes import Router, build_quick_routes, build_routes
+from airgate_serving.rest.server import HttpServer, bind_port
 from airgate_serving.rest.v2 import V2Door
 from airgate_serving.rpc.server import GrpcServer
 from airgate_serving.rpc.servicer import InferenceServicer
@@ -105,12 +106,13 @@ class _Runtime:
         ports = self._config.ports
         http_socket, admin_socket = bind_port(ports.host, ports.http), bind_port(ports.host, ports.admin)
         rpc_port = await self._open_grpc(stack)
-        door = Door(self._make_handler(), self._make_rules())
+        door = self._make_door()
         metrics = Metrics(self._models, self._watchers.count_spans)
         probes = Door(ProbesDoor(lambda: self._models.state, metrics.render), DoorRules())
-        http, admin = HttpServer(http_socket, door), HttpServer(admin_socket, probes)
+        now = self._clock.now
+        http, admin = HttpServer(http_socket, door, now), HttpServer(admin_socket, probes, now)
         for server in (admin, http):
-            server.start()
+            await server.start()
             stack.push_async_callback(server.stop)
         print(f"Listening: http {ports.host}:{http.port} grpc {ports.host}:{rpc_port} ", end="")
         print(f"admin {ports.host}:{admin.port}", flush=True)
@@ -130,13 +132,14 @@ class _Runtime:
         stack.push_async_callback(server.stop, GRPC_SECONDS)
         return await server.open(config.ports.host, config.ports.grpc)
 
-    def _make_handler(self) -> Handler:
+    def _make_door(self) -> Door:
         """Return what answers predictions: of one model its router, of several the one that chooses among theirs."""
         pairs = zip(self._models.planes, self._bringers, strict=True)
         routers = {plane.model.name: self._make_router(plane, bringer) for plane, bringer in pairs}
-        if len(routers) == 1:
-            return routers[self._models.first.model.name]
-        return ManyRouter(self._models, routers)
+        quick = {place: one for router in routers.values() for place, one in router.quick.items()}
+        first = routers[self._models.first.model.name]
+        handler: Handler = first if len(routers) == 1 else ManyRouter(self._models, routers)
+        return Door(handler, self._make_rules(), quick)
 
     def _make_router(self, plane: DataPlane, bringer: Bringer) -> Router:
         monotonic = self._clock.monotonic
@@ -145,7 +148,7 @@ class _Runtime:
         if self._config.repository:
             door = RepositoryDoor(plane, bringer.bring_again, bringer.take_out, self._models.planes)
             routes |= door.list_routes()
-        return Router(plane, routes, records)
+        return Router(plane, routes, records, build_quick_routes(plane, v2))
 
     def _make_rules(self) -> DoorRules:
         config, watchers = self._config, self._watchers

@@ -9,8 +9,9 @@ import uvloop
 from airgate_kit import logs
 from airgate_kit.clock import Clock
 from airgate_serving.config import TesterConfig
+from airgate_serving.rest.door import Door, DoorRules
 from airgate_serving.rest.probes import ProbesDoor
-from airgate_serving.rest.server import Door, DoorRules, HttpServer, bind_port
+from airgate_serving.rest.server import HttpServer, bind_port
 from airgate_serving.rest.trials import TrialsDoor
 from airgate_serving.trials.blobs import Blobs, FetchedBlobs, FolderBlobs
 from airgate_serving.trials.keeper import Keeper
@@ -30,7 +31,7 @@ async def _run(config: TesterConfig, clock: Clock) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     keeper = Keeper(config.environment, config.scratch)
     trials = Trials(keeper, _choose_blobs(config, clock), config.scratch, config.bounds, config.around)
-    servers = _open_doors(config, trials)
+    servers = await _open_doors(config, trials, clock)
     keeper.start()
     try:
         await stop.wait()
@@ -41,13 +42,13 @@ async def _run(config: TesterConfig, clock: Clock) -> None:
         await keeper.stop()
 
 
-def _open_doors(config: TesterConfig, trials: Trials) -> list[HttpServer]:
+async def _open_doors(config: TesterConfig, trials: Trials, clock: Clock) -> list[HttpServer]:
     rules = DoorRules(config.gate_secret, config.body_bytes, id_prefix=uuid.uuid4().hex[:12])
-    http = HttpServer(bind_port(config.host, config.port), Door(TrialsDoor(trials), rules))
+    http = HttpServer(bind_port(config.host, config.port), Door(TrialsDoor(trials), rules), clock.now)
     probes = ProbesDoor(lambda: "ready" if trials.is_ready() else "starting", lambda: b"")
-    admin = HttpServer(bind_port(config.host, config.admin_port), Door(probes, DoorRules()))
-    http.start()
-    admin.start()
+    admin = HttpServer(bind_port(config.host, config.admin_port), Door(probes, DoorRules()), clock.now)
+    await http.start()
+    await admin.start()
     print(f"Listening: http {config.host}:{http.port} admin {config.host}:{admin.port}", flush=True)
     return [http, admin]
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -27,6 +27,19 @@ FINISH_PAUSE = 0.005  # seconds between two looks at whether a queue is done
 RECENT = 16
 
 
+class Waiter(Protocol):
+    """Whoever waits for outputs: a future, or a request that does without one. Is told on the loop's thread."""
+
+    def done(self) -> bool:
+        """Return whether nothing more need be told."""
+
+    def set_result(self, result: Any, /) -> None:
+        """Take the outputs."""
+
+    def set_exception(self, exception: Exception, /) -> None:
+        """Take the error that there is instead."""
+
+
 @dataclass(slots=True)
 class Waiting:
     """A request in the queue. `rows` is the size of the first dimension when rows can be put together.
@@ -38,7 +51,7 @@ class Waiting:
     inputs: Any
     rows: int
     since: float
-    answer: asyncio.Future[Any]
+    answer: Waiter
     function: str = PREDICT
     trace: Trace | None = None
     alone: bool = False
@@ -85,6 +98,11 @@ class Batcher:
     def submit(self, inputs: Any, function: str = PREDICT, trace: Trace | None = None) -> asyncio.Future[Any]:
         """Queue a request of a function and return the future of its outputs; `trace` is told how it fared."""
         answer = self._loop.create_future()
+        self.queue(answer, inputs, function, trace)
+        return answer
+
+    def queue(self, answer: Waiter, inputs: Any, function: str = PREDICT, trace: Trace | None = None) -> None:
+        """Queue a request whose outputs are told to `answer`, never before this returns."""
         rows = next(iter(inputs.values())).shape[0] if self._rules.batchable else 1
         waiting = Waiting(inputs, rows, self._monotonic(), answer, function, trace)
         self._queue.append(waiting)
@@ -93,7 +111,6 @@ class Batcher:
         if not self._scheduled:
             self._scheduled = True
             self._schedule_first()
-        return answer
 
     def _schedule_first(self) -> None:
         """Flush at the loop's next turn, or when the window closes: who comes by then rides along."""
@@ -226,7 +243,7 @@ def _hand_out(batch: Sequence[Waiting], result: Tensors | Exception) -> None:
         start = end
 
 
-def _answer(answer: "asyncio.Future[Any]", result: Tensors | Exception, rows: slice | None) -> None:
+def _answer(answer: Waiter, result: Tensors | Exception, rows: slice | None) -> None:
     if isinstance(result, Exception):
         answer.set_exception(result)
     elif rows is None:

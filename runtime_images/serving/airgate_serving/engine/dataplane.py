@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airgate_serving.engine.admission import Admission, State
-from airgate_serving.engine.batcher import Batcher
+from airgate_serving.engine.batcher import Batcher, Waiter
 from airgate_serving.engine.meter import PREDICT, Meter
 from airgate_serving.engine.trace import Trace
 from airgate_serving.errors import BadRequest
@@ -63,8 +63,7 @@ class DataPlane:
 
     async def infer(self, inputs: Tensors, trace: Trace | None = None) -> Tensors:
         """Return the outputs. Raises NotReady, Busy, DeadlinePassed, ModelRefused or ModelFailed."""
-        if self.info.is_script:
-            raise BadRequest(f"{self.model.name} is a script, which takes no tensors.", "Ask POST /predict.")
+        self._refuse_script()
         admission = self.admission
         admission.enter()
         try:
@@ -73,6 +72,20 @@ class DataPlane:
             return outputs
         finally:
             admission.leave()
+
+    def queue(self, answer: Waiter, inputs: Tensors, trace: Trace | None = None) -> None:
+        """Have the outputs, or what `infer` raises later, told to `answer`, which then calls `admission.leave`.
+
+        Raises NotReady or Busy; then there is nobody to leave.
+        """
+        self._refuse_script()
+        self.admission.enter()
+        assert self._batcher is not None
+        self._batcher.queue(answer, inputs, PREDICT, trace)
+
+    def _refuse_script(self) -> None:
+        if self.info.is_script:
+            raise BadRequest(f"{self.model.name} is a script, which takes no tensors.", "Ask POST /predict.")
 
     async def call(self, function: str, call: Any, trace: Trace | None = None) -> Any:
         """Return what a script's function answers. Raises what `infer` raises."""

@@ -12,8 +12,8 @@ import msgspec
 
 from airgate_serving.engine.models import NAMED, Models
 from airgate_serving.errors import UnknownModel
+from airgate_serving.rest.door import Request
 from airgate_serving.rest.failures import Answer, write_json
-from airgate_serving.rest.server import Request
 
 READY_PATH = "/v2/health/ready"
 Ask = Callable[[Request], Awaitable[Answer]]

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from airgate_serving.engine.dataplane import DataPlane
+from airgate_serving.rest.door import Request
 from airgate_serving.rest.failures import Answer, write_json
 from airgate_serving.rest.openapi import build_openapi
-from airgate_serving.rest.server import Request
 
 PAGE = Path(__file__).with_name("page.html")
 HTML = "text/html; charset=utf-8"

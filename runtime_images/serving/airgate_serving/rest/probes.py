@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from airgate_serving.errors import UnknownPath
+from airgate_serving.rest.door import Request
 from airgate_serving.rest.failures import Answer, write_json
-from airgate_serving.rest.server import Request
 
 READY = "ready"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"

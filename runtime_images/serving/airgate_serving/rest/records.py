@@ -9,8 +9,8 @@ from airgate_serving.engine.dataplane import DataPlane
 from airgate_serving.engine.meter import PREDICT
 from airgate_serving.engine.trace import CODEC
 from airgate_serving.errors import ServingError
+from airgate_serving.rest.door import Request
 from airgate_serving.rest.failures import STATUS, Answer
-from airgate_serving.rest.server import Request
 from airgate_serving.tensors import Tensors
 
 DOOR = "records"

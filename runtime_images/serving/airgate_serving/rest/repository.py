@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 from airgate_serving.engine.dataplane import DataPlane
+from airgate_serving.rest.door import Handler, Request
 from airgate_serving.rest.failures import Answer, write_json
-from airgate_serving.rest.server import Handler, Request
 
 UNAVAILABLE, READY = "UNAVAILABLE", "READY"
 

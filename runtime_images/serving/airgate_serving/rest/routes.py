@@ -4,10 +4,10 @@ from urllib.parse import unquote
 
 from airgate_serving.engine.dataplane import DataPlane
 from airgate_serving.errors import ServingError, UnknownFunction, UnknownModel, UnknownPath, WrongVerb
+from airgate_serving.rest.door import Handler, Quick, Request
 from airgate_serving.rest.failures import Answer
 from airgate_serving.rest.pages import PagesDoor
 from airgate_serving.rest.records import RecordsDoor
-from airgate_serving.rest.server import Handler, Request
 from airgate_serving.rest.v2 import V2Door
 
 
@@ -28,15 +28,30 @@ def build_routes(
     for prefix in (model, f"{model}/versions/{plane.model.version}"):
         routes["GET", prefix] = v2.describe_model
         routes["GET", f"{prefix}/ready"] = v2.tell_ready
-        routes["POST", f"{prefix}/infer"] = v2.infer
     return routes
+
+
+def build_quick_routes(plane: DataPlane, v2: V2Door) -> dict[tuple[str, str], Quick]:
+    """Return what is answered without a task of the loop, by verb and path: what is asked most."""
+    model = f"/v2/models/{plane.model.name}"
+    return {("POST", f"{prefix}/infer"): v2.infer for prefix in (model, f"{model}/versions/{plane.model.version}")}
 
 
 class Router:
     """Takes a request to its handler."""
 
-    def __init__(self, plane: DataPlane, routes: dict[tuple[str, str], Handler], records: RecordsDoor) -> None:
-        """Route by `routes`, and a script's further functions to `records`; `plane` is asked what could be meant."""
+    def __init__(
+        self,
+        plane: DataPlane,
+        routes: dict[tuple[str, str], Handler],
+        records: RecordsDoor,
+        quick: dict[tuple[str, str], Quick],
+    ) -> None:
+        """Route by `routes`, and a script's further functions to `records`; `plane` is asked what could be meant.
+
+        The door has taken what is in `quick` elsewhere before anything comes here.
+        """
+        self.quick = quick
         self._records = records
         self._plane = plane
         self._routes = routes
@@ -55,7 +70,7 @@ class Router:
         return self._plane.is_ready() and self._plane.info.is_script and name in self._plane.info.functions
 
     def _explain_missing(self, verb: str, path: str) -> ServingError:
-        verbs = sorted({known for known, place in self._routes if place == path})
+        verbs = sorted({known for known, place in (*self._routes, *self.quick) if place == path})
         if verbs:
             return WrongVerb(f"{verb} is not possible at {path[:200]}.", f"Use {' or '.join(verbs)}.")
         if path.startswith("/v2/models/"):

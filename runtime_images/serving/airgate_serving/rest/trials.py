@@ -5,8 +5,8 @@ from typing import Any
 import orjson
 
 from airgate_serving.errors import BadRequest, ServingError, UnknownPath, WrongVerb
+from airgate_serving.rest.door import Request
 from airgate_serving.rest.failures import Answer, write_json
-from airgate_serving.rest.server import Request
 from airgate_serving.trials.keeper import CallReport
 from airgate_serving.trials.service import Trials
 

@@ -9,10 +9,9 @@ from collections.abc import Iterable
 from typing import Any
 
 NO_PROGRAMS = ("execve", "execveat", "fork", "vfork")
-NO_SOCKETS = ("socket", "connect", "bind")  # granian listens on ours when its own thread starts
+NO_SOCKETS = ("socket", "connect", "bind", "listen")
 NO_SOCKETS_AT_ALL = (
     *NO_SOCKETS,
-    "listen",
     "socketpair",
     "accept",
     "accept4",
