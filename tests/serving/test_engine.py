@@ -91,6 +91,17 @@ async def test_only_the_request_at_fault_is_refused() -> None:
     batcher.close()
 
 
+@pytest.mark.parametrize("seconds", [QUICK, SLOW])
+async def test_what_is_too_large_together_is_answered_one_by_one(seconds: float) -> None:
+    """Rows that no memory holds side by side cost nobody their answer, and the next caller is served."""
+    batcher = make_batcher(lambda inputs: {"y": inputs["x"][:, :1] * 2}, seconds=seconds)
+    vast = [{"x": np.broadcast_to(np.float64(value), (1, 1 << 48))} for value in (1, 2)]
+    answers = await asyncio.gather(*map(batcher.submit, vast))
+    assert [float(answer["y"][0, 0]) for answer in answers] == [2.0, 4.0]
+    assert (await batcher.submit(row(3)))["y"] == 6
+    batcher.close()
+
+
 async def test_a_batch_has_a_bound_and_one_shape() -> None:
     """Rows that do not fit together, or are too many, run one batch after the other."""
     model = Doubler()

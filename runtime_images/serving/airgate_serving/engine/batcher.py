@@ -136,17 +136,20 @@ class Batcher:
         if not batch:
             self._schedule_next()
         elif self._expected < LOOP_SECONDS and not self._rules.in_thread:
-            self._finish(batch, *self._try(_join(batch)))
+            self._finish(batch, *self._try(batch))
         else:
             self._in_thread = True
-            future = self._loop.run_in_executor(self._pool, self._try, _join(batch))
+            future = self._loop.run_in_executor(self._pool, self._try, batch)
             future.add_done_callback(lambda done: self._finish(batch, *done.result()))
 
-    def _try(self, inputs: Any) -> tuple[Any, float, float]:
-        """Run the model; return its outputs, or the error for whoever waits, and begin and end of the run alone."""
+    def _try(self, batch: Sequence[Waiting]) -> tuple[Any, float, float]:
+        """Run the model; return its outputs, or the error for whoever waits, and begin and end of the run.
+
+        What is put together here may be too much for the memory, as what the model makes of it may be.
+        """
         begin = self._monotonic()
         try:
-            result = self._run(inputs)
+            result = self._run(_join(batch))
         except Exception as error:  # noqa: BLE001 - carried to whoever waits for the answer
             result = error
         return result, begin, self._monotonic()
