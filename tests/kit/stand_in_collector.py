@@ -80,7 +80,7 @@ class StandInCollector:
             return 404, b""
         if status == 200:
             content = gzip.decompress(body) if headers.get("content-encoding") == "gzip" else body
-            self.spans += read_spans(ExportTraceServiceRequest.FromString(content))
+            self.spans += list(read_spans(ExportTraceServiceRequest.FromString(content)))  # all at once
         answer = ExportTraceServiceResponse()
         if self.rejects:
             answer.partial_success.rejected_spans = self.rejects
