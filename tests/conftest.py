@@ -23,8 +23,9 @@ settings.load_profile("loaded")  # a machine that is busy with something else fa
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --forbid-skips and --large."""
+    """Add --forbid-skips, --suite-cluster and --large."""
     parser.addoption("--forbid-skips", action="store_true", help="fail when a test was skipped or none ran")
+    parser.addoption("--suite-cluster", default="airgate-suite", help="name of this run's cluster; two runs take two")
     parser.addoption("--large", action="store_true", help="run what needs wheels of gigabytes, too")
 
 
@@ -72,7 +73,7 @@ def nothing_is_left_behind() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def suite_cluster() -> Iterator[Cluster]:
+def suite_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """One cluster of one node for all suites that leave of it only images; removed at the end.
 
     Nothing beyond this machine is reached: before kube-proxy has written its rules a Service's address leads there,
@@ -81,7 +82,7 @@ def suite_cluster() -> Iterator[Cluster]:
     from tests.cluster import Cluster
     from tests.cluster.network import GATEWAY
 
-    started = Cluster.start("airgate-suite", egress=False, allowed=[f"ip daddr {GATEWAY}"])
+    started = Cluster.start(request.config.getoption("--suite-cluster"), egress=False, allowed=[f"ip daddr {GATEWAY}"])
     yield started
     started.remove()
 
