@@ -33,6 +33,7 @@ def time_calls(address: str, call: tuple[str, str], request: bytes, count: int) 
 
 
 def _ghz(address: str, call: tuple[str, str], request: bytes, *how: str) -> dict[str, Any]:
+    LOGS.mkdir(parents=True, exist_ok=True)
     file = LOGS / "request"
     file.write_bytes(request)
     words = ["--insecure", "--proto", str(PROTOCOLS / call[0]), "--call", call[1], "--binary-file", str(file)]
