@@ -1,5 +1,6 @@
 """Resets between pods: only where asked for, only where the whole card is free, and always with a way back."""
 
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,6 +21,8 @@ from airgate_plugin.model import Device, Holder, Reason, Snapshot
 from airgate_plugin.policy.grants import plan_grants
 from airgate_plugin.policy.health import FLAP_LIMIT, Signs, is_lost, judge_health
 from airgate_plugin.policy.resets import BAR_SECONDS, HOLD_SECONDS, forgive_falls
+from airgate_plugin.sources.hostfs import HostFiles
+from airgate_plugin.sources.qaic_reset import reset_soc
 from airgate_simulator import find_socs
 from airgate_simulator.resets import answer_resets
 from airgate_simulator.tree import pci_folder
@@ -254,6 +257,19 @@ def answering_host(host: Path) -> Iterator[Path]:
     yield host
     over.set()
     thread.join(10)
+
+
+def test_a_reset_goes_to_the_mhi_device_that_the_soc_has_now(host: Path) -> None:
+    """A number from an earlier look may be another SoC's by then; without any device, nothing is written."""
+    folder, device = pci_folder(host, CARD_A[2]), make_device(CARD_A[2], mhi=0)
+    (before,) = folder.glob("mhi*")
+    before.rename(folder / "mhi777")
+    reset_soc(HostFiles(host), device)
+    written = [path for path in host.rglob("soc_reset") if path.read_text()]
+    assert written == [folder / "mhi777/soc_reset"]
+    shutil.rmtree(folder / "mhi777")
+    with pytest.raises(FileNotFoundError, match="has no MHI device"):
+        reset_soc(HostFiles(host), device)
 
 
 @pytest.mark.process

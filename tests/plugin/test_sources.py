@@ -1,6 +1,7 @@
 """What each source makes of hosts as they are: shared classes, old drivers, half-written files, odd output."""
 
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -87,13 +88,27 @@ def test_an_error_is_seen_at_the_next_look_and_a_poor_link_within_three(host: Pa
     assert any(each.degraded for each in looks[-1] if each.address == address)
 
 
-def test_a_new_mhi_device_is_seen_at_the_next_look(host: Path) -> None:
-    """A reset is written to it, and the number from before may be another SoC's by then."""
-    source, folder = QaicSysfs(HostFiles(host)), host / "sys/bus/pci/devices/0000:12:00.0"
-    (before,) = (each.mhi for each in source.look().sightings if each.address == "0000:12:00.0")
-    (folder / f"mhi{before}").rename(folder / "mhi777")
-    (after,) = (each.mhi for each in source.look().sightings if each.address == "0000:12:00.0")
-    assert before != 777 and after == 777
+def test_other_vendors_pci_devices_are_read_once(host: Path, tmp_path: Path) -> None:
+    """A server has hundreds; what takes the place of one is another device, whatever was known of the first."""
+    place, read = host / "sys/bus/pci/devices/0000:00:1f.0", []
+    place.mkdir()
+    (place / "vendor").write_text("0x8086\n")
+
+    class Noted(HostFiles):
+        def read_text(self, path: str) -> str | None:
+            read.append(path)
+            return super().read_text(path)
+
+    source = QaicSysfs(Noted(host))
+    seen = {each.address for each in source.look().sightings}
+    assert [each for each in read if "1f.0" in each] == ["/sys/bus/pci/devices/0000:00:1f.0/vendor"]
+    read.clear()
+    assert {each.address for each in source.look().sightings} == seen
+    assert not [each for each in read if "1f.0" in each]
+    shutil.copytree(host / "sys/bus/pci/devices/0000:12:00.0", tmp_path / "card", symlinks=True)
+    place.rename(tmp_path / "before")
+    (tmp_path / "card").rename(place)
+    assert {each.address for each in source.look().sightings} == {*seen, "0000:00:1f.0"}
 
 
 @pytest.mark.parametrize("name", ["vendor", "device", "class"])

@@ -53,12 +53,16 @@ class HostFiles:
         except OSError:
             return None
 
-    def find_birth(self, path: str) -> int | None:
-        """Return which file or folder lies at a path (its inode): another number is another device's."""
+    def find_births(self, folder: str) -> dict[str, int]:
+        """Return the names in a folder, sorted, each with its inode: where another device has the name, it is another.
+
+        {} where the folder is absent. Raises OSError where it cannot be read. One listing tells it of all.
+        """
         try:
-            return os.stat(f"{self._prefix}{path}").st_ino  # noqa: PTH116 - as above
-        except OSError:
-            return None
+            with os.scandir(f"{self._prefix}{folder}") as entries:
+                return dict(sorted((entry.name, entry.inode()) for entry in entries))
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
 
     def read_number(self, path: str, base: int = 10) -> int | None:
         """Return a file's whole number; None where it cannot be read or is none."""

@@ -34,6 +34,10 @@ class QaicSysfs:
         """Look at `host`."""
         self._host = host
         self._fixed: dict[str, Fixed] = {}  # by PCI address; what is read once for the life of a device
+        self._strangers: dict[
+            str, int
+        ] = {}  # births of PCI devices of other vendors, which a server has by the hundred
+        self._owners: dict[str, tuple[int, str | None]] = {}  # births and PCI devices of entries of the accel class
         self._sighted: dict[PciAddress, tuple[Raw, Sighting]] = {}
         self._looks = -1
 
@@ -54,15 +58,15 @@ class QaicSysfs:
         return {address: nodes[address][0] for address in self._find_socs() if address in nodes}
 
     def _find_socs(self) -> list[PciAddress]:
-        return [PciAddress(name) for name in self._host.find_names(PCI) if self._find_fixed(name)]
+        found = self._host.find_births(PCI).items()
+        return [PciAddress(name) for name, birth in found if self._find_fixed(name, birth)]
 
-    def _find_fixed(self, name: str) -> Fixed | None:
+    def _find_fixed(self, name: str, birth: int) -> Fixed | None:
         """Return what never changes of a SoC; None where a PCI device is none of ours. A new device is read anew."""
-        birth = self._host.find_birth(f"{PCI}/{name}")
         known = self._fixed.get(name)
         if known and known.birth == birth:
             return known
-        if birth is None or not self._is_ours(name):
+        if self._strangers.get(name) == birth or not self._is_ours(name, birth):
             return None
         numa = self._host.read_number(f"{PCI}/{name}/numa_node")
         best = [self._read_limits(f"{PCI}/{name}"), self._read_limits(f"{PCI}/{name}/..")]
@@ -75,9 +79,12 @@ class QaicSysfs:
             read_leading_number(self._host.read_text(f"{at}/{name}")) for name in ("max_link_speed", "max_link_width")
         ]
 
-    def _is_ours(self, name: str) -> bool:
+    def _is_ours(self, name: str, birth: int) -> bool:
         at = f"{PCI}/{name}"
-        if self._host.read_number(f"{at}/vendor", 16) != VENDOR_QUALCOMM:
+        vendor = self._host.read_number(f"{at}/vendor", 16)
+        if vendor != VENDOR_QUALCOMM:
+            if vendor is not None:  # else it is on its way in, or out
+                self._strangers[name] = birth
             return False
         pci_class = self._host.read_number(f"{at}/class", 16)
         return (
@@ -88,20 +95,23 @@ class QaicSysfs:
 
     def _find_nodes(self) -> Iterator[tuple[PciAddress, tuple[str, AccelMinor | None]]]:
         """Yield (PCI address, (device node, accel minor)) of every accelerator entry, other vendors' included."""
-        for name in self._host.find_names("/sys/class/accel"):
+        for name, birth in self._host.find_births("/sys/class/accel").items():
             if found := ACCEL.match(name):
-                yield from self._find_owner(f"/sys/class/accel/{name}", f"/dev/accel/{name}", int(found[1]))
+                owner = self._find_accel_owner(name, birth)
+                if owner:
+                    yield PciAddress(owner), (f"/dev/accel/{name}", AccelMinor(int(found[1])))
         for folder in self._host.find_names("/sys/class"):
             for name in self._host.find_names(f"/sys/class/{folder}") if "qaic" in folder else ():
-                if OLD_NODE.match(name):
-                    yield from self._find_owner(f"/sys/class/{folder}/{name}", f"/dev/{name}", None)
+                owner = OLD_NODE.match(name) and self._host.read_link_name(f"/sys/class/{folder}/{name}/device")
+                if owner:
+                    yield PciAddress(owner), (f"/dev/{name}", None)
 
-    def _find_owner(
-        self, entry: str, node: str, minor: int | None
-    ) -> Iterator[tuple[PciAddress, tuple[str, AccelMinor | None]]]:
-        owner = self._host.read_link_name(f"{entry}/device")
-        if owner:
-            yield PciAddress(owner), (node, None if minor is None else AccelMinor(minor))
+    def _find_accel_owner(self, name: str, birth: int) -> str | None:
+        """Return the PCI device of an entry of the accel class, read once for its life; None where there is none."""
+        known = self._owners.get(name)
+        if known is None or known[0] != birth or known[1] is None:
+            known = self._owners[name] = birth, self._host.read_link_name(f"/sys/class/accel/{name}/device")
+        return known[1]
 
     def _look_at(self, address: PciAddress, nodes: dict[PciAddress, tuple[str, AccelMinor | None]]) -> Sighting:
         known = self._sighted.get(address)
@@ -116,9 +126,9 @@ class QaicSysfs:
         at, (node, accel) = f"{PCI}/{address}", entry
         state = self._host.read_node_state(node) if node else NodeState.MISSING
         errors = [self._host.read_text(f"{at}/{name}") for name in UNCORRECTED]
-        names = self._host.find_names(at)  # at each look: a reset is written to the MHI device that is named here
         if known and self._looks % LEISURE:
-            return known._replace(accel=accel, node=node, node_state=state, errors=errors, names=names)
+            return known._replace(accel=accel, node=node, node_state=state, errors=errors)
+        names = self._host.find_names(at)
         texts = {name: self._host.read_text(f"{at}/{name}") for name in LEISURELY}
         readings = read_hwmon(self._host, at) if "hwmon" in names else {}
         return Raw(address, accel, node, state, errors, names, texts, readings)
