@@ -71,7 +71,10 @@ def test_a_model_that_fails_says_so_and_what_to_do(page: Page) -> None:
     """A failure of the model is an answer, not an error page; there are no figures of what did not run."""
     page.goto(f"{PROJECT}/models/iris?tab=test")
     page.get_by_role("button", name="JSON").click()
-    page.get_by_label("Input as JSON").fill('{"X": [{"bad": 1}]}')
+    text = page.get_by_label("Input as JSON")
+    expect(page.get_by_role("button", name="JSON")).to_have_attribute("aria-pressed", "true")
+    expect(text).to_have_value(re.compile("sepal_width"))
+    text.fill('{"X": [{"bad": 1}]}')
     page.get_by_role("button", name="Run test").click()
     expect(page.get_by_text("The input 'sepal_width' is missing.")).to_be_visible()
     expect(page.get_by_text("then released")).to_have_count(0)

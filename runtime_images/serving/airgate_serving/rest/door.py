@@ -65,7 +65,7 @@ class Exchange:
         self.verb, self.path, self.headers = head
         self._rules, self._request_id, self._reply = rules, request_id, reply
         self._trace = rules.follow(self.path, self.headers.get) if rules.follow is not None else None
-        self._begin = rules.monotonic()
+        self._begin = rules.monotonic() if self._trace is None else self._trace.begin  # its span ends by this
         self._named: Pairs | None = None
         self.refusal: ServingError | None = None
         self.body = b""
