@@ -55,16 +55,23 @@ def find_figures() -> list[Figure]:
         kubelet.start()
         try:
             starts = [measure_start(folder, kubelet) for _ in range(RUNS)]
-            process = start_plugin(folder)
-            wait_until("the plugin is registered", lambda: is_listed(kubelet))
-            endpoint = kubelet.endpoints[names.RESOURCE_QAIC]
-            scrape(folder)
-            figures = measure_plugin(process, endpoint, kubelet.folder / endpoint.request.endpoint)
-            figures += measure_faults(folder, kubelet)
-            stop_plugin(process, kubelet)
+            figures = measure_running(folder, kubelet)
         finally:
             kubelet.stop()
     return [find_median(f"start to registered, {SOCS} SoCs", "s", starts, goal="<= 0.5"), *figures]
+
+
+def measure_running(folder: Path, kubelet: ReplayedKubelet) -> list[Figure]:
+    """Return the figures of one plugin that runs, which does not outlive this."""
+    process = start_plugin(folder)
+    try:
+        wait_until("the plugin is registered", lambda: is_listed(kubelet))
+        endpoint = kubelet.endpoints[names.RESOURCE_QAIC]
+        scrape(folder)
+        figures = measure_plugin(process, endpoint, kubelet.folder / endpoint.request.endpoint)
+        return figures + measure_faults(folder, kubelet)
+    finally:
+        stop_plugin(process, kubelet)
 
 
 def start_plugin(folder: Path) -> "subprocess.Popen[bytes]":
