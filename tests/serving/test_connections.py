@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airgate_serving.engine.seen import Seen
+from airgate_serving.engine.trace import Trace
 from airgate_serving.rest.connection import Connection
 from airgate_serving.rest.door import Door, DoorRules, Exchange, Request
 from airgate_serving.rest.failures import Answer, write_json
@@ -291,6 +292,17 @@ async def test_stopping_lets_what_is_inside_be_answered_and_ends_the_rest() -> N
         _, headers, body = await read_answer(reader)
         assert body["body"] == "hello" and headers["connection"] == "close"
         await stopping
+
+
+@pytest.mark.asyncio
+async def test_a_followed_request_lasts_from_the_reading_that_began_it() -> None:
+    """However long a busy machine takes after it: its stages are placed by it, and its span must hold them all."""
+    seen: list[Seen] = []
+    trace = Trace("1" * 32, "", "", begin=1.0, unix=0.0)
+    rules = DoorRules(follow=lambda _path, _get: trace, watch=seen.append, monotonic=lambda: 5.0)
+    async with serve(rules=rules) as server, call(server, make()) as (reader, _):
+        assert (await read_answer(reader))[0] == 200
+    assert [each.seconds for each in seen] == [4.0]
 
 
 @pytest.mark.asyncio
