@@ -1,5 +1,6 @@
 """Registration, lists and grants over the real protocol, through everything a kubelet does to its plugins."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -12,7 +13,14 @@ from pathlib import Path
 import grpc
 import pytest
 
+from airgate_kit.clock import SystemClock
 from airgate_kit.names import RESOURCE_QAIC, RESOURCE_QAIC_BY_SKU
+from airgate_plugin.app import look_once
+from airgate_plugin.config import build_settings
+from airgate_plugin.inventory import Inventory
+from airgate_plugin.kubelet import registrars
+from airgate_plugin.kubelet.cdi import CdiFiles
+from airgate_plugin.kubelet.registrar import Registrar
 from airgate_protocols import deviceplugin_pb2 as pb
 from airgate_simulator import apply_lost_soc, apply_returned_soc, apply_status, apply_util_mode, plan_socs, write_tree
 from tests.plugin.conftest import StartPlugin, fetch, wait_until
@@ -191,6 +199,29 @@ def test_a_lost_stream_is_opened_anew(kubelet: ReplayedKubelet, start_plugin: St
     kubelet.cut_stream(RESOURCE_QAIC)
     kubelet.wait_list(RESOURCE_QAIC, is_all_healthy)
     assert kubelet.registrations == 2
+
+
+def test_a_registrar_that_does_not_end_holds_up_nothing(host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever hangs there, the parts that are stopped after it are stopped; it is cancelled, and no thread stays."""
+    monkeypatch.setattr(registrars, "STOP_SECONDS", 0.1)
+    ended = threading.Event()
+
+    class StuckRegistrar(Registrar):
+        async def run(self) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+
+    settings = build_settings([("test", {"host_root": str(host)})])
+    snapshot, _ = look_once(settings, SystemClock())
+    stuck = StuckRegistrar(RESOURCE_QAIC, host, Inventory(), "", CdiFiles(None), SystemClock())
+    all_of_them = registrars.Registrars(lambda _resource, _snapshot: stuck)
+    all_of_them.start()
+    all_of_them.follow(snapshot)
+    all_of_them.stop()
+    assert ended.wait(10)
+    assert "kubelet" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_many_open_streams_keep_no_call_waiting(kubelet: ReplayedKubelet, start_plugin: StartPlugin) -> None:

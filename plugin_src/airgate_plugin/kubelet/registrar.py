@@ -71,15 +71,12 @@ class Registrar:
 
     async def run(self) -> None:
         """Serve and register until `stop`; then the kubelet notices at once."""
-        while not self._is_over:
-            try:
-                await self._step()
-            except CannotServe as why:
-                self._complain(str(why))
-            except OSError as why:
-                self._complain(f"{self._folder} cannot be used: {why.strerror}")
-            await self._rest()
-        await self._stop_server()
+        try:
+            while not self._is_over:
+                await self._try_step()
+                await self._rest()
+        finally:
+            await self._stop_server()
 
     def stop(self) -> None:
         """Let `run` end; from its event loop."""
@@ -104,6 +101,14 @@ class Registrar:
         await self._awake.wait()
         alarm.cancel()
         self._awake.clear()
+
+    async def _try_step(self) -> None:
+        try:
+            await self._step()
+        except CannotServe as why:
+            self._complain(str(why))
+        except OSError as why:
+            self._complain(f"{self._folder} cannot be used: {why.strerror}")
 
     async def _step(self) -> None:
         """Compare what is with what should be, and mend the first difference."""

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 
 from airgate_plugin.kubelet.registrar import Registrar
 from airgate_plugin.model import Registration, Snapshot
@@ -25,7 +25,7 @@ class Registrars:
         """Prepare; `make_registrar` makes one for a resource of a snapshot. Nothing runs before `start`."""
         self._make_registrar = make_registrar
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="kubelet", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="kubelet", daemon=True)
         self._running: dict[str, tuple[Registrar, Future[None]]] = {}
 
     def start(self) -> None:
@@ -38,8 +38,6 @@ class Registrars:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(STOP_SECONDS)
-        if not self._loop.is_running():
-            self._loop.close()
 
     def follow(self, snapshot: Snapshot) -> None:
         """Start to serve a resource as soon as it has a device; stop once it has none, for good.
@@ -65,10 +63,16 @@ class Registrars:
         """Return how each resource stands with the kubelet."""
         return [registrar.read_state() for registrar, _ in list(self._running.values())]
 
+    def _run(self) -> None:
+        with asyncio.Runner(
+            loop_factory=lambda: self._loop
+        ) as runner:  # at its end it cancels what is left, and closes
+            runner.get_loop().run_forever()
+
     def _end(self, *resources: str) -> None:
-        """End registrars, all at once, and wait for them."""
+        """End registrars, all at once, and wait for them; one that hangs is cancelled."""
         ended = [self._running.pop(resource) for resource in resources]
         for registrar, _ in ended:
             self._loop.call_soon_threadsafe(registrar.stop)
-        for _, run in ended:
-            run.exception(STOP_SECONDS)
+        for run in wait([run for _, run in ended], STOP_SECONDS).not_done:
+            run.cancel()

@@ -129,9 +129,8 @@ class Servicer(rpc.DevicePluginServicer):
             log.warning("refused a grant", extra={"fields": {**fields, "why": str(why)}})
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(why))
         self._counters.add("granted", sum(map(len, wanted)))
-        context.add_done_callback(
-            lambda _: log.info("granted", extra={"fields": fields})
-        )  # after the answer: a pod waits
+        # After the answer: a pod waits.
+        context.add_done_callback(lambda _: log.info("granted", extra={"fields": fields}))
         return convert.write_grants(grants, self._host_prefix)
 
     async def PreStartContainer(

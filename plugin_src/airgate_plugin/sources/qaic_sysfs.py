@@ -34,9 +34,7 @@ class QaicSysfs:
         """Look at `host`."""
         self._host = host
         self._fixed: dict[str, Fixed] = {}  # by PCI address; what is read once for the life of a device
-        self._strangers: dict[
-            str, int
-        ] = {}  # births of PCI devices of other vendors, which a server has by the hundred
+        self._strangers: dict[str, int] = {}  # births of other vendors' PCI devices: a server has hundreds
         self._owners: dict[str, tuple[int, str | None]] = {}  # births and PCI devices of entries of the accel class
         self._sighted: dict[PciAddress, tuple[Raw, Sighting]] = {}
         self._looks = -1
