@@ -79,10 +79,21 @@ def wait_until(what: str, ready: Callable[[], bool], seconds: float = 90.0) -> N
         time.sleep(0.05)
 
 
-def run_load(url: str, body: bytes, connections: int, headers: Mapping[str, str] | None = None) -> Load:
-    """POST `body` over so many connections for SECONDS; one short run before warms up."""
+def run_load(
+    url: str,
+    body: bytes,
+    connections: int,
+    headers: Mapping[str, str] | None = None,
+    drain: Callable[[], object] = lambda: None,
+) -> Load:
+    """POST `body` over so many connections for SECONDS; one short run before warms up.
+
+    What that run's connections left behind in the server's queue is no part of the next one: `drain` returns when the
+    server is done with it.
+    """
     assert shutil.which("wrk"), "wrk is missing; install it with: sudo apt-get install -y wrk"
     run_wrk(url, body, connections, WARM_SECONDS, headers or {})
+    drain()
     return run_wrk(url, body, connections, SECONDS, headers or {})
 
 
