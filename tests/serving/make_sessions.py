@@ -68,6 +68,7 @@ def write_session(folder: Path, name: str, resource: bool) -> Asked:
             "serving_default": sign({"x": x}, scores),
             "predict": sign({"x": x}, outputs),
             "look": sign({"word": word}, {"place": place}),
+            "sparse": sign({"x": x}, {"sparse": tf.sparse.from_dense(x)}),
         }
         words = v1.get_collection(v1.GraphKeys.ASSET_FILEPATHS)
         save(session, folder / name, ["train"], signatures, main_op=v1.tables_initializer(), assets_collection=words)
@@ -126,6 +127,7 @@ def write_hostile(folder: Path) -> None:
     write_program(folder, "v1-reads", lambda _: {"outputs": tf.io.read_file("/etc/passwd")})
     write_program(folder, "v1-writes-first", lambda _: {"first": tf.io.write_file("/tmp/canary", "x")})
     write_program(folder, "v1-restores", lambda _: {"outputs": find("save/RestoreV2:0")}, saver=True)
+    write_program(folder, "v1-saves-sparse", lambda _: {"outputs": scatter(find("save/Identity:0"))}, saver=True)
     write_program(folder, "v1-saves", lambda _: {"outputs": find("save/Identity:0")}, saver=True)
     write_program(folder, "v1-restores-first", lambda _: {"first": find("save/restore_all")}, saver=True)
     write_program(folder, "v1-restores-other", restore_other, saver=True)
@@ -137,6 +139,11 @@ def write_hostile(folder: Path) -> None:
 def find(name: str) -> Any:
     """Return a tensor or an operation of the graph."""
     return v1.get_default_graph().as_graph_element(name)
+
+
+def scatter(text: Any) -> Any:
+    """Return a sparse tensor with a text in it."""
+    return tf.SparseTensor([[0]], [text], [1])
 
 
 def restore_other(saver: Any) -> dict[str, Any]:

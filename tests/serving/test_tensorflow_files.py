@@ -182,6 +182,14 @@ def test_an_operation_that_restores_files_is_refused_where_it_could_be_called(ca
         require_calm(read_facts(program))
 
 
+def test_an_operation_that_restores_files_is_refused_in_a_function_that_may_stand_in_for_another() -> None:
+    """TensorFlow chooses among functions that say they implement the same."""
+    stand_in = encode(5, encode(1, b"api_implements"))
+    function = encode(1, encode(1, encode(1, b"save")) + encode(3, make_node("RestoreV2")) + stand_in)
+    with pytest.raises(DangerousModelFile, match="RestoreV2 in its function save"):
+        require_calm(read_facts(encode(2, encode(2, encode(2, function)) + encode(7, b""))))
+
+
 def test_a_damaged_program_says_so() -> None:
     """With what to do."""
     with pytest.raises(BadModelFile, match="damaged"):

@@ -202,6 +202,7 @@ HOSTILE = {
     "v1-restores-first": "RestoreV2",
     "v1-restores-other": "RestoreV2",
     "v1-saves": "MergeV2Checkpoints",
+    "v1-saves-sparse": "MergeV2Checkpoints",
     "v1-saves-at-restore": "MergeV2Checkpoints",
     "v1-words": "InitializeTableFromTextFileV2",
     "v1-words-when-asked": "InitializeTableFromTextFileV2",

@@ -26,7 +26,8 @@ from airgate_serving.formats.tensorflow_session import (
 META_GRAPH = (2,)  # of SavedModel, repeated; what follows begins there
 TAG, VERSION = (1, 4), (1, 5)
 NODE, FUNCTION = (2, 1), (2, 2, 1)
-FUNCTION_NAME, FUNCTION_NODE = (1, 1), (3,)
+FUNCTION_NAME, FUNCTION_NODE, FUNCTION_ATTRIBUTE = (1, 1), (3,), (5, 1)
+STANDS_IN = "api_implements"  # the attribute of a function that TensorFlow may call in the place of another
 OPERATION, CALLED, CALLED_IN_LIST = (2,), (5, 2, 10, 1), (5, 2, 1, 9, 1)  # of a node
 OBJECTS, RESTORED = (7,), (7, 2, 1)  # the graph of objects, and the functions that it restores
 SIGNATURE, ASSET_FILE = (5, 1), (2,)  # names of signatures; of an AssetFileDef, that of a file in the folder of assets
@@ -57,7 +58,8 @@ class SavedFunction:
 
 @dataclass(frozen=True, slots=True)
 class SavedFacts:
-    """What the file says. version: of TensorFlow, empty when it says none. restored: functions that loading opens.
+    """What the file says. version: of TensorFlow, empty when it says none. restored: functions that loading opens,
+    or a call may, unnamed.
 
     tags: those of the graph that was chosen, None where there is but one. session: there for a graph of TensorFlow 1.
     """
@@ -132,15 +134,16 @@ def _refuse(operation: str, function: str) -> DangerousModelFile:
 def _read_graph(reader: MessageReader, graph: Place, tags: tuple[str, ...] | None) -> SavedFacts:
     """Return what is said of a graph. TensorFlow itself takes one of several for its session, with objects or not."""
     functions = [_read_function(reader, "", reader.find(graph, NODE))]
+    stand_ins: set[str] = set()
     for place in reader.find(graph, FUNCTION):
-        functions.append(
-            _read_function(reader, reader.read_last(place, FUNCTION_NAME), reader.find(place, FUNCTION_NODE))
-        )
+        name = reader.read_last(place, FUNCTION_NAME)
+        stand_ins.update({name} if STANDS_IN in reader.read(place, FUNCTION_ATTRIBUTE) else ())
+        functions.append(_read_function(reader, name, reader.find(place, FUNCTION_NODE)))
     has_objects = any(True for _ in reader.find(graph, OBJECTS))
     return SavedFacts(
         reader.read_last(graph, VERSION),
         tuple(functions),
-        frozenset(reader.read(graph, RESTORED)),
+        frozenset(stand_ins.union(reader.read(graph, RESTORED))),
         tuple(sorted(reader.read(graph, SIGNATURE))),
         tuple(name for asset in list_assets(reader, graph) for name in reader.read(asset, ASSET_FILE)),
         tags,

@@ -17,7 +17,9 @@ NODE = (2, 1)  # of MetaGraphDef, as the next four
 SAVER_FILE, SAVER_RESTORE = (3, 1), (3, 3)
 COLLECTION, SIGNATURE, ASSET = (4,), (5,), (6,)
 NODE_NAME, NODE_OPERATION, NODE_INPUT = 1, 2, 3
-KEY, OUTPUT_TENSOR = (1,), (2, 2, 2, 1)  # of a signature's entry; the outputs of SignatureDef are a map too
+KEY, OUTPUT = (1,), (2, 2, 2)  # of a signature's entry; the outputs of SignatureDef are a map too, of TensorInfo
+TENSOR_NAMES = ((1,), (4, 1), (4, 2), (4, 3))  # of TensorInfo: one tensor, or the three of a sparse one
+COMPONENT = (5, 2)  # of TensorInfo: each TensorInfo of one that is put together
 NAMED, INITIALIZER = (2, 1, 1), (2, 2, 1, 2)  # of a collection's entry: names of nodes; VariableDef.initializer_name
 PACKED_ASSET = (2, 5, 1, 2)  # of a collection's entry: AssetFileDef as Any
 ASSET_TENSOR = (1, 1)  # of AssetFileDef
@@ -60,9 +62,9 @@ def read_session(reader: MessageReader, graph: Place) -> Session:
     begins = {name for _, entry in collections for name in reader.read(entry, NAMED)}
     for key, entry in collections:
         begins.update(reader.read(entry, INITIALIZER) if key == LOCAL_VARIABLES else ())
-    outputs = {key: set[str]() for key in (True, False)}
+    outputs: dict[bool, set[str]] = {True: set(), False: set()}  # by whether it is no signature
     for key, entry in signatures:
-        outputs[key == BEGINS].update(reader.read(entry, OUTPUT_TENSOR))
+        outputs[key == BEGINS].update(_list_tensors(reader, entry))
     return Session(
         _read_nodes(reader, graph),
         frozenset(outputs[False]),
@@ -71,6 +73,16 @@ def read_session(reader: MessageReader, graph: Place) -> Session:
         _name_tensor(reader.read_last(graph, SAVER_FILE)),
         frozenset(_name_tensor(reader.read_last(asset, ASSET_TENSOR)) for asset in list_assets(reader, graph)),
     )
+
+
+def _list_tensors(reader: MessageReader, entry: Place) -> Iterator[str]:
+    """Yield the names of all tensors that a signature's outputs are made of."""
+    ahead = list(reader.find(entry, OUTPUT))
+    while ahead:
+        info = ahead.pop()
+        for path in TENSOR_NAMES:
+            yield from reader.read(info, path)
+        ahead += reader.find(info, COMPONENT)
 
 
 def list_assets(reader: MessageReader, graph: Place) -> Iterator[Place]:

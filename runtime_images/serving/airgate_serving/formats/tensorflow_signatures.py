@@ -13,13 +13,10 @@ from airgate_serving.formats.tensorflow_graph import HINT_EXPORT
 from airgate_serving.formats.tensorflow_library import FunctionRunner, describe
 from airgate_serving.tensors import Signature, Tensors
 
-USUAL = (
-    "serving_default",
-    "default",
-    PREDICT,
-)  # of TensorFlow, of TensorFlow Hub, of estimators; the first one answers
+USUAL = ("serving_default", "default", PREDICT)  # TensorFlow's, TensorFlow Hub's, estimators'; the first there answers
 INTERNAL = ("__saved_model_init_op", "__saved_model_train_op")
 TAKEN = "_signature"  # comes behind a name that is taken: the path /predict is that of the one that answers
+HINT_DENSE = "Export the model with dense tensors of numbers or texts."
 NO_SIGNATURES = Signature((), ())
 
 
@@ -58,11 +55,21 @@ def name_function(signature: str) -> str:
 def _make_one(library: tuple[Any, str], function: Any, libraries: tuple[Library, ...], model: Any) -> FunctionRunner:
     """Return one signature as a runner. Raises BadModelFile for tensors of other kinds than ours."""
     _, inputs = function.structured_input_signature
+    outputs = function.structured_outputs
+    _require_dense(library, {**inputs, **outputs})
     signature = Signature(
         tuple(describe(name, spec, is_input=True) for name, spec in sorted(inputs.items())),
-        tuple(describe(name, spec, is_input=False) for name, spec in sorted(function.structured_outputs.items())),
+        tuple(describe(name, spec, is_input=False) for name, spec in sorted(outputs.items())),
     )
     return FunctionRunner(library, function, signature, libraries, ("tensorflow_savedmodel", model))
+
+
+def _require_dense(library: tuple[Any, str], tensors: Mapping[str, Any]) -> None:
+    """Raise BadModelFile for what is made of several tensors, such as a sparse one."""
+    for name, spec in tensors.items():
+        if not isinstance(spec, library[0].Tensor | library[0].TensorSpec):
+            kind = type(spec).__name__
+            raise BadModelFile(f"{name!r} is a {kind}, which Open Inference has no counterpart of.", HINT_DENSE)
 
 
 class SignaturesRunner:
