@@ -91,6 +91,24 @@ async def test_only_the_request_at_fault_is_refused() -> None:
     batcher.close()
 
 
+async def test_another_function_runs_by_itself_and_out_of_the_loop() -> None:
+    """Nothing is known of its rows and its time: it joins no batch, holds up nobody, and makes predict no slower."""
+    places: list[tuple[str, threading.Thread]] = []
+
+    def run(inputs: Any) -> Any:
+        places.append(("other" if isinstance(inputs, str) else "predict", threading.current_thread()))
+        return inputs if isinstance(inputs, str) else {"y": inputs["x"]}
+
+    batcher = make_batcher(run)
+    batcher._meter.find_stages("look")
+    await asyncio.gather(batcher.submit(row(1)), batcher.submit("a", "look"), batcher.submit("b", "look"))
+    await batcher.submit(row(2))
+    assert [kind for kind, _ in places] == ["predict", "other", "other", "predict"]
+    here = threading.current_thread()
+    assert [thread is here for _, thread in places] == [True, False, False, True]
+    batcher.close()
+
+
 @pytest.mark.parametrize("seconds", [QUICK, SLOW])
 async def test_what_is_too_large_together_is_answered_one_by_one(seconds: float) -> None:
     """Rows that no memory holds side by side cost nobody their answer, and the next caller is served."""

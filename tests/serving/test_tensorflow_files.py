@@ -14,8 +14,9 @@ from airgate_serving.formats import archive
 from airgate_serving.formats.interface import Library, LoadOptions
 from airgate_serving.formats.keras_file import read_zip, require_own_parts
 from airgate_serving.formats.table import guess_format, load
-from airgate_serving.formats.tensorflow import choose_signature, unpacked
-from airgate_serving.formats.tensorflow_graph import reaches_out, read_facts, require_calm
+from airgate_serving.formats.tensorflow import unpacked
+from airgate_serving.formats.tensorflow_graph import choose_graph, reaches_out, read_facts, require_calm
+from airgate_serving.formats.tensorflow_signatures import choose_signature, name_function
 from airgate_serving.formats.versions import judge
 
 HDF5 = b"\x89HDF\r\n\x1a\n" + bytes(100)
@@ -151,9 +152,6 @@ def test_an_operation_that_reaches_out_is_refused_wherever_it_stands(operation: 
 @pytest.mark.parametrize("name", ["../../other/key.pem", "/etc/passwd"])
 def test_a_file_of_words_outside_of_the_model_is_refused(name: str) -> None:
     """Whatever the folder of assets holds."""
-    program = make_program({}) + encode(2, encode(6, encode(2, name.encode())))
-    with pytest.raises(BadModelFile, match="TensorFlow 1"):
-        read_facts(program)  # two graphs
     graph = encode(6, encode(2, name.encode())) + encode(7, b"")
     with pytest.raises(DangerousModelFile, match=name):
         require_calm(read_facts(b"\x08\x01" + encode(2, graph)))
@@ -184,15 +182,84 @@ def test_an_operation_that_restores_files_is_refused_where_it_could_be_called(ca
         require_calm(read_facts(program))
 
 
-def test_a_program_of_tensorflow_1_and_a_damaged_one_are_told_apart() -> None:
-    """Each with what to do."""
-    with pytest.raises(BadModelFile, match="TensorFlow 1"):
-        read_facts(make_program({}, objects=False))
+def test_an_operation_that_restores_files_is_refused_in_a_function_that_may_stand_in_for_another() -> None:
+    """TensorFlow chooses among functions that say they implement the same."""
+    stand_in = encode(5, encode(1, b"api_implements"))
+    function = encode(1, encode(1, encode(1, b"save")) + encode(3, make_node("RestoreV2")) + stand_in)
+    with pytest.raises(DangerousModelFile, match="RestoreV2 in its function save"):
+        require_calm(read_facts(encode(2, encode(2, encode(2, function)) + encode(7, b""))))
+
+
+def test_a_damaged_program_says_so() -> None:
+    """With what to do."""
     with pytest.raises(BadModelFile, match="damaged"):
         read_facts(make_program({"f": [make_node("MatMul")]})[:-3])
 
 
-@given(st.binary(max_size=300))
+def test_of_several_graphs_the_one_with_the_tag_serve_answers() -> None:
+    """The one for no card goes first; a graph that is alone needs no tag."""
+    assert choose_graph([("train",)]) == 0
+    assert choose_graph([("train",), ("serve", "gpu"), ("serve",)]) == 2
+    assert choose_graph([("train",), ("serve", "gpu")]) == 1
+    assert choose_graph([("train",), ("eval",)]) is None
+    tagged = [encode(2, encode(1, encode(4, tag))) for tag in (b"train", b"serve")]
+    assert read_facts(b"".join(tagged)).tags == ("serve",)
+    with pytest.raises(BadModelFile, match="no graph with the tag serve; it has train; one without tags"):
+        read_facts(tagged[0] + encode(2, b""))
+
+
+def test_objects_of_another_kind_than_tensorflow_reads_make_no_model_of_tensorflow_2() -> None:
+    """TensorFlow passes over a field of the wrong kind and runs the graph as a session, so it is judged as one."""
+    restore = encode(1, encode(1, b"r") + encode(2, b"RestoreV2"))
+    answer = encode(2, encode(2, encode(1, b"y") + encode(2, encode(1, b"r:0"))))
+    graph = encode(2, restore) + encode(5, encode(1, b"serving_default") + answer)
+    require_calm(read_facts(encode(2, graph + encode(7, b""))))
+    with pytest.raises(DangerousModelFile, match="RestoreV2"):
+        require_calm(read_facts(encode(2, graph + bytes([7 << 3, 1]))))
+
+
+def make_asset(files: bytes, tensor: bytes) -> bytes:
+    """Return the description of a file of words."""
+    return encode(1, encode(1, tensor)) + encode(2, files)
+
+
+def test_words_are_the_models_own_wherever_the_file_says_so() -> None:
+    """Older files describe them in a collection; a name above the model's folder is refused there too."""
+
+    def make(name: bytes, given: bytes = b"words:0") -> bytes:
+        fill = encode(1, b"fill") + encode(2, b"InitializeTableFromTextFileV2") + encode(3, b"t") + encode(3, b"words")
+        listed = encode(1, b"saved_model_assets") + encode(2, encode(5, encode(1, encode(2, make_asset(name, given)))))
+        first = encode(1, b"table_initializer") + encode(2, encode(1, encode(1, b"fill")))
+        return encode(2, encode(2, encode(1, fill)) + encode(4, listed) + encode(4, first))
+
+    require_calm(read_facts(make(b"words.txt")))
+    for program, words in ((make(b"../key.pem"), "key.pem"), (make(b"words.txt", b"other:0"), "TextFileV2")):
+        with pytest.raises(DangerousModelFile, match=words):
+            require_calm(read_facts(program))
+
+
+def test_chunks_are_known_and_refused_with_what_to_export_instead(tmp_path: Path) -> None:
+    """In a folder and in an archive."""
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m/saved_model.cpb").write_bytes(b"x")
+    for path in (tmp_path / "m", pack(tmp_path / "m.zip", {"m/saved_model.cpb": b"x"})):
+        assert guess_format(path) == "tensorflow"
+        with pytest.raises(BadModelFile, match="cut into chunks") as caught:
+            load(path, "tensorflow", LoadOptions(scratch=tmp_path))
+        assert "without experimental_image_format=True" in caught.value.hint
+
+
+NUMBERS = st.sampled_from([1, 2, 3, 4, 5, 6, 7])
+NESTED = st.recursive(
+    st.binary(max_size=8) | st.sampled_from([b"a", b"a:0", b"^a", b"RestoreV2", b"local_variables"]),
+    lambda inner: st.lists(st.tuples(NUMBERS, inner), max_size=4).map(
+        lambda fields: b"".join(encode(number, content) for number, content in fields)
+    ),
+    max_leaves=20,
+)
+
+
+@given(st.binary(max_size=300) | NESTED)
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     """The file is a stranger's."""
     try:
@@ -202,8 +269,11 @@ def test_any_bytes_are_read_or_refused(content: bytes) -> None:
 
 
 def test_the_usual_signature_answers_or_the_only_one() -> None:
-    """What marks the loading of tables is none."""
+    """What marks the loading of tables is none; where it cannot be told which is meant, none is."""
     assert choose_signature(["serve", "serving_default"]) == "serving_default"
-    assert choose_signature(["turn", "__saved_model_init_op"]) == "turn"
-    with pytest.raises(BadModelFile, match="it has a, b"):
-        choose_signature(["a", "b"])
+    assert choose_signature(["classify", "predict"]) == "predict"
+    assert choose_signature(["turn"]) == "turn"
+    assert choose_signature(["a", "b"]) == ""
+    with pytest.raises(BadModelFile, match="no signatures"):
+        choose_signature([])
+    assert (name_function("predict"), name_function("turn")) == ("predict_signature", "turn")

@@ -12,6 +12,7 @@ from sklearn.linear_model import LinearRegression
 
 from tests.kit.trial import Trial
 from tests.serving import models
+from tests.serving.pmml_models import make_iris_tree
 from tests.serving.test_hostile_models import listen
 from tests.serving.test_mlflow import pack
 from tests.serving.test_override import read_found, write_hostile
@@ -30,6 +31,7 @@ FILES = {
     "iris.json": "xgboost",
     "iris.txt": "lightgbm",
     "iris.skops": "sklearn",
+    "iris.pmml": "pmml",
     "iris.zip": "mlflow",
     "adds.py": "script",
 }
@@ -47,6 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Small trained models, one of each format."""
     folder = models.write_all(tmp_path_factory.mktemp("models"))
     (folder / "adds.py").write_text(SCRIPT)
+    (folder / "iris.pmml").write_text(make_iris_tree()[0])
     model = {"model.pkl": (folder / "iris.pkl").read_bytes()}
     pack(folder / "iris.zip", {"sklearn": {"pickled_model": "model.pkl"}}, model)
     return folder

@@ -14,15 +14,22 @@ def explain_inspection(answer: Mapping[str, Any]) -> str:
 def _list_lines(answer: Mapping[str, Any]) -> Iterator[str]:
     yield f"format     {answer['format']}, run by {answer['engine']} on {answer['device']}"
     yield f"task       {answer['task'] or 'unknown'}"
-    for kind in ("inputs", "outputs"):
-        for spec in answer["signature"][kind]:
-            yield f"{kind[:-1]:10} {_explain_spec(spec)}"
+    yield from _list_tensors(answer["signature"])
+    for name, function in answer["further"].items():
+        yield f"function   {name}"
+        yield from _list_tensors(function["signature"])
     for library in answer["libraries"]:
         found = f"{library['in_file'] or '?'} in the file"
         yield f"library    {library['name']}: {found}, {library['installed'] or 'not'} installed"
     for warning in answer["warnings"]:
         yield f"warning    {warning}"
     yield f"lock       {answer['lock']}"
+
+
+def _list_tensors(signature: Mapping[str, Any]) -> Iterator[str]:
+    for kind in ("inputs", "outputs"):
+        for spec in signature[kind]:
+            yield f"{kind[:-1]:10} {_explain_spec(spec)}"
 
 
 def _explain_spec(spec: Mapping[str, Any]) -> str:

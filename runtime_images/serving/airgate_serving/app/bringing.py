@@ -11,12 +11,13 @@ from typing import Any
 
 from airgate_kit import logs
 from airgate_kit.clock import Clock
+from airgate_serving.codecs.calls import Call
 from airgate_serving.config import ServeConfig
 from airgate_serving.engine.batcher import Batcher, BatchRules
 from airgate_serving.engine.dataplane import DataPlane
 from airgate_serving.engine.warmup import WarmUp, warm_up
 from airgate_serving.fetch import compute_digest, is_of_digest
-from airgate_serving.formats.interface import LoadOptions, Runner, Script
+from airgate_serving.formats.interface import LoadOptions, Runner, Script, Several
 from airgate_serving.formats.table import load
 from airgate_serving.formats.versions import judge
 
@@ -95,5 +96,11 @@ class Bringer:
 
 
 def _choose_run(runner: Runner) -> Callable[[Any], Any]:
-    """Return how the queue runs what is in it: tensors, or a script's call."""
-    return (lambda call: runner.call(call.function, call.args)) if isinstance(runner, Script) else runner.run
+    """Return how the queue runs what is in it: tensors, a script's call, or one of a further function with tensors."""
+    if isinstance(runner, Script):
+        return lambda call: runner.call(call.function, call.args)
+    if isinstance(runner, Several):
+        return lambda asked: (
+            runner.further[asked.function].run(asked.args) if isinstance(asked, Call) else runner.run(asked)
+        )
+    return runner.run

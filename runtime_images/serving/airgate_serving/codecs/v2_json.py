@@ -186,6 +186,14 @@ def _write_binary(name: str, array: Array, raws: list[bytes]) -> dict[str, Any]:
     return {"name": name, "shape": array.shape, "datatype": find_datatype(array.dtype), "parameters": parameters}
 
 
+def describe_signature(signature: Signature) -> dict[str, Any]:
+    """Return inputs and outputs as model metadata has them."""
+    return {
+        "inputs": [describe_tensor(spec) for spec in signature.inputs],
+        "outputs": [describe_tensor(spec) for spec in signature.outputs],
+    }
+
+
 def describe_tensor(spec: TensorSpec) -> dict[str, Any]:
     """Return a spec as model metadata has it; what Open Inference has no field for goes under `parameters`."""
     described: dict[str, Any] = {"name": spec.name, "datatype": spec.datatype, "shape": list(spec.shape)}

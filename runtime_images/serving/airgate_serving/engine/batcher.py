@@ -44,8 +44,9 @@ class Waiter(Protocol):
 class Waiting:
     """A request in the queue. `rows` is the size of the first dimension when rows can be put together.
 
-    It runs `alone` after a batch with it in it has failed, so that only the request at fault is refused. `timer` rings
-    at its deadline until the model has it; one that was left would keep the inputs for as long.
+    It runs `alone` after a batch with it in it has failed, so that only the request at fault is refused, and where it
+    calls another function than predict, of which alone is known how rows and time go. `timer` rings at its deadline
+    until the model has it; one that was left would keep the inputs for as long.
     """
 
     inputs: Any
@@ -103,8 +104,9 @@ class Batcher:
 
     def queue(self, answer: Waiter, inputs: Any, function: str = PREDICT, trace: Trace | None = None) -> None:
         """Queue a request whose outputs are told to `answer`, never before this returns."""
-        rows = next(iter(inputs.values())).shape[0] if self._rules.batchable else 1
-        waiting = Waiting(inputs, rows, self._monotonic(), answer, function, trace)
+        usual = function == PREDICT
+        rows = next(iter(inputs.values())).shape[0] if self._rules.batchable and usual else 1
+        waiting = Waiting(inputs, rows, self._monotonic(), answer, function, trace, alone=not usual)
         self._queue.append(waiting)
         if self._in_thread:
             waiting.timer = self._loop.call_later(self._rules.deadline, self._expire, waiting)
@@ -135,7 +137,7 @@ class Batcher:
         batch = self._take_batch(now)
         if not batch:
             self._schedule_next()
-        elif self._expected < LOOP_SECONDS and not self._rules.in_thread:
+        elif self._expected < LOOP_SECONDS and not self._rules.in_thread and batch[0].function == PREDICT:
             self._finish(batch, *self._try(batch))
         else:
             self._in_thread = True
@@ -205,8 +207,9 @@ class Batcher:
         """Hand the outputs, or the error, to everyone in the batch; then go on with the queue."""
         self._in_thread = False
         seconds = end - begin
-        self._recent.append(seconds)
-        self._expected = sorted(self._recent)[len(self._recent) // 4]
+        if batch[0].function == PREDICT:
+            self._recent.append(seconds)
+            self._expected = sorted(self._recent)[len(self._recent) // 4]
         rows = sum(waiting.rows for waiting in batch)
         self._meter.count_batch(rows, seconds, batch[0].function)
         for waiting in batch:

@@ -7,9 +7,9 @@ from airgate_serving.engine.admission import Admission, State
 from airgate_serving.engine.batcher import Batcher, Waiter
 from airgate_serving.engine.meter import PREDICT, Meter
 from airgate_serving.engine.trace import Trace
-from airgate_serving.errors import BadRequest
+from airgate_serving.errors import BadRequest, UnknownFunction
 from airgate_serving.formats.interface import ModelInfo
-from airgate_serving.tensors import Tensors
+from airgate_serving.tensors import Signature, Tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,24 @@ class DataPlane:
             raise self.admission.explain_not_ready()
         return self._info
 
+    @property
+    def signature(self) -> Signature:
+        """Return what the model takes and gives where no function is named. Raises NotReady, or BadRequest for none."""
+        info = self.info
+        if PREDICT not in info.functions:
+            hint = f"Ask one of its functions: {info.list_calls()}."
+            raise BadRequest(f"{self.model.name} answers under no name but those of its functions.", hint)
+        return info.signature
+
+    def find_signature(self, function: str) -> Signature:
+        """Return what a function of tensors takes and gives. Raises what `signature` does, and UnknownFunction."""
+        if function == PREDICT:
+            return self.signature
+        further = self.info.further
+        if function not in further:
+            raise UnknownFunction(f"There is no {function[:60]!r}.", f"There is {self.info.list_calls()}.")
+        return further[function]
+
     def is_ready(self) -> bool:
         """Return whether requests should be sent here."""
         return self.admission.state is State.READY
@@ -88,7 +106,7 @@ class DataPlane:
             raise BadRequest(f"{self.model.name} is a script, which takes no tensors.", "Ask POST /predict.")
 
     async def call(self, function: str, call: Any, trace: Trace | None = None) -> Any:
-        """Return what a script's function answers. Raises what `infer` raises."""
+        """Return what a script's function, or a model's further one, answers. Raises what `infer` raises."""
         admission = self.admission
         admission.enter()
         try:

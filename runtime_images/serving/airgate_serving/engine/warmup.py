@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from airgate_serving.errors import ServingError
-from airgate_serving.formats.interface import Runner
+from airgate_serving.formats.interface import PREDICT, Runner
 from airgate_serving.tensors import ANY, DATATYPES, Array, Signature, Tensors, TensorSpec
 
 ROWS = 3  # of the trial batch
@@ -28,6 +28,8 @@ def warm_up(runner: Runner, monotonic: Callable[[], float]) -> WarmUp:
     signature = runner.info.signature
     if runner.info.is_script:
         return WarmUp(None, batchable=False, note="a script runs when it is called")
+    if PREDICT not in runner.info.functions:
+        return WarmUp(None, batchable=False, note="its functions run when they are called")
     try:
         single = make_rows(signature, 1)
         runner.run(single)

@@ -1,5 +1,6 @@
 """What a model is to the rest of the runtime."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -7,9 +8,11 @@ from typing import Any, Protocol, runtime_checkable
 from airgate_kit import names
 from airgate_serving.tensors import Signature, Tensors
 
+PREDICT = "predict"  # the function that answers where none is named
 PREDICTED = "PredictedValue"
 PROBABILITIES = "Probabilities"
 """What the outputs of models that have no names for theirs are called."""
+MOST_NAMED = 8  # functions in a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,11 @@ class ModelInfo:
     functions: tuple[str, ...] = field(default=("predict",))
     is_script: bool = False  # it has functions and no tensors
     sample: Any = None  # a script's own example of its arguments
+    further: Mapping[str, Signature] = field(default_factory=dict)  # of functions of tensors beside predict, by name
+
+    def list_calls(self) -> str:
+        """Return how the functions are called, for a sentence."""
+        return f"POST {', '.join(f'/{name}' for name in self.functions[:MOST_NAMED])}"
 
 
 class Runner(Protocol):
@@ -60,6 +68,13 @@ class Runner(Protocol):
 
     def run(self, inputs: Tensors) -> Tensors:
         """Return the outputs by name. Raises ModelRefused for values the model does not take, else ModelFailed."""
+
+
+@runtime_checkable
+class Several(Runner, Protocol):
+    """A loaded model with further functions of tensors, each a runner of its own by name."""
+
+    further: Mapping[str, Runner]
 
 
 @runtime_checkable

@@ -39,12 +39,16 @@ class OnnxHeader:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a message: where its content lies in the file, or the number that it is."""
+    """A field of a message: where its content lies in the file, or the number that it is.
+
+    wire: how it is written; what a reader of the message passes over is a field written otherwise than it knows it.
+    """
 
     number: int
     begin: int
     end: int
     value: int = 0
+    wire: int = WIRE_BYTES
 
 
 def read_header(path: Path) -> OnnxHeader:
@@ -87,7 +91,7 @@ def read_places(file: BinaryIO, begin: int, end: int) -> Iterator[Field]:
             begin = start + length
         if begin > end:
             raise BadModelFile("The file is damaged: a part of it is longer than the whole.", HINT_WHOLE)
-        yield Field(number, start, begin, value)
+        yield Field(number, start, begin, value, wire)
 
 
 def _read_text(value: int | bytes | None) -> str:

@@ -26,6 +26,7 @@ from airgate_serving.formats.script import looks_like_script
 from airgate_serving.formats.skops_file import is_skops
 
 SAVED_MODEL = "saved_model.pb"  # TensorFlow's
+IN_CHUNKS = "saved_model.cpb"  # the same in chunks, which TensorFlow's own format says more of
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def guess_format(path: Path) -> str:
 
 def guess_folder(path: Path) -> str:
     """Return the format of what a folder holds, by the program in it. Raises BadModelFile where there is none."""
-    for program, name in ((PROGRAM, "qpc"), (SAVED_MODEL, "tensorflow")):
+    for program, name in ((PROGRAM, "qpc"), (SAVED_MODEL, "tensorflow"), (IN_CHUNKS, "tensorflow")):
         if (path / program).is_file():
             return name
     raise BadModelFile(
@@ -140,12 +141,12 @@ _LOOKS: dict[str, Callable[[bytes], bool]] = {
 }
 _IN_MLFLOW: tuple[tuple[str | tuple[str, ...], str], ...] = (  # those that have a runtime of their own
     (KERAS_IN_MLFLOW, "keras"),
-    (SAVED_MODEL, "tensorflow"),
+    ((SAVED_MODEL, IN_CHUNKS), "tensorflow"),
 )
-_IN_ARCHIVES: tuple[tuple[str, str], ...] = (
+_IN_ARCHIVES: tuple[tuple[str | tuple[str, ...], str], ...] = (
     (PROGRAM, "qpc"),
     ("MLmodel", "mlflow"),
-    (SAVED_MODEL, "tensorflow"),
+    ((SAVED_MODEL, IN_CHUNKS), "tensorflow"),
     (".py", "script"),
     (".onnx", "onnx"),
     *((ending, "pytorch") for ending in WEIGHTS),

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from airgate_serving.codecs.records import make_sample_arguments
 from airgate_serving.codecs.v2_json import CONTENT_BINARY, CONTENT_JSON
 from airgate_serving.engine.dataplane import ServedModel
-from airgate_serving.formats.interface import ModelInfo
+from airgate_serving.formats.interface import PREDICT, ModelInfo
 from airgate_serving.schemas import describe_nested_lists, describe_row, describe_tensor_data
-from airgate_serving.tensors import ANY, TensorSpec
+from airgate_serving.tensors import ANY, Signature, TensorSpec
 
 OPENAPI = "3.1.0"
 REFUSALS = {
@@ -21,6 +22,7 @@ REFUSALS = {
     "504": "The request waited for its whole deadline.",
 }
 Json = dict[str, Any]
+FORM: Json = {"type": "object", "description": "A part X with JSON or CSV rows, or one part for each input."}
 
 
 def build_openapi(model: ServedModel, info: ModelInfo) -> Json:
@@ -28,27 +30,29 @@ def build_openapi(model: ServedModel, info: ModelInfo) -> Json:
     if info.is_script:
         return _build_script(model, info)
     prefix = f"/v2/models/{model.name}"
+    answers = PREDICT in info.functions
+    further = {f"/{quote(name, safe='')}": {"post": _describe_further(name, one)} for name, one in info.further.items()}
     return {
         "openapi": OPENAPI,
         "info": {"title": model.name, "version": model.version, "description": _describe(info)},
         "paths": {
-            "/predict": {"post": _describe_predict(info)},
+            **({f"/{PREDICT}": {"post": _describe_predict(info)}} if answers else {}),
+            **further,
             prefix: {"get": _describe_question("What the model takes and gives.", "describe")},
             f"{prefix}/ready": {"get": _describe_question("Whether requests should be sent here.", "ready", "503")},
-            f"{prefix}/infer": {"post": _describe_infer(info)},
+            **({f"{prefix}/infer": {"post": _describe_infer(info)}} if answers else {}),
         },
-        "components": {"schemas": _build_schemas(info)},
+        "components": {"schemas": _build_schemas(info) if answers else {"Refusal": _describe_refusal()}},
     }
 
 
 def _build_script(model: ServedModel, info: ModelInfo) -> Json:
     """Return the document of a script: its functions, which take and answer what they like."""
-    refusal = {"Refusal": _describe_object({name: {"type": "string"} for name in ("error", "code", "hint")})}
     return {
         "openapi": OPENAPI,
         "info": {"title": model.name, "version": model.version, "description": _describe(info)},
         "paths": {f"/{name}": {"post": _describe_function(name, info)} for name in info.functions},
-        "components": {"schemas": refusal},
+        "components": {"schemas": {"Refusal": _describe_refusal()}},
     }
 
 
@@ -84,6 +88,17 @@ def _describe_predict(info: ModelInfo) -> Json:
             "content": {CONTENT_JSON: rows, "multipart/form-data": {"schema": _ref("Form")}},
         },
         "responses": _describe_answers({"schema": _ref("Predictions")}),
+    }
+
+
+def _describe_further(name: str, signature: Signature) -> Json:
+    """Return a further function: the same as predict, with tensors of its own."""
+    rows = {"schema": _wrap_rows(_describe_record(signature.inputs)), "example": make_sample_arguments(signature)}
+    return {
+        "operationId": name,
+        "summary": f"Rows in, the answers of {name} out, in the orientation of the question.",
+        "requestBody": {"required": True, "content": {CONTENT_JSON: rows, "multipart/form-data": {"schema": FORM}}},
+        "responses": _describe_answers({"schema": _describe_result(_describe_prediction(signature))}),
     }
 
 
@@ -123,18 +138,22 @@ def _build_schemas(info: ModelInfo) -> Json:
     inputs, outputs = info.signature.inputs, info.signature.outputs
     return {
         "Record": _describe_record(inputs),
-        "Rows": _wrap_rows(),
-        "Form": {"type": "object", "description": "A part X with JSON or CSV rows, or one part for each input."},
-        "Prediction": _describe_object({spec.name: _describe_output(spec, inputs) for spec in outputs}),
-        "Predictions": _describe_result(),
+        "Rows": _wrap_rows(_ref("Record")),
+        "Form": FORM,
+        "Prediction": _describe_prediction(info.signature),
+        "Predictions": _describe_result(_ref("Prediction")),
         "InferRequest": _describe_message("inputs", inputs, {"id": {"type": "string"}}),
         "InferAnswer": _describe_message("outputs", outputs, {"model_name": {"type": "string"}}),
-        "Refusal": _describe_object({name: {"type": "string"} for name in ("error", "code", "hint")}),
+        "Refusal": _describe_refusal(),
     }
 
 
 def _describe_record(specs: Sequence[TensorSpec]) -> Json:
     return _describe_object({spec.name: describe_row(spec) for spec in specs})
+
+
+def _describe_prediction(signature: Signature) -> Json:
+    return _describe_object({spec.name: _describe_output(spec, signature.inputs) for spec in signature.outputs})
 
 
 def _describe_output(spec: TensorSpec, inputs: Sequence[TensorSpec]) -> Json:
@@ -145,13 +164,17 @@ def _describe_output(spec: TensorSpec, inputs: Sequence[TensorSpec]) -> Json:
     return {"anyOf": [row, describe_nested_lists(spec.datatype, spec.shape)]}
 
 
-def _wrap_rows() -> Json:
-    rows = _describe_object({"X": {"anyOf": [_list_of(_ref("Record")), _ref("Record"), _describe_split()]}})
+def _wrap_rows(record: Json) -> Json:
+    rows = _describe_object({"X": {"anyOf": [_list_of(record), record, _describe_split()]}})
     return {"anyOf": [rows, _describe_object({"args": rows})]}
 
 
-def _describe_result() -> Json:
-    return _describe_object({"result": {"anyOf": [_list_of(_ref("Prediction")), _describe_split()]}})
+def _describe_result(prediction: Json) -> Json:
+    return _describe_object({"result": {"anyOf": [_list_of(prediction), _describe_split()]}})
+
+
+def _describe_refusal() -> Json:
+    return _describe_object({name: {"type": "string"} for name in ("error", "code", "hint")})
 
 
 def _describe_split() -> Json:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from airgate_serving.codecs.calls import read_call, write_result
+from airgate_serving.codecs.calls import Call, read_call, write_result
 from airgate_serving.codecs.forms import CONTENT_FORM, decode_form
 from airgate_serving.codecs.records import Table, decode_records, encode_result
 from airgate_serving.engine.dataplane import DataPlane
@@ -11,28 +11,28 @@ from airgate_serving.engine.trace import CODEC
 from airgate_serving.errors import ServingError
 from airgate_serving.rest.door import Request
 from airgate_serving.rest.failures import STATUS, Answer
-from airgate_serving.tensors import Tensors
+from airgate_serving.tensors import Signature, Tensors
 
 DOOR = "records"
 
 
 class RecordsDoor:
-    """The handler of /predict."""
+    """The handler of /predict and of every further function."""
 
     def __init__(self, plane: DataPlane, monotonic: Callable[[], float]) -> None:
         """Answer for `plane`; codec times are taken by `monotonic`."""
         self._plane = plane
         self._monotonic = monotonic
-        self._observe_codec = plane.meter.find_stages(PREDICT)["codec"].observe
 
     async def predict(self, request: Request) -> Answer:
         """Answer `{"result": ...}` in the orientation of the request."""
         return await self.answer(PREDICT, request)
 
     async def answer(self, function: str, request: Request) -> Answer:
-        """Answer for one function: a script has several, every other model has predict."""
+        """Answer for one function: a script has several, a model predict and, where it has them, further ones."""
+        ask = self._call if self._plane.info.is_script else self._predict
         try:
-            body = await (self._call(function, request) if self._plane.info.is_script else self._predict(request))
+            body = await ask(function, request)
         except ServingError as error:
             self._plane.meter.count_request(DOOR, function, STATUS.get(error.code, 500))
             raise
@@ -55,24 +55,27 @@ class RecordsDoor:
             trace.note(CODEC, inferred, encoded)
         return answer
 
-    async def _predict(self, request: Request) -> bytes:
+    async def _predict(self, function: str, request: Request) -> bytes:
         monotonic, trace = self._monotonic, request.trace
         begin = monotonic()
-        tensors, table = self._decode(request)
+        tensors, table = self._decode(request, self._plane.find_signature(function))
         decoded = monotonic()
         if trace is not None:
             trace.note(CODEC, begin, decoded)
-        outputs = await self._plane.infer(tensors, trace)
+        if function == PREDICT:
+            outputs = await self._plane.infer(tensors, trace)
+        else:
+            outputs = await self._plane.call(function, Call(function, tensors), trace)
         inferred = monotonic()
         answer = encode_result(outputs, table)
         encoded = monotonic()
-        self._observe_codec(decoded - begin + encoded - inferred)
+        self._plane.meter.find_stages(function)["codec"].observe(decoded - begin + encoded - inferred)
         if trace is not None:
             trace.note(CODEC, inferred, encoded)
         return answer
 
-    def _decode(self, request: Request) -> tuple[Tensors, Table]:
+    def _decode(self, request: Request, signature: Signature) -> tuple[Tensors, Table]:
         content_type = request.headers.get("content-type") or ""
         if content_type.startswith(CONTENT_FORM):
-            return decode_form(request.body, content_type, self._plane.info.signature)
-        return decode_records(request.body, self._plane.info.signature)
+            return decode_form(request.body, content_type, signature)
+        return decode_records(request.body, signature)

@@ -47,7 +47,7 @@ class Router:
         records: RecordsDoor,
         quick: dict[tuple[str, str], Quick],
     ) -> None:
-        """Route by `routes`, and a script's further functions to `records`; `plane` is asked what could be meant.
+        """Route by `routes`, and further functions of the model to `records`; `plane` is asked what could be meant.
 
         The door has taken what is in `quick` elsewhere before anything comes here.
         """
@@ -59,7 +59,7 @@ class Router:
     async def __call__(self, request: Request) -> Answer:
         """Answer the request. Raises the error that explains a path or verb that does not exist."""
         handler = self._routes.get((request.verb, request.path))
-        function = request.path[1:]
+        function = unquote(request.path[1:])
         if handler is None and request.verb == "POST" and self._is_function(function):
             return await self._records.answer(function, request)
         if handler is None:
@@ -67,7 +67,7 @@ class Router:
         return await handler(request)
 
     def _is_function(self, name: str) -> bool:
-        return self._plane.is_ready() and self._plane.info.is_script and name in self._plane.info.functions
+        return self._plane.is_ready() and name in self._plane.info.functions
 
     def _explain_missing(self, verb: str, path: str) -> ServingError:
         verbs = sorted({known for known, place in (*self._routes, *self.quick) if place == path})

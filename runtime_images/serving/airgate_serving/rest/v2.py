@@ -8,7 +8,7 @@ from airgate_serving.codecs.v2_json import (
     HEADER_JSON_LENGTH,
     InferRequest,
     decode_request,
-    describe_tensor,
+    describe_signature,
     encode_answer,
 )
 from airgate_serving.engine.dataplane import DataPlane
@@ -55,7 +55,7 @@ class V2Door:
         """POST /v2/models/M/infer: decode and queue. Raises what can be known by then; the answer comes later."""
         plane, trace, begin = self._plane, request.trace, self._monotonic()
         try:
-            wish = decode_request(request.body, plane.info.signature, request.headers.get(HEADER_JSON_LENGTH))
+            wish = decode_request(request.body, plane.signature, request.headers.get(HEADER_JSON_LENGTH))
             decoded = self._monotonic()
             if trace is not None:
                 trace.note(CODEC, begin, decoded)
@@ -123,11 +123,11 @@ def describe_model(plane: DataPlane) -> dict[str, Any]:
     """Return the model's metadata."""
     info, model = plane.info, plane.model
     parameters = {"device": info.device, "engine": info.engine, "granted": model.granted, "digest": model.digest}
+    further = {name: describe_signature(signature) for name, signature in info.further.items()}
     return {
         "name": model.name,
         "versions": [model.version],
         "platform": info.platform,
-        "inputs": [describe_tensor(spec) for spec in info.signature.inputs],
-        "outputs": [describe_tensor(spec) for spec in info.signature.outputs],
-        "parameters": {**parameters, "task": info.signature.task},
+        **describe_signature(info.signature),
+        "parameters": {**parameters, "task": info.signature.task, **({"functions": further} if further else {})},
     }

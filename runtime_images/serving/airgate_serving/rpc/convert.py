@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 
 from airgate_protocols import open_inference_pb2 as pb
+from airgate_serving.codecs.v2_json import describe_signature
 from airgate_serving.elements import cast_array, fit_shape, read_array, read_raw, write_raw
 from airgate_serving.errors import BadRequest
 from airgate_serving.formats.interface import ModelInfo
@@ -79,6 +80,12 @@ def describe_texts(signature: Signature) -> dict[str, str]:
     """Return, for each input whose texts are JSON, its schema as a property of the model: a tensor has none here."""
     schemas = {spec.name: spec.schema for spec in signature.inputs if spec.schema is not None}
     return {f"contentSchema.{name}": orjson.dumps(schema).decode() for name, schema in schemas.items()}
+
+
+def describe_functions(info: ModelInfo) -> dict[str, str]:
+    """Return inputs and outputs of each further function as a property of the model, in the words of the HTTP door."""
+    signatures = {name: describe_signature(signature) for name, signature in info.further.items()}
+    return {f"function.{name}": orjson.dumps(said).decode() for name, said in signatures.items()}
 
 
 def _describe(specs: Sequence[TensorSpec]) -> list[pb.ModelMetadataResponse.TensorMetadata]:

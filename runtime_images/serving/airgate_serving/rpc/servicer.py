@@ -18,7 +18,13 @@ from airgate_serving.engine.models import Models
 from airgate_serving.engine.seen import Seen, Watch
 from airgate_serving.engine.trace import CODEC, Follow, Trace
 from airgate_serving.errors import GateClosed, ServingError, UnknownModel
-from airgate_serving.rpc.convert import describe_model, describe_texts, read_request, write_response
+from airgate_serving.rpc.convert import (
+    describe_functions,
+    describe_model,
+    describe_texts,
+    read_request,
+    write_response,
+)
 from airgate_serving.rpc.failures import RETRY_AFTER, find_status, read_end
 
 DOOR, INFER = "grpc", "ModelInfer"
@@ -88,7 +94,7 @@ class InferenceServicer(service.GRPCInferenceServiceServicer):
         except ServingError as error:
             return await self._refuse(error, context)  # type: ignore[no-any-return]
         properties = {"device": info.device, "granted": plane.model.granted, "digest": plane.model.digest}
-        properties |= describe_texts(info.signature)
+        properties |= describe_texts(info.signature) | describe_functions(info)
         return describe_model(info, plane.model.name, plane.model.version, properties)
 
     async def ModelInfer(self, request: pb.ModelInferRequest, context: Context) -> pb.ModelInferResponse:
@@ -129,7 +135,7 @@ class InferenceServicer(service.GRPCInferenceServiceServicer):
     ) -> pb.ModelInferResponse:
         monotonic = self._monotonic
         begin = monotonic()
-        tensors = read_request(request, plane.info.signature)
+        tensors = read_request(request, plane.signature)
         decoded = monotonic()
         if trace is not None:
             trace.note(CODEC, begin, decoded)

@@ -15,11 +15,12 @@ from airgate_serving.codecs.records import arrange, build_result, make_sample_ar
 from airgate_serving.errors import CallStopped, MissingLibrary, ModelFailed, ServingError, UnknownFunction
 from airgate_serving.fetch import is_of_digest
 from airgate_serving.formats.archive import may_hold_program
-from airgate_serving.formats.interface import LoadOptions, Runner, Script
+from airgate_serving.formats.interface import LoadOptions, Runner, Script, Several
 from airgate_serving.formats.table import find_format, guess_format, load
 from airgate_serving.formats.versions import find_here, judge
 from airgate_serving.sandbox import lock
 from airgate_serving.sandbox.limits import CallLimits, apply_limits, die_with_parent, limit_files, volunteer_for_oom
+from airgate_serving.tensors import Signature
 from airgate_serving.trials.job import CONVERT, CONVERTED, FIT, INSPECT, MEBIBYTE, TEST, Bounds, Job, read_job
 
 OUT_OF_MEMORY = ("bad_alloc", "Failed to allocate memory", "OutOfMemoryError", "DefaultCPUAllocator")
@@ -98,12 +99,8 @@ def _find_limits(bounds: Bounds) -> CallLimits:
 
 def _describe(runner: Runner) -> dict[str, Any]:
     info = runner.info
-    signature = {
-        "inputs": [_describe_spec(spec) for spec in info.signature.inputs],
-        "outputs": [_describe_spec(spec) for spec in info.signature.outputs],
-    }
     return {
-        "signature": signature,
+        "signature": _describe_signature(info.signature),
         "sample": info.sample if info.is_script else make_sample_arguments(info.signature),
         "task": info.signature.task,
         "engine": info.engine,
@@ -111,6 +108,17 @@ def _describe(runner: Runner) -> dict[str, Any]:
         "libraries": [asdict(library) for library in info.libraries],
         "warnings": list(judge(info.libraries).warnings),
         "functions": list(info.functions),
+        "further": {
+            name: {"signature": _describe_signature(signature), "sample": make_sample_arguments(signature)}
+            for name, signature in info.further.items()
+        },
+    }
+
+
+def _describe_signature(signature: Signature) -> dict[str, Any]:
+    return {
+        "inputs": [_describe_spec(spec) for spec in signature.inputs],
+        "outputs": [_describe_spec(spec) for spec in signature.outputs],
     }
 
 
@@ -127,9 +135,10 @@ def _test(runner: Runner, job: Job, load_seconds: float, clock: Clock) -> dict[s
         )
     if isinstance(runner, Script):
         return _test_script(runner, job, load_seconds, clock)
-    tensors, table = read_arguments(job.arguments, runner.info.signature)
+    one: Runner = runner.further.get(job.function, runner) if isinstance(runner, Several) else runner
+    tensors, table = read_arguments(job.arguments, one.info.signature)
     began = clock.monotonic()
-    outputs = runner.run(tensors)
+    outputs = one.run(tensors)
     seconds = clock.monotonic() - began
     times = {"seconds": seconds, "load_seconds": load_seconds}
     return {"result": build_result(outputs, table), "device": runner.info.device, **times}
