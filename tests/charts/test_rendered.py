@@ -219,7 +219,7 @@ def test_a_server_of_others_is_offered_and_reached_on_its_own_port(helm):
     server = next(read_runtime(entry) for entry in offered if entry["kind"] == "server")
     assert server.server.command == ("vllm", "serve")
     assert server.server.takes_model
-    assert [entry["kind"] for entry in offered] == ["environment", "environment", "server"]
+    assert [entry["kind"] for entry in offered] == ["environment", "worker", "server"]
 
 
 def test_the_webapp_is_told_on_whose_cards_a_runtime_computes_where_its_definition_says_so(helm):
@@ -229,7 +229,7 @@ def test_the_webapp_is_told_on_whose_cards_a_runtime_computes_where_its_definiti
     assert cards == [("nvidia.com",), None, None]
     told = find_one(render_ci(helm, "airgate-runtimes", "plain"), "ConfigMap", "airgate-runtimes")["data"]
     cards = [read_runtime(entry).cards for entry in json.loads(told["runtimes.json"])]
-    assert cards == [(), (), ("nvidia.com",)]
+    assert cards == [(), (), (), ("nvidia.com",)]
 
 
 def test_traces_leave_for_the_collector_that_is_named_and_for_nowhere_else(helm):
