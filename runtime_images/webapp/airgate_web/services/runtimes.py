@@ -55,7 +55,7 @@ def find_runtime(desk: Desk, slug: str = "") -> Runtime:
 
 
 def find_worker(desk: Desk, version: ModelVersion, slug: str = "") -> Runtime:
-    """Return the worker that can run jobs of `version`: the one of that slug or name, or the first; Invalid otherwise."""
+    """Return the worker that runs jobs of `version`: the one of that slug or name, or the first; Invalid otherwise."""
     workers = [one for one in list_runtimes(desk, RuntimeKind.WORKER) if version.format in one.formats]
     for runtime in workers:
         if slug in ("", runtime.slug, runtime.name):
