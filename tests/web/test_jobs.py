@@ -19,6 +19,7 @@ from airgate_web.services.jobs import JobWish, find_job, find_result, list_jobs,
 from airgate_web.services.models import publish_model, remove_model
 from airgate_web.services.runtimes import DEFAULT_SLUG, WORKER_SLUG
 from airgate_web.services.users import start_session
+from airgate_web.ui.columns import find_columns, find_others
 from tests.fakes.desk import LIMIT
 from tests.fakes.samples import NOON, make_job, make_job_report, make_node, make_observation, make_version
 
@@ -359,3 +360,26 @@ def test_a_word_that_is_none_is_refused(client):
     large = client.post(f"/internal/jobs/{number}", content=b"x" * (33 * 2**20), headers=mine)
     assert large.json()["code"] == "too_large"
     assert client.get(f"{JOBS}/{number}").json()["started"] is None
+
+
+@pytest.mark.parametrize(
+    ("head", "kind", "columns"),
+    [
+        ('\ufeffwidth,"a, b",ripe\n5.1,red,yes', "csv", ("width", "a, b", "ripe")),
+        ('{"width": 5.1, "ripe": true}\n{"later": 1}', "jsonl", ("width", "ripe")),
+        ("[1, 2]", "jsonl", ()),
+        ('{"cut off', "jsonl", ()),
+        ('a,"b', "csv", ()),
+        ("", "csv", ()),
+        ("PAR1", "parquet", ()),
+    ],
+)
+def test_the_form_s_help_is_what_the_first_line_shows(head, kind, columns):
+    """Names for a form to begin with; whatever else stands there is no error."""
+    assert find_columns(head, kind) == columns
+
+
+def test_columns_that_a_model_does_not_ask_for_are_suggested_to_be_kept():
+    """Where it asks for none of them by name, all are its input and nothing is suggested."""
+    assert find_others(("width", "id", "ripe"), ("width",)) == ("id", "ripe")
+    assert find_others(("0", "1"), ("pixels",)) == ()

@@ -47,9 +47,16 @@ class JobWish:
 
 def start_job(desk: Desk, user: User, route: str, wish: JobWish) -> Job:
     """Wish for a job and return it; Invalid or NotFound, each with one sentence."""
+    job = desk.store.add_job(read_wish(desk, user, route, wish))
+    desk.note(user, "start", f"job {job.owner}", describe_job(job))
+    return job
+
+
+def read_wish(desk: Desk, user: User, route: str, wish: JobWish) -> Job:
+    """Return a wish with everything in it found and in range; raise a Refusal otherwise."""
     version = find_version(desk, route, wish.model, wish.version)
     runtime = find_worker(desk, version, wish.runtime)
-    made = Job(
+    return Job(
         id=0,  # the store counts
         route=route,
         model=read_model(version),
@@ -62,9 +69,6 @@ def start_job(desk: Desk, user: User, route: str, wish: JobWish) -> Job:
         created=desk.clock.now(),
         created_by=user.name,
     )
-    job = desk.store.add_job(made)
-    desk.note(user, "start", f"job {job.owner}", describe_job(job))
-    return job
 
 
 def read_model(version: ModelVersion) -> ModelFile:
