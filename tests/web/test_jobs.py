@@ -2,10 +2,14 @@
 
 import dataclasses
 import datetime
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
+from airgate_serving import arguments
+from airgate_web.adapters.cluster_local.command import find_command, find_environ
+from airgate_web.adapters.cluster_local.shelf import Ports, ReplicaRecord
 from airgate_web.app import build_app
 from airgate_web.domain.errors import Conflict, Invalid, NotFound, TooLarge
 from airgate_web.domain.job import JobRecord, JobState, JobStatus, Metric, Result, find_job_workload
@@ -172,6 +176,23 @@ def test_two_jobs_are_two_workloads_and_other_workloads_stay_what_they_were():
     assert one.name != other.name
     service = dataclasses.replace(one, kind=Kind.SERVICE, run=None)
     assert find_spec_digest(service) != find_spec_digest(one)
+
+
+def test_a_process_of_this_machine_is_told_where_its_files_lie_and_to_whom_it_reports():
+    """Its own secret is in its environment alone, no gate's; without an address of web it is not begun."""
+    wish = find_job_workload(make_job(id=7), "its secret")
+    record = ReplicaRecord("j-1", wish, 1, Ports(1, 2, 3))
+    files, folders = (Path("/blobs/model"), Path("/blobs/rows")), (Path("/blobs"), Path("/scratch/j-1"))
+    words = find_command(("airgate-serve",), record, files, folders, "unix:/run/web.sock")
+    assert words[:3] == ["airgate-serve", "job", "/blobs/model"]
+    assert [words[words.index(flag) + 1] for flag in ("--rows", "--folder", "--web", "--job", "--threads")] == [
+        *("/blobs/rows", "/scratch/j-1", "unix:/run/web.sock", "7", "1")
+    ]
+    arguments.build_job_parser().parse_args(words[2:])
+    environ = find_environ({"PATH": "/bin"}, record, None, folders[1], "http://traces:4318")
+    assert environ == {"PATH": "/bin", "AIRGATE_JOB_SECRET": "its secret", "CUDA_VISIBLE_DEVICES": ""}
+    with pytest.raises(ValueError, match="--web-url"):
+        find_command(("airgate-serve",), record, files, folders)
 
 
 # What became of it

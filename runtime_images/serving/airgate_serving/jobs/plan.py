@@ -43,5 +43,5 @@ class JobPlan:
     @property
     def command(self) -> tuple[str, ...]:
         """The process with the model."""
-        program = (sys.executable, "-m", "airgate_serving", self.task, str(self.model))
+        program = (sys.executable, "-P", "-m", "airgate_serving", self.task, str(self.model))
         return (*program, "--rows", str(self.rows_link), "--to", str(self.result), *self.options)

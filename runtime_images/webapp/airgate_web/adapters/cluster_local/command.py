@@ -49,7 +49,9 @@ Folders = tuple[Path, Path]  # blobs, scratch
 
 
 def find_job_words(wish: Workload, files: Sequence[Path], scratch: Path, web: str) -> list[str]:
-    """Return the words for a job."""
+    """Return the words for a job. ValueError where nobody knows to whom it reports: its end would be lost."""
+    if not web:
+        raise ValueError("no address of the web process is known here, to which jobs report: --web-url")
     if wish.model is None or wish.run is None:
         raise ValueError(f"{wish.name} is a job without a model")
     model, rows = files

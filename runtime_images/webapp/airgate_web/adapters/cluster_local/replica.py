@@ -166,7 +166,7 @@ class RunningReplica:
             try:
                 await self.take_cards()
                 await self.run()
-            except (Refused, Died, OSError) as why:
+            except (Refused, Died, OSError, ValueError) as why:
                 self.fail(str(why))
             if self.outcome:
                 return
