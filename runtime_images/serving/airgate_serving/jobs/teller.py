@@ -4,7 +4,7 @@ import contextlib
 import http.client
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -87,7 +87,7 @@ class Teller:
         with contextlib.closing(link):
             yield link
 
-    def _insist(self, send: Any) -> None:
+    def _insist(self, send: Callable[[], object]) -> None:
         deadline = self._clock.monotonic() + self._patience
         while True:
             try:
