@@ -344,6 +344,13 @@ def test_a_script_starts_follows_stops_and_removes(client, stocked):
     assert client.post(f"/internal/jobs/{number}", json={"rows": 2}, headers=mine).status_code == 409
 
 
+@pytest.mark.parametrize("number", ["0", "-1", "99", "9" * 30, "one"])
+def test_a_number_that_is_no_job_s_is_refused_and_no_error(client, number):
+    """Whatever stands in the address."""
+    answer = client.get(f"{JOBS}/{number}")
+    assert answer.json()["code"] == ("invalid" if number == "one" else "not_found")
+
+
 def test_a_script_reads_metrics_and_why_a_job_failed(client):
     """Figures with their ratings; the sentence of the runtime as it is."""
     body = {"model": "digits", "dataset": "iris", "task": "evaluate", "target": "ripe", "measure": "regression"}

@@ -22,6 +22,8 @@ from airgate_web.services.projects import find_project
 from airgate_web.services.runtimes import find_worker
 from airgate_web.services.scanning import require_allowed
 
+NUMBER_MAX = 2**31 - 1  # what a database takes as an id
+
 
 @dataclass(frozen=True, slots=True)
 class JobWish:
@@ -114,7 +116,7 @@ def list_jobs(desk: Desk, route: str) -> Sequence[JobRecord]:
 
 def find_job(desk: Desk, route: str, number: int) -> JobRecord:
     """Return a job with what became of it; NotFound when there is none."""
-    record = desk.store.find_job(route, number)
+    record = desk.store.find_job(route, number) if 0 < number <= NUMBER_MAX else None
     if record is None:
         find_project(desk, route)
         raise NotFound(f"There is no job {number} in project '{route}'.", "Choose one of its list of jobs.")
