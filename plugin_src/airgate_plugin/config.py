@@ -4,7 +4,6 @@ One table, `SETTINGS`, makes the flags, the environment variables, the keys of t
 file reads none of them: cli.py does, and hands over layers of text, the strongest last.
 """
 
-import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -252,6 +251,8 @@ def build_settings(layers: Sequence[tuple[str, Mapping[str, str]]]) -> Settings:
 
 def suggest(word: str, known: Sequence[str]) -> str:
     """Return a hint with the name that was probably meant, or all of them."""
+    import difflib  # a start whose words are right need not have it in memory
+
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
 
