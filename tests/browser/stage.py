@@ -33,7 +33,16 @@ from airgate_web.services.runtimes import DEFAULT_SLUG, put_default_runtimes, pu
 from airgate_web.ui import About, add_pages
 from tests.fakes.blobs_memory import MemoryBlobs
 from tests.fakes.desk import KEY
-from tests.fakes.samples import make_deployment, make_node, make_project, make_runtime, make_user, make_version
+from tests.fakes.samples import (
+    SCRIPT,
+    TOWERS,
+    make_deployment,
+    make_node,
+    make_project,
+    make_runtime,
+    make_user,
+    make_version,
+)
 from tests.fakes.store_memory import MemoryStore
 from tests.fakes.tester_fake import FakeTester
 
@@ -119,8 +128,10 @@ def fill_projects(desk: Desk, now: datetime.datetime) -> None:
     desk.note(make_user(), "allow past the scanner", "model botany/moss", f"version 1, {digest}: {permit.reason}")
     file = ModelFile("moss", 1, "sklearn", "moss.pkl", digest, size, override=True)
     desk.store.add_deployment(make_deployment("botany", "moss-live", model=file, runtime=DEFAULT_SLUG, created=now))
-    rules = {"signature": Signature((), ()), "sample": {"line": 3, "colours": ["red"]}, "created": now - day}
+    rules = {"signature": SCRIPT, "sample": {"line": 3, "colours": ["red"]}, "created": now - day}
     desk.store.add_version(make_version("botany", "rules", format="script", filename="rules.py", **rules))
+    towers = {"signature": TOWERS, "filename": "towers.zip", "task": "", "created": now - 2 * day}
+    desk.store.add_version(make_version("botany", "towers", format="mlflow", **towers))
 
 
 def fill_deployments(desk: Desk, now: datetime.datetime) -> None:
