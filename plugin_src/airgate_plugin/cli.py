@@ -12,7 +12,7 @@ from pathlib import Path
 
 from airgate_kit import logs
 from airgate_kit.clock import SystemClock
-from airgate_plugin.app import App, look_once
+from airgate_plugin.app import App
 from airgate_plugin.config import (
     ENV_PREFIX,
     KEYS,
@@ -24,6 +24,7 @@ from airgate_plugin.config import (
 from airgate_plugin.doctor import describe_host, write_report
 from airgate_plugin.errors import BadSettings, CannotServe, HostUnreadable, PluginError
 from airgate_plugin.exercise import describe_cards, write_cards
+from airgate_plugin.rounds import look_once
 
 EXIT_OK = 0
 EXIT_ILL = 1  # doctor: at least one device is not healthy

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import re
 import socket
 import statistics
 import subprocess
@@ -28,6 +30,7 @@ from tests.kit.process import measure
 from tests.plugin.replayed_kubelet import Endpoint, ReplayedKubelet
 
 BINARIES = Path(sys.executable).parent
+IMAGE = Path("plugin_src/Dockerfile")
 SOCS = 32
 CALLS = 500
 SETTLE_S = 3  # what a start leaves to do is not idleness
@@ -75,13 +78,15 @@ def measure_running(folder: Path, kubelet: ReplayedKubelet) -> list[Figure]:
 
 
 def start_plugin(folder: Path) -> "subprocess.Popen[bytes]":
-    """Start the plugin over the simulated host."""
+    """Start the plugin over the simulated host, with the variables of its image."""
     host = str(folder / "host")
     flags = ["--host-root", host, "--host-prefix", host, "--http", "127.0.0.1:0"]
     flags += ["--kubelet-dir", str(folder / "kubelet"), "--uevents", str(folder / "uevents.sock")]
     flags += ["--cdi-dir", str(folder / "cdi"), "--features-file", str(folder / "features")]
+    environment = {**os.environ, **dict(re.findall(r"^ENV (\w+)=(\S+)$", IMAGE.read_text(), re.MULTILINE))}
     with (folder / "plugin.log").open("ab") as log:
-        return subprocess.Popen([str(BINARIES / "airgate-plugin"), "run", *flags], stdout=log, stderr=log)
+        command = [str(BINARIES / "airgate-plugin"), "run", *flags]
+        return subprocess.Popen(command, stdout=log, stderr=log, env=environment)
 
 
 def stop_plugin(process: "subprocess.Popen[bytes]", kubelet: ReplayedKubelet) -> None:

@@ -21,22 +21,26 @@ from airgate_web.adapters.tokens_jwt import JwtTokens
 from airgate_web.app import build_app
 from airgate_web.domain.amounts import Amounts
 from airgate_web.domain.deployment import DeploymentStatus
+from airgate_web.domain.job import JobReport, JobState, JobStatus, Metric, Result
 from airgate_web.domain.model import ModelVersion, Permit, Signature, TensorSpec
 from airgate_web.domain.runtime import RuntimeKind
 from airgate_web.domain.server import Server
+from airgate_web.domain.task import Task, TaskKind
 from airgate_web.domain.user import Role
 from airgate_web.domain.workload import DeviceFacts, Holder, ModelFile, Observation, Replica, ReplicaState
 from airgate_web.ports import Fit, TrialRun
 from airgate_web.services.desk import Desk
 from airgate_web.services.passwords import make_hash
-from airgate_web.services.runtimes import DEFAULT_SLUG, put_default_runtimes, put_runtimes
+from airgate_web.services.runtimes import DEFAULT_SLUG, WORKER_SLUG, put_default_runtimes, put_runtimes
 from airgate_web.ui import About, add_pages
 from tests.fakes.blobs_memory import MemoryBlobs
 from tests.fakes.desk import KEY
 from tests.fakes.samples import (
     SCRIPT,
     TOWERS,
+    make_dataset,
     make_deployment,
+    make_job,
     make_node,
     make_project,
     make_runtime,
@@ -48,6 +52,8 @@ from tests.fakes.tester_fake import FakeTester
 
 PASSWORD = "four words are good"
 PROJECT = "/projects/quality-control"  # its pages
+INTERNAL = "an internal token"
+RUNS, PREDICTED, JUDGED, FAILED = 6, 7, 8, 9  # the jobs that are there at first
 LIMIT = 1_000_000  # bytes of an upload
 QAIC = "qualcomm.com/qaic"
 SERVER = Server(8000, "/health", "/metrics", ("vllm", "serve"), ("/models/llama", "--port", "{port}"))
@@ -100,6 +106,7 @@ def make_site(folder: Path) -> Desk:
     put_runtimes(desk, [make_runtime("llm", name="Llama", kind=RuntimeKind.SERVER, formats=(), server=SERVER)])
     fill_projects(desk, clock.now())
     fill_deployments(desk, clock.now())
+    fill_jobs(desk, clock.now())
     return desk
 
 
@@ -164,6 +171,36 @@ def fill_deployments(desk: Desk, now: datetime.datetime) -> None:
     desk.store.write_observation(make_observation(now), now)
 
 
+def fill_jobs(desk: Desk, now: datetime.datetime) -> None:
+    """Add a data set and four jobs over it: one that runs, and three that ended each in its own way."""
+    rows = b"sepal_length,sepal_width,petal_length,petal_width,species\n5.1,3.5,1.4,0.2,setosa\n"
+    digest, size = desk.blobs.put(iter([rows]), LIMIT)
+    minutes = datetime.timedelta(minutes=1)
+    desk.store.add_dataset(make_dataset("quality-control", "flowers", digest=digest, size=size, created=now - minutes))
+    file = ModelFile("iris", 1, "sklearn", "iris.pkl", "sha256:" + "ab" * 32, 3200)
+    wish = {"model": file, "dataset": "flowers", "runtime": WORKER_SLUG, "amounts": Amounts(1000, 2048)}
+    batch, judge = Task(TaskKind.BATCH, keep=("species",)), Task(TaskKind.EVALUATE, (), "species", "classification")
+    for number, (age, task) in enumerate(((1, batch), (8, batch), (20, judge), (50, batch)), RUNS):
+        made = desk.store.add_job(make_job("quality-control", task=task, created=now - age * minutes, **wish))
+        assert made.id == number
+    for number in (RUNS, PREDICTED, JUDGED, FAILED):
+        desk.store.write_job_status(number, JobStatus(JobState.RUNNING))
+    started = {"started": now - minutes, "reported": now}
+    metrics = (Metric("accuracy", 0.953333, "good"), Metric("recall", 0.81, "fair"), Metric("log_loss", 0.9, "bad"))
+    predictions = Result(
+        *desk.blobs.put(iter([b"species,PredictedValue\nsetosa,setosa\n"]), LIMIT), "flowers-iris-v1.csv"
+    )
+    why = "Row 17: The input 'sepal_length' holds texts; the model takes FP64. Send numbers."
+    reports = {
+        RUNS: {"rows": 150_000, "of": 600_000},
+        PREDICTED: {"rows": 150, "of": 150, "result": predictions, "ended": True},
+        JUDGED: {"rows": 150, "of": 150, "metrics": (*metrics, Metric("max_error", 3.0)), "ended": True},
+        FAILED: {"rows": 10, "of": 150, "error": why, "ended": True},
+    }
+    for number, report in reports.items():
+        desk.store.write_job_report(number, JobReport(**started, **report))  # type: ignore[arg-type]
+
+
 def add_deployment(desk: Desk, name: str, replicas: int, **changes: Any) -> int:
     """Add a deployment of digits and return its id."""
     version = desk.store.find_version("quality-control", "digits", 4)
@@ -190,7 +227,7 @@ def make_observation(now: datetime.datetime) -> Observation:
 
 def make_app(desk: Desk) -> FastAPI:
     """Return the whole web process, API and pages, with a few levers behind /stage for the tests."""
-    app = build_app(desk, "an internal token")
+    app = build_app(desk, INTERNAL)
     add_levers(app, desk)
     hint = "First time here? The name is ada; the password lies in ~/.local/share/airgate/first-password."
     add_pages(app, desk, About("0.1.0", lambda: hint))

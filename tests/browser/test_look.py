@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import PATIENCE_MS, is_inside, sign_in
-from tests.browser.stage import PROJECT, run_stage
+from tests.browser.stage import FAILED, JUDGED, PREDICTED, PROJECT, RUNS, run_stage
 
 PAGES = (
     "/",
@@ -20,6 +20,9 @@ PAGES = (
     f"{PROJECT}/deploy?model=digits",
     f"{PROJECT}/deployments/digits-live",
     f"{PROJECT}/deployments/digits-second",
+    f"{PROJECT}?tab=jobs",
+    f"{PROJECT}/run?model=iris",
+    *(f"{PROJECT}/jobs/{number}" for number in (RUNS, PREDICTED, JUDGED, FAILED)),
     "/projects/botany/models/trees",
     "/projects/botany/models/trees?tab=test",
     "/projects/botany/deploy?model=trees",

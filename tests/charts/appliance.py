@@ -83,9 +83,10 @@ def make_values(images: dict[str, Built]) -> dict[str, Any]:
         "image": name("serving"),
         "formats": list(names.FORMATS),
     }
+    worker = {**runtime, "slug": "ai-worker-python-3-11", "name": "AI worker with Python 3.11", "kind": "worker"}
     return {
         "airgate-device-plugin": {"image": name("device-plugin"), "hostRoot": SIMULATED},
-        "airgate-runtimes": {"runtimes": [runtime]},
+        "airgate-runtimes": {"runtimes": [runtime, worker]},
         "airgate-webapp": {"image": name("webapp"), "storage": {"size": "2Gi"}, "gateway": {"image": name("gateway")}},
     }
 

@@ -110,6 +110,8 @@ def can_i(cluster, *question: str) -> bool:
     [
         (("create", "deployments.apps", "-n", names.NAMESPACE_DEPLOY), True),
         (("delete", "services", "-n", names.NAMESPACE_COMPUTE), True),
+        (("create", "jobs.batch", "-n", names.NAMESPACE_COMPUTE), True),
+        (("create", "jobs.batch", "-n", NAMESPACE), False),
         (("list", "nodes"), True),
         (("list", "pods", "-A"), True),
         (("get", "pods", "--subresource=log", "-n", names.NAMESPACE_DEPLOY), True),

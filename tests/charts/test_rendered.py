@@ -24,6 +24,7 @@ TWO_NAMESPACES = (
 APPLIED = ["list", "create", "patch", "delete"]  # server-side apply makes, and makes the same again
 WHERE_MODELS_RUN = {
     ("apps", "deployments"): APPLIED,
+    ("batch", "jobs"): APPLIED,
     ("", "services"): APPLIED,
     ("", "secrets"): APPLIED,
     ("", "pods"): ["delete"],
@@ -206,6 +207,18 @@ def test_traffic_of_runtimes_is_refused_but_for_what_is_named(helm):
     assert [port["port"] for port in way["ports"]] == [names.PORT_SERVE_HTTP]
 
 
+def test_a_job_reports_to_the_webapp_and_nobody_else_in_its_namespace_does(helm):
+    """Out of a job's pod leads one way more than out of a tester's; the reconciler is told where to."""
+    report = find_one(render_ci(helm, "airgate-runtimes", "plain"), "NetworkPolicy", "report", names.NAMESPACE_COMPUTE)
+    assert report["spec"]["podSelector"] == {"matchLabels": {names.LABEL_KIND: "job"}}
+    assert report["spec"]["policyTypes"] == ["Egress"]
+    (way,) = report["spec"]["egress"]
+    assert (find_component(way["to"]), way["ports"]) == ("web", [{"port": names.PORT_WEB}])
+    pod = find_one(render_ci(helm, "airgate-webapp", "plain"), "Deployment", "airgate-web")["spec"]["template"]["spec"]
+    told = {"name": "AIRGATE_WEB_URL", "value": f"http://airgate-web.{NAMESPACE}:{names.PORT_WEB}"}
+    assert told in pod["containers"][1]["env"]
+
+
 def test_a_server_of_others_is_offered_and_reached_on_its_own_port(helm):
     """The webapp is told how it is started; the gateway alone may call it."""
     values = ("--values", CHARTS / "airgate-runtimes/ci/every-values.yaml", "--set", "networkPolicies=true")
@@ -219,7 +232,7 @@ def test_a_server_of_others_is_offered_and_reached_on_its_own_port(helm):
     server = next(read_runtime(entry) for entry in offered if entry["kind"] == "server")
     assert server.server.command == ("vllm", "serve")
     assert server.server.takes_model
-    assert [entry["kind"] for entry in offered] == ["environment", "environment", "server"]
+    assert [entry["kind"] for entry in offered] == ["environment", "worker", "server"]
 
 
 def test_the_webapp_is_told_on_whose_cards_a_runtime_computes_where_its_definition_says_so(helm):
@@ -229,7 +242,7 @@ def test_the_webapp_is_told_on_whose_cards_a_runtime_computes_where_its_definiti
     assert cards == [("nvidia.com",), None, None]
     told = find_one(render_ci(helm, "airgate-runtimes", "plain"), "ConfigMap", "airgate-runtimes")["data"]
     cards = [read_runtime(entry).cards for entry in json.loads(told["runtimes.json"])]
-    assert cards == [(), (), ("nvidia.com",)]
+    assert cards == [(), (), (), ("nvidia.com",)]
 
 
 def test_traces_leave_for_the_collector_that_is_named_and_for_nowhere_else(helm):
@@ -259,11 +272,14 @@ def test_disks_with_folders_of_models_are_seen_read_only_by_web_alone(helm):
     assert not [each for each in reconciler["volumeMounts"] if each["name"].startswith("models-")]
 
 
-def test_no_pod_with_a_model_reaches_the_webapp(helm):
-    """What user code runs in may fetch model files from their own process; the console lets the gateway in alone."""
+def test_of_pods_with_a_model_those_of_jobs_alone_reach_the_webapp(helm):
+    """What user code runs in may fetch files from their own process; a job, whose model is locked, reports as well."""
     rendered = render_ci(helm, "airgate-webapp", "plain")
-    (way,) = find_one(rendered, "NetworkPolicy", "airgate-web", NAMESPACE)["spec"]["ingress"]
+    way, of_jobs = find_one(rendered, "NetworkPolicy", "airgate-web", NAMESPACE)["spec"]["ingress"]
     assert find_component(way["from"]) == "gateway"
+    (peer,) = of_jobs["from"]
+    assert peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": names.NAMESPACE_COMPUTE}
+    assert peer["podSelector"]["matchLabels"] == {names.LABEL_KIND: "job"}
     files = find_one(rendered, "NetworkPolicy", "airgate-files", NAMESPACE)["spec"]
     assert "egress" not in files
     (way,) = files["ingress"]

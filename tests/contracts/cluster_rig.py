@@ -1,11 +1,13 @@
 """What the Cluster suite runs on: one rig an implementation, each with the same handful of words."""
 
+import dataclasses
 import hashlib
 import time
 from collections.abc import Callable
 from typing import Protocol
 
 from airgate_web.domain.amounts import Amounts
+from airgate_web.domain.task import DataFile, Run, Task, TaskKind
 from airgate_web.domain.workload import Kind, ModelFile, Observation, ReplicaState, Workload, WorkloadFacts
 from airgate_web.ports import Cluster
 from tests.fakes.model_files import make_onnx
@@ -28,6 +30,9 @@ class Rig(Protocol):
     def find_granted(self, replica: str) -> set[str]:
         """Return the cards that a replica's process was given."""
 
+    def find_results(self) -> list[bytes]:
+        """Return the files that jobs have sent to the web process, which hears who has SECRET."""
+
     def crash(self, replica: str) -> None:
         """Kill the replica's process, as a fault in it would."""
 
@@ -43,6 +48,9 @@ class Rig(Protocol):
 
 FILES = {f"sha256:{hashlib.sha256(make_onnx(n)).hexdigest()}": make_onnx(n) for n in (2.0, 3.0)}
 FIRST, SECOND = FILES
+ROWS = b"".join(b'{"x": [%d, 1]}\n' % number for number in range(20_000))
+DATA = f"sha256:{hashlib.sha256(ROWS).hexdigest()}"
+STORED = {**FILES, DATA: ROWS}
 
 
 def make_service(rig: Rig, name: str, *, digest: str = FIRST, cards: int = 0, replicas: int = 1) -> Workload:
@@ -59,14 +67,21 @@ def make_service(rig: Rig, name: str, *, digest: str = FIRST, cards: int = 0, re
     )
 
 
-def observe_until(rig: Rig, holds: Callable[[Observation], bool], what: str) -> Observation:
+def make_job(rig: Rig, name: str, *, chunk: int = 5000, secret: str = SECRET) -> Workload:
+    """Return the wish for predictions of ROWS by the small ONNX model; with a wrong secret they cannot be told."""
+    task, data = Task(TaskKind.BATCH, chunk=chunk), DataFile("rows.jsonl", "jsonl", DATA, len(ROWS))
+    service = make_service(rig, name)
+    return dataclasses.replace(service, kind=Kind.JOB, gate_secret=secret, run=Run(7, task, data))
+
+
+def observe_until(rig: Rig, holds: Callable[[Observation], bool], what: str, seconds: float = DEADLINE) -> Observation:
     """Observe until it holds; fail, with what was last seen, when it does not in time."""
-    end = time.monotonic() + DEADLINE
+    end = time.monotonic() + seconds
     while True:
         seen = rig.cluster.observe()
         if holds(seen):
             return seen
-        assert time.monotonic() < end, f"not seen in {DEADLINE:g} s: {what}; last {seen}"
+        assert time.monotonic() < end, f"not seen in {seconds:g} s: {what}; last {seen}"
         rig.cluster.wait(0.5)
 
 
@@ -90,6 +105,18 @@ def wait_ready(rig: Rig, name: str, replicas: int = 1) -> WorkloadFacts:
         return states == [ReplicaState.READY] * replicas
 
     facts = find_facts(observe_until(rig, is_so, f"{name} with {replicas} ready"), name)
+    assert facts is not None
+    return facts
+
+
+def wait_ended(rig: Rig, name: str, seconds: float = DEADLINE) -> WorkloadFacts:
+    """Wait until a job has ended for good."""
+
+    def is_so(seen: Observation) -> bool:
+        facts = find_facts(seen, name)
+        return facts is not None and facts.outcome is not None
+
+    facts = find_facts(observe_until(rig, is_so, f"{name} ended", seconds), name)
     assert facts is not None
     return facts
 

@@ -15,21 +15,21 @@ from airgate_web.domain.workload import WorkloadFacts
 from tests.charts.appliance import SIMULATED, clear, simulate_cards
 from tests.cluster import Cluster
 from tests.cluster.wait import wait_until
-from tests.contracts.cluster_rig import DEADLINE, FILES, RESOURCE
+from tests.contracts.cluster_rig import DEADLINE, RESOURCE, SECRET, STORED
 from tests.images.built import OUT, find_built_images
-from tests.kit.small_server import Handler, serve
+from tests.kit.stand_in_web import StandInWeb, find_results, run_web
 
 TOKEN = "internal-token"
 
 
-class BlobHandler(Handler):
-    """Stands in for the web process: gives a file to who has its token, or the testers'."""
+class StandInFiles(StandInWeb):
+    """Stands in for the files process too: gives a file to who has its token, or the testers'."""
 
     def do_GET(self) -> None:
         digest = f"sha256:{self.path.rpartition('/')[2]}"
         known = {f"Bearer {find_blob_secret(TOKEN, digest)}", f"Bearer {find_blobs_secret(TOKEN)}"}
-        good = digest in FILES and self.headers.get("authorization") in known
-        self.answer(HTTPStatus.OK if good else HTTPStatus.FORBIDDEN, FILES[digest] if good else b"no")
+        good = digest in STORED and self.headers.get("authorization") in known
+        self.answer(HTTPStatus.OK if good else HTTPStatus.FORBIDDEN, STORED[digest] if good else b"no")
 
 
 class KubernetesRig:
@@ -40,11 +40,12 @@ class KubernetesRig:
     def __init__(self, test_cluster: Cluster) -> None:
         self.test_cluster = test_cluster
         self.image = self.load_images()
-        self.blobs = ExitStack()
-        port = self.blobs.enter_context(serve(BlobHandler, "0.0.0.0"))
+        self.closing = ExitStack()
+        self.web = self.closing.enter_context(run_web(SECRET, host="0.0.0.0", handler=StandInFiles))
+        port = self.web.server_port
         self.client: KubeClient = open_client(self.test_cluster.kubeconfig)
         host = self.test_cluster.control.exec("ip", "route").stdout.split("default via ")[1].split()[0]
-        settings = KubernetesSettings(f"http://{host}:{port}", TOKEN)
+        settings = KubernetesSettings(f"http://{host}:{port}", TOKEN, web_url=f"http://{host}:{port}")
         self.cluster = KubernetesCluster(self.client, settings)
         self.prepare()
 
@@ -87,6 +88,9 @@ class KubernetesRig:
         found = [line.partition("=")[2] for line in environ if line.startswith(names.ENV_QAIC_VISIBLE_DEVICES)]
         return set(found[0].split(",")) if found else set()
 
+    def find_results(self) -> list[bytes]:
+        return find_results(self.web)
+
     def crash(self, replica: str) -> None:
         pod = self.find_pod(replica)
         container = pod["status"]["containerStatuses"][0]["containerID"].rpartition("/")[2]
@@ -100,12 +104,12 @@ class KubernetesRig:
 
     def find_pod(self, name: str) -> dict[str, Any]:
         """Return a pod's JSON."""
-        found = self.test_cluster.kubectl("-n", names.NAMESPACE_DEPLOY, "get", "pod", name, "-o", "json").stdout
-        pod: dict[str, Any] = json.loads(found)
-        return pod
+        every = ["get", "pods", "-A", "--field-selector", f"metadata.name={name}", "-o", "json"]
+        pods: list[dict[str, Any]] = json.loads(self.test_cluster.kubectl(*every).stdout)["items"]
+        return pods[0]
 
     def close(self) -> None:
-        self.blobs.close()
+        self.closing.close()
         self.client.api.close()
         clear(self.test_cluster)
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -19,7 +20,8 @@ from airgate_web.adapters.cluster_local.backend import LocalCluster
 from airgate_web.adapters.cluster_local.process import find_start_ticks
 from airgate_web.domain.errors import Unavailable
 from airgate_web.domain.workload import WorkloadFacts
-from tests.contracts.cluster_rig import DEADLINE, FILES, RESOURCE
+from tests.contracts.cluster_rig import DEADLINE, RESOURCE, SECRET, STORED
+from tests.kit.stand_in_web import find_results, run_web
 
 PROGRAMS = Path(sys.executable).parent
 
@@ -34,9 +36,11 @@ class LocalRig:
         self.home = Path(tempfile.mkdtemp(prefix="ag-"))  # short: sockets lie under it
         self.host = self.home / "host"
         blobs = FolderBlobs(self.home / "blobs", SystemClock())
-        for content in FILES.values():
+        for content in STORED.values():
             blobs.put(iter([content]), len(content))
         self.cluster = LocalCluster(self.home / "run" / "supervisor.sock")
+        self.closing = ExitStack()
+        self.web = self.closing.enter_context(run_web(SECRET, path=self.home / "web.sock"))
         self.log = (self.home / "supervisor.log").open("ab")
         self.supervisor = self.start_supervisor()
         self.plugin = self.start_plugin() if cards else None
@@ -44,7 +48,7 @@ class LocalRig:
 
     def start_supervisor(self) -> "subprocess.Popen[bytes]":
         """Start a supervisor and wait until it answers."""
-        command = [PROGRAMS / "airgate-web", "supervise", "--home", self.home]
+        command = [PROGRAMS / "airgate-web", "supervise", "--home", self.home, "--web-url", self.web.url]
         process = subprocess.Popen(command, stderr=self.log)
         end = time.monotonic() + DEADLINE
         while time.monotonic() < end and process.poll() is None:
@@ -89,6 +93,9 @@ class LocalRig:
         found = [line.partition("=")[2] for line in environ if line.startswith(ENV_QAIC_VISIBLE_DEVICES)]
         return set(found[0].split(",")) if found else set()
 
+    def find_results(self) -> list[bytes]:
+        return find_results(self.web)
+
     def crash(self, replica: str) -> None:
         os.kill(self.find_pid(replica), signal.SIGKILL)
 
@@ -113,6 +120,7 @@ class LocalRig:
             process.terminate()
             process.wait(DEADLINE)
         self.log.close()
+        self.closing.close()
         left = find_processes(self.home)
         shutil.rmtree(self.home)
         assert not left, f"processes left: {left}"

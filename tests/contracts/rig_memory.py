@@ -1,6 +1,7 @@
 """The Cluster suite on the fake."""
 
 from airgate_web.domain.workload import WorkloadFacts
+from tests.contracts.cluster_rig import SECRET
 from tests.fakes.cluster_memory import MemoryCluster
 
 
@@ -11,13 +12,16 @@ class MemoryRig:
     image = ""
 
     def __init__(self) -> None:
-        self.cluster = MemoryCluster(self.cards)
+        self.cluster = MemoryCluster(self.cards, job_secret=SECRET)
 
     def call(self, workload: WorkloadFacts, secret: str) -> int:
         return self.cluster.find_answer(workload.addresses[0], secret) if workload.addresses else 0
 
     def find_granted(self, replica: str) -> set[str]:
         return self.cluster.find_cards(replica)
+
+    def find_results(self) -> list[bytes]:
+        return self.cluster.results
 
     def crash(self, replica: str) -> None:
         self.cluster.crash(replica)

@@ -40,6 +40,7 @@ def test_the_charts_use_the_vocabulary_s_namespaces_labels_ports_and_user():
     assert read_chart_names() == {
         "namespaces": {"deploy": names.NAMESPACE_DEPLOY, "compute": names.NAMESPACE_COMPUTE},
         "labels": names.NODE_CLASSES,
+        "jobs": {names.LABEL_KIND: "job"},
         "ports": {
             "serveHttp": names.PORT_SERVE_HTTP,
             "serveGrpc": names.PORT_SERVE_GRPC,
@@ -65,9 +66,14 @@ def test_what_a_runtime_is_said_to_open_it_opens():
     release = yaml.safe_load((ROOT / "inventory/release.yml").read_text())["airgate_release"]
     offered = release["apps"][0]["values"]["airgate-runtimes"]["runtimes"]
     for runtimes in (values["runtimes"], offered):
-        wanted = [names.FORMATS, names.FORMATS_TENSORFLOW, names.FORMATS_PYTORCH]
+        wanted = [
+            names.FORMATS,
+            names.FORMATS,
+            names.FORMATS_TENSORFLOW,
+            names.FORMATS_PYTORCH,
+        ]  # the second is a worker
         assert [tuple(runtime["formats"]) for runtime in runtimes] == wanted
-        assert runtimes[1]["name"] == TENSORFLOW_RUNTIME
+        assert runtimes[2]["name"] == TENSORFLOW_RUNTIME
 
 
 def test_nobody_spells_a_label_or_a_resource_in_another_way():

@@ -62,7 +62,19 @@ def test_each_runtime_has_an_image_of_its_own(makers):
     found = find_runtimes(release)
     assert set(found) == {one["slug"] for one in list_offered(release)}
     carried = {one["name"].partition("/")[2].partition(":")[0] for one in release["images"]}
-    assert sorted(found.values()) == sorted(name for name in carried if name.startswith("serving"))
+    assert set(found.values()) == {name for name in carried if name.startswith("serving")}
+    tested = [found[one["slug"]] for one in list_offered(release) if one.get("kind") != "worker"]
+    assert sorted(tested) == sorted(set(found.values()))
+
+
+def test_a_worker_has_the_image_of_an_environment_that_runs_the_same_formats():
+    """What a test on the page could open, a job can run: a worker adds no image to the bundle."""
+    release = read_release(())
+    images, offered = find_runtimes(release), list_offered(release)
+    (worker,) = (one for one in offered if one.get("kind") == "worker")
+    (beside,) = (one for one in offered if images[one["slug"]] == images[worker["slug"]] and one is not worker)
+    assert (worker["slug"], worker["name"]) == ("ai-worker-python-3-11", "AI worker with Python 3.11")
+    assert worker["formats"] == beside["formats"]
 
 
 def test_a_runtime_says_that_it_uses_a_card_where_its_image_can():

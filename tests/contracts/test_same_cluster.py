@@ -15,6 +15,7 @@ from airgate_web.domain.server import Server
 from airgate_web.domain.workload import (
     Kind,
     Observation,
+    Outcome,
     Replica,
     ReplicaState,
     Workload,
@@ -22,14 +23,18 @@ from airgate_web.domain.workload import (
     find_spec_digest,
 )
 from tests.contracts.cluster_rig import (
+    DEADLINE,
     RESOURCE,
+    ROWS,
     SECOND,
     SECRET,
     Rig,
     find_facts,
     find_states,
+    make_job,
     make_service,
     observe_until,
+    wait_ended,
     wait_gone,
     wait_ready,
 )
@@ -336,6 +341,51 @@ def test_a_tester_is_a_workload_like_any_other(rig: Rig) -> None:
     facts = wait_ready(rig, wish.name)
     assert (facts.kind, facts.addresses[0].grpc_port) == (Kind.TESTER, 0)
     assert rig.cluster.observe().holders == ()
+
+
+def test_a_job_runs_to_its_end_and_not_again(rig: Rig) -> None:
+    """Predictions are sent once; until its end is taken note of nothing starts it anew, and nobody calls it."""
+    before = len(rig.find_results())
+    wish = begin(rig, make_job(rig, "j-once"))
+    facts = wait_ended(rig, wish.name)
+    assert (facts.kind, facts.outcome, facts.addresses) == (Kind.JOB, Outcome.SUCCEEDED, ())
+    begin(rig, wish)
+    observe_until(rig, lambda seen: not find_states(seen, wish.name), "no process of it")
+    assert plan_actions([wish], rig.cluster.observe()) == ()
+    (result,) = rig.find_results()[before:]
+    assert len(result.splitlines()) == len(ROWS.splitlines())
+
+
+def test_a_job_that_crashed_goes_on_to_its_end(rig: Rig) -> None:
+    """A fault, or a node without memory, costs what was done since the last rows."""
+    before = len(rig.find_results())
+    wish = begin(rig, make_job(rig, "j-crash", chunk=10))
+    seen = observe_until(rig, lambda seen: find_states(seen, wish.name) == [ReplicaState.READY], "it runs")
+    facts = find_facts(seen, wish.name)
+    assert facts is not None
+    rig.crash(facts.replicas[0].name)
+    assert wait_ended(rig, wish.name).outcome is Outcome.SUCCEEDED
+    (result,) = rig.find_results()[before:]
+    assert len(result.splitlines()) == len(ROWS.splitlines())
+
+
+def test_a_job_that_cannot_tell_its_end_fails_for_good(rig: Rig) -> None:
+    """It is tried a few times and no more; the cluster says why."""
+    wish = begin(rig, make_job(rig, "j-mute", secret="wrong"))
+    facts = wait_ended(rig, wish.name, 3 * DEADLINE)
+    assert facts.outcome is Outcome.FAILED
+    assert facts.reason
+    assert plan_actions([wish], rig.cluster.observe()) == ()
+
+
+def test_a_job_that_is_removed_while_it_runs_leaves_nothing(rig: Rig) -> None:
+    """Stopped is stopped: no process goes on, and no predictions come."""
+    before = len(rig.find_results())
+    wish = begin(rig, make_job(rig, "j-stop", chunk=1))
+    observe_until(rig, lambda seen: find_states(seen, wish.name) == [ReplicaState.READY], "it runs")
+    rig.cluster.apply(RemoveWorkload(wish.name))
+    wait_gone(rig, wish.name)
+    assert len(rig.find_results()) == before
 
 
 def test_logs_are_the_last_lines_that_a_replica_wrote(rig: Rig) -> None:

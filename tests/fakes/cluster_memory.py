@@ -14,6 +14,7 @@ from airgate_web.domain.workload import (
     Kind,
     NodeFacts,
     Observation,
+    Outcome,
     Replica,
     ReplicaState,
     Workload,
@@ -38,12 +39,19 @@ class MemoryReplica:
         self.cards: tuple[str, ...] = ()
         self.state = ReplicaState.WAITING
         self.restarts = 0
+        self.outcome: Outcome | None = None
 
 
 class MemoryCluster:
-    """Keeps the Cluster protocol in dicts behind one lock. cards: how many `qualcomm.com/qaic` the node has."""
+    """Keeps the Cluster protocol in dicts behind one lock.
 
-    def __init__(self, cards: int = 4) -> None:
+    cards: how many `qualcomm.com/qaic` the node has. job_secret: jobs with another one cannot report and fail; "" lets
+    every job succeed.
+    """
+
+    def __init__(self, cards: int = 4, job_secret: str = "") -> None:
+        self.job_secret = job_secret
+        self.results: list[bytes] = []
         self._lock = threading.RLock()
         self._cards = {f"qaic{number}": True for number in range(cards)}
         self._wishes: dict[str, Workload] = {}
@@ -136,11 +144,22 @@ class MemoryCluster:
         if replica.state is ReplicaState.FAILED:
             replica.restarts += 1
             replica.state = ReplicaState.READY
+        elif replica.state is ReplicaState.READY and replica.workload.run and not replica.outcome:
+            self._finish(replica)
         asked = replica.workload.amounts.accelerators
         free = self._find_free() if replica.workload.amounts.resource == RESOURCE else []
         if replica.state is ReplicaState.WAITING and len(free) >= asked:
             replica.cards = tuple(free[:asked])
             replica.state = ReplicaState.READY
+
+    def _finish(self, replica: MemoryReplica) -> None:
+        """End a job: each of its rows is answered, or the web process does not hear it."""
+        heard = self.job_secret in ("", replica.workload.gate_secret)
+        replica.outcome = Outcome.SUCCEEDED if heard else Outcome.FAILED
+        replica.state = ReplicaState.STOPPED
+        if heard and replica.workload.run:
+            self.results.append(b"\n" * 20_000)
+        self._news.set()
 
     def _find_free(self) -> list[str]:
         held = {card for replica in self._replicas.values() for card in replica.cards}
@@ -151,6 +170,7 @@ class MemoryCluster:
     def _find_facts(self, name: str) -> WorkloadFacts:
         mine = [replica for replica in self._replicas.values() if replica.workload.name == name]
         wish = self._wishes[name]
+        outcome = mine[-1].outcome if mine else None
         return WorkloadFacts(
             name=name,
             kind=wish.kind,
@@ -169,7 +189,9 @@ class MemoryCluster:
                 )
                 for replica in mine
             ),
-            addresses=(Address(name, PORTS[0], PORTS[1] if wish.kind is Kind.SERVICE and not wish.server else 0),),
+            addresses=() if wish.kind is Kind.JOB else (find_address(wish),),
+            outcome=outcome,
+            reason="it cannot report" if outcome is Outcome.FAILED else "",
         )
 
     def _find_node(self) -> NodeFacts:
@@ -186,3 +208,8 @@ class MemoryCluster:
             for replica in self._replicas.values()
             if replica.cards
         ]
+
+
+def find_address(wish: Workload) -> Address:
+    """Return the address of a workload's Service; a tester and a server of others have no gRPC door."""
+    return Address(wish.name, PORTS[0], PORTS[1] if wish.kind is Kind.SERVICE and not wish.server else 0)

@@ -6,10 +6,12 @@ from typing import Any
 from airgate_web.domain.amounts import Amounts
 from airgate_web.domain.dataset import DataSet
 from airgate_web.domain.deployment import Deployment, DeploymentStatus, Token
+from airgate_web.domain.job import Job, JobReport
 from airgate_web.domain.model import Function, ModelVersion, Signature, TensorSpec
 from airgate_web.domain.project import Project
 from airgate_web.domain.reach import GatewayReport
 from airgate_web.domain.runtime import Runtime, RuntimeKind
+from airgate_web.domain.task import DataFile, Task, TaskKind
 from airgate_web.domain.user import Role, User
 from airgate_web.domain.workload import (
     Address,
@@ -156,6 +158,30 @@ def make_token(deployment_id: int, token_id: str = "t1", **changes: Any) -> Toke
         "expires": NOON + datetime.timedelta(days=90),
     }
     return Token(**(fields | changes))
+
+
+def make_job(route: str = "qc", **changes: Any) -> Job:
+    """Return a wish for predictions of a data set."""
+    fields = {
+        "id": 0,
+        "route": route,
+        "model": ModelFile("digits", 1, "onnx", "digits.onnx", DIGEST, 5_000_000_000),
+        "dataset": "iris",
+        "data": DataFile("iris.csv", "csv", "sha256:" + "cd" * 32, 3_000_000_000),
+        "task": Task(TaskKind.BATCH, keep=("id", "Zähler"), chunk=500),
+        "runtime": "ai-worker-python-3-11",
+        "image": "",
+        "amounts": Amounts(500, 512),
+        "created": NOON,
+        "created_by": "ada",
+    }
+    return Job(**(fields | changes))
+
+
+def make_job_report(**changes: Any) -> JobReport:
+    """Return the word of a job that is half through."""
+    fields = {"started": NOON, "reported": NOON + datetime.timedelta(seconds=5), "rows": 500, "of": 1000}
+    return JobReport(**(fields | changes))
 
 
 def make_node(name: str = "n1", **changes: Any) -> NodeFacts:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from airgate_web.domain.dataset import DataSet
 from airgate_web.domain.deployment import Deployment, DeploymentStatus, Token
 from airgate_web.domain.errors import Conflict, NotFound
+from airgate_web.domain.job import Job, JobRecord, JobReport, JobStatus
 from airgate_web.domain.model import Model, ModelVersion, Permit
 from airgate_web.domain.project import Project
 from airgate_web.domain.reach import GatewayReport
@@ -30,6 +31,7 @@ class MemoryStore:
         self._runtimes: dict[str, Runtime] = {}
         self._deployments: dict[int, Deployment] = {}
         self._statuses: dict[int, DeploymentStatus] = {}
+        self._jobs: dict[int, JobRecord] = {}
         self._tokens: dict[str, Token] = {}
         self._reports: dict[str, GatewayReport] = {}
         self._observation: tuple[Observation, datetime.datetime] | None = None
@@ -82,6 +84,8 @@ class MemoryStore:
                 del self._versions[key]
             for name in [name for project, name in self._datasets if project == route]:
                 del self._datasets[route, name]
+            for record in self.list_jobs(route):
+                self.remove_job(route, record.job.id)
             for deployment in self.list_deployments(route):
                 self.remove_deployment(route, deployment.name, at)
             self._wishes += 1
@@ -129,6 +133,7 @@ class MemoryStore:
         with self._lock:
             kept = {version.digest for versions in self._versions.values() for version in versions}
             kept |= {dataset.digest for dataset in self._datasets.values()}
+            kept = kept.union(*(record.digests for record in self._jobs.values()))
             return frozenset(kept | {model.digest for wish in self._deployments.values() for model in wish.models})
 
     # Data sets
@@ -222,6 +227,60 @@ class MemoryStore:
 
     def find_observation(self) -> tuple[Observation, datetime.datetime] | None:
         return self._observation
+
+    # Jobs
+    def add_job(self, job: Job) -> Job:
+        with self._lock:
+            self._check_project(job.route)
+            self._wishes += 1
+            kept = dataclasses.replace(job, id=self._next_id())
+            self._jobs[kept.id] = JobRecord(kept)
+            return kept
+
+    def find_job(self, route: str, id_: int) -> JobRecord | None:
+        return next((record for record in self.list_jobs(route) if record.job.id == id_), None)
+
+    def find_open_job(self, id_: int) -> JobRecord | None:
+        return next((record for record in self.list_open_jobs() if record.job.id == id_), None)
+
+    def list_jobs(self, route: str) -> Sequence[JobRecord]:
+        with self._lock:
+            return [record for _, record in sorted(self._jobs.items(), reverse=True) if record.job.route == route]
+
+    def list_open_jobs(self) -> Sequence[JobRecord]:
+        with self._lock:
+            return [record for _, record in sorted(self._jobs.items()) if record.is_open]
+
+    def stop_job(self, route: str, id_: int, at: datetime.datetime) -> bool:
+        with self._lock:
+            record = self.find_job(route, id_)
+            if record is None or not record.is_open:
+                return False
+            self._jobs[id_] = dataclasses.replace(record, job=dataclasses.replace(record.job, stopped=at))
+            self._wishes += 1
+            return True
+
+    def remove_job(self, route: str, id_: int) -> None:
+        with self._lock:
+            if self.find_job(route, id_):
+                del self._jobs[id_]
+                self._wishes += 1
+
+    def write_job_status(self, id_: int, status: JobStatus) -> bool:
+        return self._write_word(id_, status=status)
+
+    def write_job_report(self, id_: int, report: JobReport) -> bool:
+        return self._write_word(id_, report=report)
+
+    def _write_word(self, id_: int, **word: JobStatus | JobReport) -> bool:
+        with self._lock:
+            before = self.find_open_job(id_)
+            if before is None:
+                return False
+            after = dataclasses.replace(before, **word)  # type: ignore[arg-type]
+            self._facts += after != before
+            self._jobs[id_] = after
+            return True
 
     # Gateways: facts
     def write_report(self, report: GatewayReport) -> None:

@@ -158,6 +158,20 @@ def call_grpc(installed: Installed, token: str) -> list[int]:
     return list(answer.outputs[position].contents.int64_contents)
 
 
+def test_a_whole_data_set_is_answered_by_a_job(installed: Installed, appliance: Appliance) -> None:
+    """Fetched, answered and sent back past every policy of the network; afterwards nothing of it is left to run."""
+    rows = "".join(json.dumps({"number": number, "pixels": PIXELS}) + "\n" for number in range(300))
+    appliance.keep_dataset(ROUTE, "scans", "scans.jsonl", rows.encode())
+    wish = {"model": MODEL, "dataset": "scans", "keep": ["number"], "chunk": 100, "cpu": 0.2, "memory": 1}
+    number = appliance.start_job(ROUTE, **wish)
+    done = appliance.wait_for_job(ROUTE, number, lambda found: found["ended"], 2 * PATIENCE_MS / 1000)
+    assert (done["state"], done["rows"], done["of"]) == ("Succeeded", 300, 300), done
+    result = appliance.http.get(f"/api/v2/projects/{ROUTE}/jobs/{number}/result").text.splitlines()
+    assert [json.loads(line)["number"] for line in result] == list(range(300))
+    left = ("-n", names.NAMESPACE_COMPUTE, "get", "jobs,pods,secrets", "-l", f"{names.LABEL_KIND}=job", "-o", "name")
+    wait_until("nothing of the job is left", lambda: not kubectl(installed, *left).strip(), PATIENCE_MS / 1000)
+
+
 def test_without_its_own_token_nobody_calls_it(appliance: Appliance, tokens: dict[str, str]) -> None:
     """401 without one, 403 with another deployment's, each with a sentence."""
     nobody = appliance.predict(ROUTE, LIVE, "", {})

@@ -73,6 +73,23 @@ class Appliance:
         address = f"{self.url}/api/v1/svc/{route}/{name}/{function}"
         return httpx.post(address, json=body, headers=headers, verify=False, trust_env=False, timeout=30)
 
+    def keep_dataset(self, route: str, name: str, filename: str, content: bytes) -> Any:
+        """Keep a data set and return it."""
+        fields = {"name": name, "filename": filename}
+        return self.send("POST", f"/projects/{route}/datasets", params=fields, content=content)
+
+    def start_job(self, route: str, **wish: Any) -> int:
+        """Start a job and return its number."""
+        return int(self.send("POST", f"/projects/{route}/jobs", wish)["number"])
+
+    def wait_for_job(self, route: str, number: int, ready: Callable[[Any], bool], seconds: float = WAIT_S) -> Any:
+        """Return a job once `ready` of it is true."""
+        deadline = time.monotonic() + seconds
+        while not ready(found := self.send("GET", f"/projects/{route}/jobs/{number}")):
+            assert time.monotonic() < deadline, f"{route}/job-{number} after {seconds} s: {found}"
+            time.sleep(0.1)
+        return found
+
     def close(self) -> None:
         """Close the connections."""
         self.http.close()

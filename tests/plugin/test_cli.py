@@ -190,8 +190,8 @@ def test_the_readme_lists_every_setting_reason_and_exit_code() -> None:
 def test_the_readme_lists_every_metric(host: Path) -> None:
     """Every family that is scraped has a row in the README's table, and every row is scraped."""
     from airgate_kit.clock import SystemClock
-    from airgate_plugin.app import look_once
     from airgate_plugin.model import Holder, Holdings, Registration
+    from airgate_plugin.rounds import look_once
     from airgate_plugin.telemetry.metrics import Facts, PluginCollector, write_metrics
 
     settings = build_settings([("test", {"host_root": str(host), "qaic_util_timeout": "60"})])

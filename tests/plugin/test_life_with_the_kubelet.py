@@ -15,12 +15,12 @@ import pytest
 
 from airgate_kit.clock import SystemClock
 from airgate_kit.names import RESOURCE_QAIC, RESOURCE_QAIC_BY_SKU
-from airgate_plugin.app import look_once
 from airgate_plugin.config import build_settings
 from airgate_plugin.inventory import Inventory
 from airgate_plugin.kubelet import registrars
 from airgate_plugin.kubelet.cdi import CdiFiles
 from airgate_plugin.kubelet.registrar import Registrar
+from airgate_plugin.rounds import look_once
 from airgate_protocols import deviceplugin_pb2 as pb
 from airgate_simulator import apply_lost_soc, apply_returned_soc, apply_status, apply_util_mode, plan_socs, write_tree
 from tests.plugin.conftest import StartPlugin, fetch, wait_until

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from airgate_plugin.app import look_once
 from airgate_plugin.config import build_settings
+from airgate_plugin.rounds import look_once
 from airgate_simulator import find_socs, plan_mixed
 from airgate_simulator.cli import main as simulate
 from airgate_simulator.script import Step, play_script, read_script

@@ -21,6 +21,7 @@ PARSERS = [
     arguments.build_evaluate_parser,
     arguments.build_freeze_parser,
     arguments.build_fetch_parser,
+    arguments.build_job_parser,
     arguments.build_manifest_parser,
     arguments.build_tester_parser,
 ]
@@ -47,6 +48,7 @@ def test_every_variable_is_documented() -> None:
     for variable in (
         cli.ENV_GATE_SECRET,
         cli.ENV_FETCH_TOKEN,
+        cli.ENV_JOB_SECRET,
         cli.ENV_QAIC_SDK,
         cli.THREAD_VARIABLES[0],
         *cli.LIBRARY_SETTINGS,

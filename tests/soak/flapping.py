@@ -9,12 +9,12 @@ import threading
 from collections import Counter
 from pathlib import Path
 
-from airgate_plugin.app import build_rounds
 from airgate_plugin.config import build_settings
 from airgate_plugin.inventory import Inventory
 from airgate_plugin.kubelet.convert import write_device_list
 from airgate_plugin.model import Holdings
 from airgate_plugin.policy.merge import Rules, merge_observations
+from airgate_plugin.rounds import build_rounds
 from airgate_plugin.telemetry import metrics
 from airgate_simulator import apply_lost_soc, apply_returned_soc, apply_uncorrected_error, plan_socs, write_tree
 from tests.fakes.clock_hand import HandClock

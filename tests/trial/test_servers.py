@@ -48,7 +48,8 @@ def test_it_is_deployed_without_a_model_beside_the_usual_runtime(trial: Trial, t
     assert len(shown["running"][0]["devices"]) == 1
     assert think(trial, token).json()["cards"]
     kinds = {each["slug"]: each["kind"] for each in trial.appliance.send("GET", "/runtimes")}
-    assert kinds == {"folders": "server", "words": "server", "ai-environment-python-3-11": "environment"}
+    usual = {"ai-environment-python-3-11": "environment", "ai-worker-python-3-11": "worker"}
+    assert kinds == {"folders": "server", "words": "server", **usual}
 
 
 def test_words_arrive_while_the_last_one_is_not_made_yet(trial: Trial, token: str) -> None:

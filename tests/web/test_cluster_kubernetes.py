@@ -7,21 +7,32 @@ from typing import Any
 import pytest
 
 from airgate_kit import names
+from airgate_serving import arguments
 from airgate_web.adapters.cluster_kubernetes.manifests import make_manifests
 from airgate_web.adapters.cluster_kubernetes.observe import Listing, find_observation
 from airgate_web.adapters.cluster_kubernetes.pods import judge_pod
 from airgate_web.adapters.cluster_kubernetes.quantities import read_cards, read_mib, read_millis, read_quantity
 from airgate_web.adapters.cluster_kubernetes.settings import KubernetesSettings
 from airgate_web.domain.deployment import find_workload
+from airgate_web.domain.job import find_job_workload
 from airgate_web.domain.runtime import find_tester
 from airgate_web.domain.secrets import find_blob_secret, find_blobs_secret
-from airgate_web.domain.workload import Address, Holder, ReplicaState, Workload, find_replica_digest, find_spec_digest
-from tests.fakes.samples import DIGEST, make_deployment, make_runtime
+from airgate_web.domain.workload import (
+    Address,
+    Holder,
+    Outcome,
+    ReplicaState,
+    Workload,
+    find_replica_digest,
+    find_spec_digest,
+)
+from tests.fakes.samples import DIGEST, make_deployment, make_job, make_runtime
 
-SETTINGS = KubernetesSettings("http://web:8000", "internal-token")
+SETTINGS = KubernetesSettings("http://web:8000", "internal-token", web_url="http://web:8000")
 QAIC = "qualcomm.com/qaic"
 IMAGE = "registry/serving@sha256:" + "1" * 64
 SERVICE = find_workload(make_deployment(image=IMAGE))
+JOB = find_job_workload(make_job(id=17, image=IMAGE), "job-secret")
 TESTER = find_tester(make_runtime(image=IMAGE), "internal-token")
 MADE = "2030-01-02T12:00:00Z"
 
@@ -31,9 +42,15 @@ def make(workload: Workload) -> dict[str, dict[str, Any]]:
     return {each["kind"]: each for each in make_manifests(workload, SETTINGS)}
 
 
+def read_template(workload: Workload) -> dict[str, Any]:
+    """Return what a workload's pods are made after."""
+    template: dict[str, Any] = make_manifests(workload, SETTINGS)[-1]["spec"]["template"]
+    return template
+
+
 def read_pod_spec(workload: Workload) -> dict[str, Any]:
     """Return the spec of a workload's pods."""
-    spec: dict[str, Any] = make(workload)["Deployment"]["spec"]["template"]["spec"]
+    spec: dict[str, Any] = read_template(workload)["spec"]
     return spec
 
 
@@ -43,7 +60,7 @@ def list_containers(workload: Workload) -> list[dict[str, Any]]:
     return [*spec["initContainers"], *spec["containers"]]
 
 
-@pytest.mark.parametrize("workload", [SERVICE, TESTER])
+@pytest.mark.parametrize("workload", [SERVICE, TESTER, JOB])
 def test_every_container_keeps_to_restricted_pod_security(workload: Workload) -> None:
     """No pod with a user's model may do more than compute."""
     pod = read_pod_spec(workload)
@@ -61,9 +78,12 @@ def test_every_container_keeps_to_restricted_pod_security(workload: Workload) ->
         assert container["image"] == IMAGE
 
 
-@pytest.mark.parametrize(("workload", "label"), [(SERVICE, "airgate.io/deploy"), (TESTER, "airgate.io/compute")])
+@pytest.mark.parametrize(
+    ("workload", "label"),
+    [(SERVICE, "airgate.io/deploy"), (TESTER, "airgate.io/compute"), (JOB, "airgate.io/compute")],
+)
 def test_each_kind_of_work_goes_to_its_own_nodes(workload: Workload, label: str) -> None:
-    """Services run on deploy nodes, tests on compute nodes."""
+    """Services run on deploy nodes, tests and jobs on compute nodes."""
     assert read_pod_spec(workload)["nodeSelector"] == {label: "true"}
 
 
@@ -119,6 +139,89 @@ def test_what_runs_can_be_told_from_what_is_wished() -> None:
     assert find_spec_digest(SERVICE) not in str(deployment["spec"])
 
 
+def test_a_job_is_a_job_that_ends_once_and_goes_on_after_a_crash() -> None:
+    """One pod at a time, a few new starts in it, what was done kept over them; nobody can call it."""
+    objects = make_manifests(JOB, SETTINGS)
+    assert [each["kind"] for each in objects] == ["Secret", "Job"]
+    job = objects[-1]
+    assert job["apiVersion"] == "batch/v1"
+    assert job["metadata"]["namespace"] == names.NAMESPACE_COMPUTE
+    assert job["metadata"]["annotations"][names.ANNOTATION_SPEC_DIGEST] == find_spec_digest(JOB)
+    spec, pod = job["spec"], read_pod_spec(JOB)
+    assert (spec["backoffLimit"], spec["podReplacementPolicy"]) == (3, "Failed")
+    assert set(spec) == {"backoffLimit", "podReplacementPolicy", "template"}
+    assert pod["restartPolicy"] == "OnFailure"
+    assert {"name": "work", "emptyDir": {}} in pod["volumes"]
+    (worker,) = pod["containers"]
+    assert not {"ports", "startupProbe", "readinessProbe", "livenessProbe"} & set(worker)
+    assert {"name": "models", "mountPath": "/models", "readOnly": True} in worker["volumeMounts"]
+    assert job["spec"]["template"]["metadata"]["labels"][names.LABEL_KIND] == "job"
+
+
+def test_a_job_fetches_model_and_data_by_digest_and_is_told_what_to_do() -> None:
+    """Each file has a secret of its own; the one by which it reports opens no file, and the worker has that alone."""
+    model, data, worker = list_containers(JOB)
+    assert JOB.run is not None
+    digest = JOB.run.data.digest
+    assert data["args"][-3:] == [digest, "--to", f"/models/data-{digest.removeprefix('sha256:')}"]
+    assert model["args"][-3:] == [DIGEST, "--to", f"/models/{DIGEST.removeprefix('sha256:')}"]
+    assert make(JOB)["Secret"]["stringData"] == {
+        "gate": "job-secret",
+        "fetch": find_blob_secret("internal-token", DIGEST),
+        "fetch-data": find_blob_secret("internal-token", digest),
+    }
+    keys = [each["env"][0]["valueFrom"]["secretKeyRef"]["key"] for each in (model, data, worker)]
+    assert keys == ["fetch", "fetch-data", "gate"]
+    assert [each["name"] for each in worker["env"]] == ["AIRGATE_JOB_SECRET"]
+    assert worker["args"] == [
+        *("job", f"/models/{DIGEST.removeprefix('sha256:')}", "--format", "onnx", "--task", "batch"),
+        *("--rows", data["args"][-1], "--rows-kind", "csv", "--folder", "/work"),
+        *("--web", "http://web:8000", "--job", "17", "--chunk", "500", "--keep=id", "--keep=Zähler"),
+    ]
+    arguments.build_job_parser().parse_args(worker["args"][1:])
+    assert "job-secret" not in str(make(JOB)["Job"])
+
+
+def test_a_job_is_refused_where_nobody_knows_to_whom_it_reports() -> None:
+    """Its end would be lost."""
+    with pytest.raises(ValueError, match="--web-url"):
+        make_manifests(JOB, replace(SETTINGS, web_url=""))
+
+
+def make_job_object(*conditions: dict[str, str]) -> dict[str, Any]:
+    """Return a Job as the API lists it."""
+    return {**make(JOB)["Job"], "status": {"conditions": list(conditions)}}
+
+
+@pytest.mark.parametrize(
+    ("conditions", "outcome", "reason"),
+    [
+        ((), None, ""),
+        (({"type": "Failed", "status": "False"},), None, ""),
+        (
+            ({"type": "SuccessCriteriaMet", "status": "True"}, {"type": "Complete", "status": "True"}),
+            Outcome.SUCCEEDED,
+            "",
+        ),
+        (
+            ({"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "too often"},),
+            Outcome.FAILED,
+            "BackoffLimitExceeded: too often",
+        ),
+    ],
+)
+def test_a_job_is_seen_with_how_it_has_ended(
+    conditions: tuple[dict[str, str], ...], outcome: Outcome | None, reason: str
+) -> None:
+    """Its pod says whether it runs, the Job whether that is over."""
+    pod = make_pod("job-x", workload=JOB, phase="Succeeded") if outcome else make_pod("job-x", workload=JOB, **ready())
+    listing = Listing([], [], [pod], [make_node()], jobs=[make_job_object(*conditions)])
+    [facts] = find_observation(listing, {}).workloads
+    assert (facts.kind, facts.spec_digest, facts.addresses) == (JOB.kind, find_spec_digest(JOB), ())
+    assert (facts.outcome, facts.reason) == (outcome, reason)
+    assert [each.state for each in facts.replicas] == [ReplicaState.STOPPED if outcome else ReplicaState.READY]
+
+
 def test_the_object_with_the_digest_is_applied_last() -> None:
     """Whatever breaks off in between is done again."""
     assert [each["kind"] for each in make_manifests(SERVICE, SETTINGS)] == ["Secret", "Service", "Deployment"]
@@ -152,7 +255,7 @@ def test_quantities_become_cores_mib_and_cards() -> None:
 
 def make_pod(name: str = "live-1", *, workload: Workload | None = SERVICE, **status: Any) -> dict[str, Any]:
     """Return a pod as the API lists it; of somebody else when `workload` is None."""
-    template = make(workload)["Deployment"]["spec"]["template"]["metadata"] if workload else {"labels": {}}
+    template = read_template(workload)["metadata"] if workload else {"labels": {}}
     meta = {**template, "name": name, "namespace": "airgate-deploy" if workload else "other", "creationTimestamp": MADE}
     limits, ports = (
         {"cpu": "1", QAIC: "1"},

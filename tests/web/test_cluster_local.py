@@ -194,7 +194,7 @@ def test_a_model_that_cannot_start_says_why_and_is_tried_again(rig: LocalRig) ->
     )
     facts = find_facts(seen, wish.name)
     assert facts is not None
-    assert facts.replicas[0].reason == f"the model file {digest} is not stored here"
+    assert facts.replicas[0].reason == f"the file {digest} is not stored here"
 
 
 def test_a_replica_that_is_larger_than_the_machine_waits(rig: LocalRig) -> None:

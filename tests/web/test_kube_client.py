@@ -115,10 +115,10 @@ def test_a_wish_is_applied_by_server_side_apply_under_our_name(server: ScriptedS
 
 
 def test_a_removal_looks_in_both_namespaces(server: ScriptedServer, kube: KubeClient) -> None:
-    """A name alone says not whether it was a service or a tester."""
+    """A name alone says not whether it was a service, a tester or a job."""
     cluster = KubernetesCluster(kube, KubernetesSettings("http://web:8000", "token"))
     cluster.apply(RemoveWorkload("d-x"))
-    assert len(server.asked) == 6
+    assert len(server.asked) == 8
     assert {path.split("/namespaces/")[1].split("/")[0] for _, path, _ in server.asked} == {
         "airgate-deploy",
         "airgate-compute",

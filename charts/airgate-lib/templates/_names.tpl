@@ -5,6 +5,7 @@ Use: $names := include "airgate.names" . | fromYaml
 {{- define "airgate.names" -}}
 namespaces: {deploy: airgate-deploy, compute: airgate-compute}
 labels: {control: airgate.io/control, compute: airgate.io/compute, deploy: airgate.io/deploy}
+jobs: {airgate.io/kind: job}
 ports: {serveHttp: 8080, serveGrpc: 8081, web: 8000, reconcilerHealth: 8001, files: 8002, gatewayHttps: 8443, gatewayHttp: 8088, plugin: 9400}
 accounts: {runtime: airgate-runtime}
 uid: 65532

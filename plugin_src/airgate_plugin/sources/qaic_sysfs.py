@@ -20,6 +20,7 @@ GROUP = "qaic"
 UNCORRECTED = ("ue_count", "ue_nonfatal_count")
 LEISURELY = ("current_link_speed", "current_link_width", "ce_count")
 LEISURE = 3  # looks; what no decision within seconds hangs on is read once in so many
+EVERY_OTHER = 2  # looks; errors are counted for hours, and their files are half of what there is to read
 
 ACCEL = re.compile(r"accel(\d+)$")
 OLD_NODE = re.compile(r"qaic_aic100_(\d+)$")
@@ -123,10 +124,13 @@ class QaicSysfs:
     def _read(self, address: PciAddress, entry: tuple[str | None, AccelMinor | None], known: Raw | None) -> Raw:
         at, (node, accel) = f"{PCI}/{address}", entry
         state = self._host.read_node_state(node) if node else NodeState.MISSING
-        errors = [self._host.read_text(f"{at}/{name}") for name in UNCORRECTED]
+        errors = known.errors if known and self._looks % EVERY_OTHER else self._read_errors(at)
         if known and self._looks % LEISURE:
             return known._replace(accel=accel, node=node, node_state=state, errors=errors)
         names = self._host.find_names(at)
         texts = {name: self._host.read_text(f"{at}/{name}") for name in LEISURELY}
         readings = read_hwmon(self._host, at) if "hwmon" in names else {}
         return Raw(address, accel, node, state, errors, names, texts, readings)
+
+    def _read_errors(self, at: str) -> list[str | None]:
+        return [self._host.read_text(f"{at}/{name}") for name in UNCORRECTED]

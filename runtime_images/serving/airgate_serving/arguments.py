@@ -6,11 +6,12 @@ from pathlib import Path
 from airgate_kit import names
 from airgate_serving.config import MEBIBYTE, Limits, Ports
 from airgate_serving.errors import BadConfiguration
+from airgate_serving.jobs.plan import KINDS, TASKS
 from airgate_serving.trials.job import Bounds
 
 PORTS, LIMITS = Ports(), Limits()  # the defaults
 TRIAL_SECONDS, TRIAL_MEMORY_MIB, CACHE_MIB = 60.0, 2048, 4096
-FETCH_PATIENCE = 120.0  # seconds
+FETCH_PATIENCE, TELL_PATIENCE = 120.0, 600.0  # seconds
 ALSO = ("NAME", "VERSION", "DIGEST", "FORMAT", "FILE")  # what --also is followed by
 FORMAT_HELP = "onnx, sklearn, xgboost, lightgbm, pmml, script, mlflow or qpc; found out from the file unless given"
 
@@ -20,7 +21,7 @@ def build_serve_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="airgate-serve",
         description="Serve one model over HTTP and gRPC.",
-        epilog=f"Other commands: airgate-serve {' | '.join(OFFLINE)} | fetch | tester, each with --help.",
+        epilog=f"Other commands: airgate-serve {' | '.join(OFFLINE)} | fetch | job | tester, each with --help.",
     )
     parser.add_argument("file", type=Path, help="the model file")
     parser.add_argument("--name", help="name in URLs; the file's own without its ending unless given")
@@ -132,6 +133,7 @@ def build_evaluate_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="airgate-serve evaluate", description="Say how good a model is.")
     _add_rows(parser)
     parser.add_argument("--target", default="", help="the column with the right answers")
+    parser.add_argument("--to", type=Path, help="file for the metrics, in place of printing them")
     parser.add_argument("--task", default="", help="classification, regression or clustering; the model's unless given")
     parser.add_argument(
         "--threshold",
@@ -141,6 +143,29 @@ def build_evaluate_parser() -> argparse.ArgumentParser:
         metavar="METRIC=FAIR,GOOD",
         help="from which value on a metric is fair, and from which good",
     )
+    return parser
+
+
+def build_job_parser() -> argparse.ArgumentParser:
+    """Return the parser of `airgate-serve job FILE`."""
+    parser = argparse.ArgumentParser(
+        prog="airgate-serve job", description="Run a job of the webapp, and tell it what becomes of it."
+    )
+    parser.add_argument("file", type=Path, help="the model file")
+    parser.add_argument("--task", choices=TASKS, required=True, help="predictions, or how good they are")
+    parser.add_argument("--rows", type=Path, required=True, help="the data set's file")
+    parser.add_argument("--rows-kind", choices=KINDS, required=True, help="what that is; predictions become the same")
+    parser.add_argument("--folder", type=Path, required=True, help="folder to write in, and to go on from")
+    parser.add_argument("--web", required=True, help="the web process: http://HOST:PORT or unix:PATH")
+    parser.add_argument("--job", type=int, required=True, help="the number by which it knows this job")
+    parser.add_argument("--patience", type=float, default=TELL_PATIENCE, help="seconds to tell it the end (600)")
+    parser.add_argument("--keep", nargs="+", action="extend", default=[], help="columns to copy into the answers")
+    parser.add_argument("--target", default="", help="the column with the right answers")
+    parser.add_argument("--measure", default="", help="classification, regression or clustering")
+    parser.add_argument("--chunk", type=_read_count, default=1000, help="rows at a time (1000)")
+    parser.add_argument("--threads", type=int, help="threads of one run; from the container's CPU limit unless given")
+    parser.add_argument("--format", default="", help=FORMAT_HELP)
+    _add_lock(parser)
     return parser
 
 

@@ -20,12 +20,15 @@ from airgate_kit import logs, names
 from airgate_kit.clock import SystemClock
 from airgate_serving import arguments
 from airgate_serving.access import Ring
-from airgate_serving.arguments import find_model, read_bounds
+from airgate_serving.arguments import find_file, find_model, read_bounds
 from airgate_serving.config import LOOPBACK, MEBIBYTE, Limits, Ports, ServeConfig, TesterConfig
 from airgate_serving.engine.threads import count_threads
 from airgate_serving.errors import BadConfiguration, ServingError
 from airgate_serving.fetch import compute_digest, fetch, read_digest
 from airgate_serving.formats.archive import may_hold_program, may_need_room
+from airgate_serving.jobs import work
+from airgate_serving.jobs.plan import BATCH, JobPlan
+from airgate_serving.jobs.teller import Teller
 from airgate_serving.manifest import check_folder, write_manifest
 from airgate_serving.sandbox.lock import LockPlan, LockReport, list_card_paths, lock_files
 from airgate_serving.sandbox.room import make_room
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 EXIT_REFUSED = 3
 ENV_GATE_SECRET = "AIRGATE_GATE_SECRET"  # noqa: S105 - the variable's name
 ENV_FETCH_TOKEN = "AIRGATE_FETCH_TOKEN"  # noqa: S105 - the variable's name
+ENV_JOB_SECRET = "AIRGATE_JOB_SECRET"  # noqa: S105 - the variable's name
 ENV_QAIC_SDK = "AIRGATE_QAIC_SDK"
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
 TRACE_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -142,6 +146,36 @@ def fetch_model(words: Sequence[str]) -> int:
     return 0
 
 
+def run_job(words: Sequence[str]) -> int:
+    """`airgate-serve job`: run a job of the webapp; its end, good or bad, is told to that."""
+    parsed = arguments.build_job_parser().parse_args(words)
+    plan = JobPlan(
+        task=parsed.task,
+        model=find_model(parsed.file),
+        rows=find_file(parsed.rows),
+        kind=parsed.rows_kind,
+        folder=parsed.folder.absolute(),
+        web=parsed.web,
+        job=parsed.job,
+        secret=os.environ.get(ENV_JOB_SECRET, ""),
+        environment={name: value for name, value in os.environ.items() if name in ENVIRONMENT_KEPT},
+        options=_read_job_options(parsed),
+    )
+    teller = Teller(plan.web, plan.job, plan.secret, SystemClock(), parsed.patience)
+    print(f"Job {plan.job}: {work.run_job(plan, teller, SystemClock())}", flush=True)
+    return 0
+
+
+def _read_job_options(parsed: argparse.Namespace) -> tuple[str, ...]:
+    """Return the words for the process with the model."""
+    lock = ["--landlock", parsed.landlock, *(["--open-unlocked"] if parsed.open_unlocked else [])]
+    given = [*lock, "--chunk", str(parsed.chunk), "--format", parsed.format]
+    given += ["--threads", str(parsed.threads)] if parsed.threads else []
+    if parsed.task == BATCH:
+        return (*given, *(f"--keep={name}" for name in parsed.keep))
+    return (*given, f"--target={parsed.target}", "--task", parsed.measure)
+
+
 def describe_folder(words: Sequence[str]) -> int:
     """`airgate-serve manifest`: write or check the manifest of a model that is a folder."""
     parsed = arguments.build_manifest_parser().parse_args(words)
@@ -172,6 +206,7 @@ def tester(words: Sequence[str]) -> int:
 
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "fetch": fetch_model,
+    "job": run_job,
     "manifest": describe_folder,
     "tester": tester,
     **{name: partial(run_offline, name) for name in arguments.OFFLINE},

@@ -142,6 +142,12 @@ class FetchFailed(ServingError):
     code = "fetch-failed"
 
 
+class TellFailed(ServingError):
+    """The web process could not be told how a job goes."""
+
+    code = "tell-failed"
+
+
 class BadConfiguration(ServingError):
     """An argument or a variable is wrong, or a port is taken."""
 

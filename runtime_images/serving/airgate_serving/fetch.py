@@ -1,6 +1,6 @@
 """Fetches a model file by its SHA-256: streamed beside its place, checked, renamed, read-only.
 
-Doing it again is cheap: a file that is there and right stays. The only client of HTTP in this product.
+Doing it again is cheap: a file that is there and right stays. Beside it `jobs/` alone is a client of HTTP.
 """
 
 import contextlib

@@ -77,15 +77,22 @@ def batch(parsed: Parsed, around: Surroundings, threads: int) -> int:
 
 
 def evaluate(parsed: Parsed, around: Surroundings, threads: int) -> int:
-    """Print metrics and ratings as JSON."""
+    """Print metrics and ratings as JSON, or have them in a file."""
     config = _read_batch_config(parsed, around, threads)
     config = replace(config, target=parsed.target, task=parsed.task, thresholds=dict(parsed.threshold))
-    print(json.dumps(run_evaluation(config), indent=2))
+    found = json.dumps(run_evaluation(config), indent=2)
+    if not parsed.to:
+        print(found)
+        return 0
+    beside = parsed.to.with_name(f"{parsed.to.name}.part")
+    beside.write_text(f"{found}\n")
+    beside.replace(parsed.to)
     return 0
 
 
 def _read_batch_config(parsed: Parsed, around: Surroundings, threads: int) -> BatchConfig:
-    file, rows = find_model(parsed.file), find_file(parsed.rows)
+    find_file(parsed.rows)
+    file, rows = find_model(parsed.file), parsed.rows.absolute()  # of a link the own name says what it leads to
     return BatchConfig(file, parsed.format, rows, around, threads, chunk=parsed.chunk)
 
 

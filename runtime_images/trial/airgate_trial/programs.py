@@ -37,7 +37,10 @@ def find_programs(settings: Settings, binaries: Path, nvidia: bool) -> tuple[Pro
 
     programs = [
         Program(
-            "supervise", command("airgate-web", "supervise", "--home", home.root, *simulated), 10, STOP_SUPERVISE_S
+            "supervise",
+            command("airgate-web", "supervise", "--home", home.root, "--web-url", web, *simulated),
+            10,
+            STOP_SUPERVISE_S,
         ),
         Program("web", command("airgate-web", "web", "--home", home.root, "--uds", home.web), 20),
         Program("reconcile", command("airgate-web", "reconcile", "--home", home.root, "--health-port", 0), 20),

@@ -19,7 +19,7 @@ from airgate_web.adapters.secret_files import keep_secret
 from airgate_web.adapters.store_sql import SqlStore, open_store
 from airgate_web.adapters.tester_http import HttpTester
 from airgate_web.adapters.tokens_jwt import JwtTokens, make_key, read_key
-from airgate_web.api import internal, probes
+from airgate_web.api import internal, internal_jobs, probes
 from airgate_web.api.access import require_internal
 from airgate_web.api.failures import install_failures
 from airgate_web.api.limits import BodyLimit
@@ -133,6 +133,7 @@ def build_app(desk: Desk, internal_token: str) -> FastAPI:
     app.add_middleware(BodyLimit)
     app.include_router(make_api_router())
     app.include_router(internal.router)
+    app.include_router(internal_jobs.router)
     app.include_router(
         make_gateway_router(desk.store, desk.tokens, desk.clock), dependencies=[Depends(require_internal)]
     )

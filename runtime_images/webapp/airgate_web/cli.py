@@ -16,6 +16,7 @@ from airgate_web.domain.errors import Invalid, Refusal
 
 INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")  # what model processes see of ours
 TRACES = "collector of OpenTelemetry traces for every deployment, http://HOST:4318"
+WEB_URL = "the web process, where jobs report: http://HOST:PORT, or unix:PATH on this machine"
 USAGE = 2  # exit code of a setting that cannot be
 
 
@@ -95,6 +96,7 @@ def add_reconcile(commands: Any) -> None:
     add_common(parser)
     what = "where pods fetch model files; run workloads in Kubernetes, not as processes of this machine"
     add_setting(parser, "--blobs-url", "AIRGATE_BLOBS_URL", "", what)
+    add_setting(parser, "--web-url", "AIRGATE_WEB_URL", "", WEB_URL)
     add_setting(parser, "--kubeconfig", "AIRGATE_KUBECONFIG", None, "the way to that cluster from outside", Path)
     add_setting(parser, "--trace-url", "AIRGATE_TRACE_URL", "", TRACES)
     add_setting(parser, "--health-host", "AIRGATE_RECONCILER_HEALTH_HOST", "127.0.0.1", "address of the probes")
@@ -116,6 +118,7 @@ def read_reconcile(given: argparse.Namespace) -> ReconcileConfig:
         database_url=read_database(given),
         internal_token_file=given.internal_token_file,
         blobs_url=given.blobs_url,
+        web_url=given.web_url,
         kubeconfig=given.kubeconfig,
         trace_url=given.trace_url,
         health_host=given.health_host,
@@ -147,6 +150,7 @@ def add_supervise(commands: Any) -> None:
     serve = str(Path(sys.executable).with_name("airgate-serve"))
     add_setting(parser, "--home", "AIRGATE_HOME", home, "folder for model files, sockets and logs", Path)
     add_setting(parser, "--serve", "AIRGATE_SERVE", serve, "the serving runtime's program", Path)
+    add_setting(parser, "--web-url", "AIRGATE_WEB_URL", "", WEB_URL)
     add_setting(parser, "--trace-url", "AIRGATE_TRACE_URL", "", TRACES)
     simulated = "maker whose cards are simulated, for example qualcomm.com: the pages say so"
     add_setting(parser, "--simulated-cards", "AIRGATE_SIMULATED_CARDS", "", simulated)
@@ -164,7 +168,15 @@ def start_supervise(given: argparse.Namespace) -> int:
 def read_supervise(given: argparse.Namespace) -> SuperviseConfig:
     """Return the settings of `supervise`."""
     environ = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    return SuperviseConfig(given.home, given.serve, environ, given.trace_url, given.log_level, given.simulated_cards)
+    return SuperviseConfig(
+        home=given.home,
+        serve=given.serve,
+        environ=environ,
+        trace_url=given.trace_url,
+        log_level=given.log_level,
+        simulated=given.simulated_cards,
+        web_url=given.web_url,
+    )
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:

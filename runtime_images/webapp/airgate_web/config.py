@@ -55,7 +55,8 @@ class ReconcileConfig:
     """Settings of `airgate-web reconcile`.
 
     blobs_url: of the files process as pods reach it; with it workloads run in Kubernetes, without it as processes of
-    this machine. kubeconfig: of that cluster; None inside of it. trace_url: a collector of
+    this machine. web_url: of the web process as they reach it, where jobs report. kubeconfig: of that cluster; None
+    inside of it. trace_url: a collector of
     OpenTelemetry, told to every deployment in Kubernetes. health_host, health_port: of the probes and metrics.
     """
 
@@ -63,6 +64,7 @@ class ReconcileConfig:
     database_url: str = ""
     internal_token_file: Path | None = None
     blobs_url: str = ""
+    web_url: str = ""
     kubeconfig: Path | None = None
     trace_url: str = ""
     health_host: str = "127.0.0.1"
@@ -89,7 +91,8 @@ class FilesConfig:
 class SuperviseConfig:
     """Settings of `airgate-web supervise`.
 
-    serve: the program airgate-serve. environ: what model processes inherit. trace_url: a collector of OpenTelemetry.
+    serve: the program airgate-serve. environ: what model processes inherit. web_url: of the web process, where jobs
+    report: unix:PATH or http://HOST:PORT. trace_url: a collector of OpenTelemetry.
     simulated: the maker whose cards are simulated, "" when all are real.
     """
 
@@ -99,6 +102,7 @@ class SuperviseConfig:
     trace_url: str = ""
     log_level: str = "info"
     simulated: str = ""
+    web_url: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be, in a sentence that names the setting."""

@@ -12,6 +12,7 @@ from typing import BinaryIO, Protocol
 
 from airgate_web.domain.dataset import DataSet
 from airgate_web.domain.deployment import Deployment, DeploymentStatus, Token
+from airgate_web.domain.job import Job, JobRecord, JobReport, JobStatus
 from airgate_web.domain.model import Model, ModelVersion, Permit, Signature
 from airgate_web.domain.plan import Action
 from airgate_web.domain.project import Project
@@ -52,7 +53,7 @@ class Store(Protocol):
     def find_project(self, route: str) -> Project | None: ...
     def list_projects(self) -> Sequence[Project]: ...
     def remove_project(self, route: str, at: datetime.datetime) -> None:
-        """Remove it with its models, data sets and deployments; see `remove_deployment`."""
+        """Remove it with its models, data sets, jobs and deployments; see `remove_deployment`."""
 
     # Models
     def add_version(self, version: ModelVersion) -> ModelVersion:
@@ -69,7 +70,7 @@ class Store(Protocol):
 
     def remove_model(self, route: str, model: str) -> None: ...
     def list_digests(self) -> frozenset[str]:
-        """Digests that a version, a data set or a deployment still names."""
+        """Digests that a version, a data set, a deployment, an open job or the result of a job still names."""
 
     # Data sets
     def add_dataset(self, dataset: DataSet) -> None: ...
@@ -108,6 +109,30 @@ class Store(Protocol):
     def find_status(self, deployment_id: int) -> DeploymentStatus | None: ...
     def write_observation(self, observation: Observation, at: datetime.datetime) -> None: ...
     def find_observation(self) -> tuple[Observation, datetime.datetime] | None: ...
+
+    # Jobs: wishes, and facts of two writers; what has come to its end stays as it is
+    def add_job(self, job: Job) -> Job:
+        """Keep it under a new id, never used before, and return it so."""
+
+    def find_job(self, route: str, id_: int) -> JobRecord | None: ...
+    def list_jobs(self, route: str) -> Sequence[JobRecord]:
+        """Newest first."""
+
+    def find_open_job(self, id_: int) -> JobRecord | None:
+        """Return a job of any project by its id alone; None when it is gone or has ended."""
+
+    def list_open_jobs(self) -> Sequence[JobRecord]:
+        """Those of all projects that have not ended, oldest first."""
+
+    def stop_job(self, route: str, id_: int, at: datetime.datetime) -> bool:
+        """Mark it as stopped; return whether it was open: if not, nothing changes."""
+
+    def remove_job(self, route: str, id_: int) -> None: ...
+    def write_job_status(self, id_: int, status: JobStatus) -> bool:
+        """Keep the reconciler's word; return whether the job was open: if not, nothing is kept."""
+
+    def write_job_report(self, id_: int, report: JobReport) -> bool:
+        """Keep the word of the job's process; return whether the job was open: if not, nothing is kept."""
 
     # Gateways: facts (the web process alone writes them, as they report)
     def write_report(self, report: GatewayReport) -> None:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from airgate_kit import logs
-from airgate_serving.batch.rows import PARQUET, find_kind
+from airgate_serving.batch.rows import PARQUET, count_rows, find_kind
 from airgate_serving.config import BatchConfig
 from airgate_serving.errors import BadConfiguration, CallStopped, ServingError
 from airgate_serving.fetch import compute_digest
@@ -76,7 +76,11 @@ def _run_in_fork(config: BatchConfig, *files: BinaryIO) -> dict[str, Any]:
 
 
 def _name_rows(stopped: ServingError, config: BatchConfig) -> ServingError:
-    """Return why a fork was ended; of Parquet the library itself may be what crashed."""
+    """Return why a fork was ended, as it is for a whole file; of Parquet the library itself may be what crashed."""
+    if "killed" in stopped.sentence:
+        return CallStopped(
+            "The run was killed, most likely because it ran out of memory.", "Give it more, or take a smaller --chunk."
+        )
     if find_kind(config.rows) != PARQUET or "crashed" not in stopped.sentence:
         return stopped
     return CallStopped(
@@ -118,13 +122,14 @@ def _do(config: BatchConfig, key: str, files: Sequence[BinaryIO]) -> Mapping[str
     from airgate_serving.batch.work import Progress, Work, do_work, finish_work
 
     work = Work(config.rows, config.kind, Columns(config.target, config.keep), config.chunk, key)
-    if not files:
-        thresholds = {name: Threshold(*bounds) for name, bounds in config.thresholds.items()}
-        return evaluate(runner, work, config.task, thresholds)
+    count = count_rows(config.rows)
 
     def tell(done: Progress) -> None:
-        log.info("progress", extra={"fields": {"rows": done.rows}})
+        log.info("progress", extra={"fields": {"rows": done.rows, "of": count}})
 
+    if not files:
+        thresholds = {name: Threshold(*bounds) for name, bounds in config.thresholds.items()}
+        return evaluate(runner, work, config.task, thresholds, tell)
     part, progress, *whole = files
     done = do_work(runner, work, part, progress, tell)
     for file in whole:

@@ -1,12 +1,12 @@
 """How good predictions are: the usual metrics of each task, by scikit-learn, each rated bad, fair or good."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from airgate_serving.batch.work import Work, read_pairs
+from airgate_serving.batch.work import Progress, Work, read_pairs
 from airgate_serving.errors import BadRequest
 from airgate_serving.formats.interface import PREDICTED, PROBABILITIES, Runner
 
@@ -55,12 +55,21 @@ class Answers:
     rows: list[list[Any]]
 
 
-def evaluate(runner: Runner, work: Work, task: str, thresholds: Mapping[str, Threshold]) -> dict[str, Any]:
-    """Return `{"task", "rows", "metrics": {name: {"value", "rating"}}}`. Raises BadRequest with one sentence."""
+def evaluate(
+    runner: Runner,
+    work: Work,
+    task: str,
+    thresholds: Mapping[str, Threshold],
+    tell: Callable[[Progress], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Return `{"task", "rows", "metrics": {name: {"value", "rating"}}}`; tell of each chunk.
+
+    Raises BadRequest with one sentence.
+    """
     task = task or runner.info.signature.task
     if task not in TASKS:
         raise BadRequest("The model does not say what its task is.", f"Say --task {', '.join(TASKS)}.")
-    answers = _collect(runner, work, task)
+    answers = _collect(runner, work, task, tell)
     if not answers.predicted:
         raise BadRequest("The file has no rows.", "Give rows with the right answers.")
     values = _MEASURES[task](answers, runner)
@@ -73,7 +82,7 @@ def _describe(value: float, threshold: Threshold | None) -> dict[str, Any]:
     return {"value": round(float(value), 6), "rating": threshold.rate(value) if threshold else ""}
 
 
-def _collect(runner: Runner, work: Work, task: str) -> Answers:
+def _collect(runner: Runner, work: Work, task: str, tell: Callable[[Progress], None]) -> Answers:
     found = Answers([], [], [], [])
     for table, records in read_pairs(runner, work):
         if work.columns.target in table.columns:
@@ -87,6 +96,7 @@ def _collect(runner: Runner, work: Work, task: str) -> Answers:
         found.probabilities += [record[PROBABILITIES] for record in records if PROBABILITIES in record]
         if task == CLUSTERING:
             found.rows += work.columns.split(table, runner).rows
+        tell(Progress(len(found.predicted)))
     return found
 
 

@@ -40,6 +40,13 @@ def read_parquet(path: Path, skip: int) -> Iterator[dict[str, Any]]:
             skip = 0
 
 
+def count_parquet(path: Path) -> int:
+    """Return how many rows a file says it has. Raises BadRequest."""
+    library = import_library()
+    with _explained():
+        return sum(group.num_rows for group in library.ParquetFile(str(path)).row_groups)
+
+
 def _read_group(file: Any, group: Any) -> Iterator[dict[str, Any]]:
     if group.total_byte_size and group.total_byte_size > MOST_IN_GROUP:
         raise BadRequest(f"A row group has {group.total_byte_size} bytes; {MOST_IN_GROUP} are read.", HINT)

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 import orjson
 
-from airgate_serving.batch.parquet import read_parquet
+from airgate_serving.batch.parquet import count_parquet, read_parquet
 from airgate_serving.codecs.csv_rows import choose_texts, read_line
 from airgate_serving.codecs.records import Table, read_table
 from airgate_serving.errors import BadRequest
@@ -33,6 +33,17 @@ def read_chunks(path: Path, signature: Signature, size: int, skip: int = 0) -> I
     while chunk := list(itertools.islice(rows, size)):
         yield _make_table(chunk, skip)
         skip += len(chunk)
+
+
+def count_rows(path: Path) -> int:
+    """Return how many rows a file has. Raises BadRequest for one that cannot be read to its end."""
+    kind = find_kind(path)
+    if kind == PARQUET:
+        return count_parquet(path)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        lines = filter(None, csv.reader(file, strict=True)) if kind == CSV else filter(str.strip, file)
+        count = sum(1 for _ in _explained(lines))
+    return max(0, count - 1) if kind == CSV else count
 
 
 def _read_rows(path: Path, signature: Signature, skip: int) -> Iterator[Any]:

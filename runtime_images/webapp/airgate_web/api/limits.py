@@ -6,19 +6,19 @@ from airgate_web.domain.errors import TooLarge
 
 MIB = 1024 * 1024
 BODY_MAX = 32 * MIB  # bytes; a test's input may be an image
-API = "/api/"
-UPLOADS = ("/models", "/datasets")  # how the paths that stream end
+BOUNDED = ("/api/", "/internal/")
+UPLOADS = ("/models", "/datasets", "/result")  # how the paths that stream end
 
 
 class BodyLimit:
-    """ASGI middleware that refuses when a body of the API grows past BODY_MAX."""
+    """ASGI middleware that refuses when a body of the API, or of a process of ours, grows past BODY_MAX."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, counting what is received."""
-        ours = scope["type"] == "http" and scope["path"].startswith(API) and not scope["path"].endswith(UPLOADS)
+        ours = scope["type"] == "http" and scope["path"].startswith(BOUNDED) and not scope["path"].endswith(UPLOADS)
         await self._app(scope, count_received(receive) if ours else receive, send)
 
 

@@ -6,6 +6,7 @@ from airgate_web.api import (
     datasets,
     deployments,
     failures,
+    jobs,
     models,
     overview,
     permits,
@@ -34,6 +35,7 @@ def make_api_router() -> APIRouter:
     router.include_router(trials.router, tags=["models"])  # …/versions/{version}/sample and /test
     router.include_router(permits.router, tags=["models"])  # …/versions/{version}/permit
     router.include_router(datasets.router, tags=["data sets"])  # /projects/{route}/datasets
+    router.include_router(jobs.router, tags=["jobs"])  # /projects/{route}/jobs
     router.include_router(deployments.router, tags=["deployments"])  # /projects/{route}/deployments /deployments
     router.include_router(tokens.router, tags=["tokens"])  # /projects/{route}/deployments/{name}/tokens
     return router

@@ -61,6 +61,10 @@ def open_cluster(config: ReconcileConfig, internal_token: str) -> Cluster:
 
     namespace = find_own_namespace() or NAMESPACE_SYSTEM
     settings = KubernetesSettings(
-        config.blobs_url.rstrip("/"), internal_token, system_namespace=namespace, trace_url=config.trace_url
+        config.blobs_url.rstrip("/"),
+        internal_token,
+        system_namespace=namespace,
+        trace_url=config.trace_url,
+        web_url=config.web_url.rstrip("/"),
     )
     return KubernetesCluster(open_client(config.kubeconfig), settings)

@@ -20,6 +20,7 @@ def run_supervise(config: SuperviseConfig) -> int:
         find_blob=FolderBlobs(home / BLOBS, clock).find,
         environ=config.environ,
         trace_url=config.trace_url,
+        web_url=config.web_url,
         simulated=config.simulated,
     )
     try:

@@ -32,6 +32,11 @@ def find_blobs_secret(internal_token: str) -> str:
     return hmac.new(internal_token.encode(), b"blobs", hashlib.sha256).hexdigest()
 
 
+def find_job_secret(internal_token: str, job: int) -> str:
+    """Return what lets one job report what becomes of it, and nothing else, at /internal/jobs (64 hex digits)."""
+    return hmac.new(internal_token.encode(), f"job:{job}".encode(), hashlib.sha256).hexdigest()
+
+
 def find_password_mark(password_hash: str) -> str:
     """Return what a session remembers of the password it began with: a changed password ends it."""
     return hashlib.sha256(password_hash.encode()).hexdigest()[:MARK_DIGITS]

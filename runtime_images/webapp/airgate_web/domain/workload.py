@@ -13,13 +13,15 @@ from enum import StrEnum
 from airgate_kit.names import ENV_TRACED_AS, ENV_TRACES
 from airgate_web.domain.amounts import Amounts
 from airgate_web.domain.server import Server
+from airgate_web.domain.task import Run
 
 
 class Kind(StrEnum):
-    """service: a deployed model. tester: the warm process that reads signatures and runs tests."""
+    """service: a deployed model. tester: the warm process that reads signatures and runs tests. job: it ends."""
 
     SERVICE = "service"
     TESTER = "tester"
+    JOB = "job"
 
 
 LATER_FIELDS = (
@@ -27,8 +29,9 @@ LATER_FIELDS = (
     "path",
     "others",
     "override",
+    "run",
 )  # who does not use one keeps its digest, and runs on through an upgrade
-NODE_CLASS = {Kind.SERVICE: "deploy", Kind.TESTER: "compute"}
+NODE_CLASS = {Kind.SERVICE: "deploy", Kind.TESTER: "compute", Kind.JOB: "compute"}
 
 
 class ReplicaState(StrEnum):
@@ -39,6 +42,13 @@ class ReplicaState(StrEnum):
     WAITING = "Waiting"
     FAILED = "Failed"
     STOPPED = "Stopped"
+
+
+class Outcome(StrEnum):
+    """How a job's workload has ended, for good."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +85,8 @@ class Workload:
     """A wish to the cluster.
 
     name: a DNS label, unique in the cluster. owner: whom people know it by ("route/deployment" or a runtime's slug).
-    gate_secret: what the gateway sends and the runtime compares; never shown or logged. server: somebody else's image
-    in place of our runtime; it compares nothing.
+    gate_secret: what the gateway sends and the runtime compares, or by which a job reports; never shown or logged.
+    server: somebody else's image in place of our runtime; it compares nothing. run: of a job, what it does.
     """
 
     name: str
@@ -89,6 +99,7 @@ class Workload:
     model: ModelFile | None = None
     server: Server | None = None
     others: tuple[ModelFile, ...] = ()  # further models of the same process, on the same cards
+    run: Run | None = None
 
     @property
     def node_class(self) -> str:
@@ -98,7 +109,7 @@ class Workload:
 
 def find_trace_environ(url: str, workload: Workload) -> dict[str, str]:
     """Return the variables by which a service of our runtime sends traces to a collector; none without an address."""
-    if not url or not workload.model or workload.server:
+    if not url or workload.kind is not Kind.SERVICE or workload.server:
         return {}
     return {ENV_TRACES: url, ENV_TRACED_AS: workload.owner}
 
@@ -157,7 +168,8 @@ class WorkloadFacts:
     spec_digest: the digest of the wish it runs. addresses: where requests may go; the gateway asks each whether it is
     ready. In a cluster the Service's name, and for a service its pods; with local processes one for each replica of a
     service that starts or is ready, and for each ready tester. over: names of replicas that will never run again and
-    that the cluster still lists (pods that a node refused or that were evicted).
+    that the cluster still lists (pods that a node refused or that were evicted). outcome: of a job, once it
+    has ended for good; reason: why it failed, as the cluster says it.
     """
 
     name: str
@@ -166,6 +178,8 @@ class WorkloadFacts:
     replicas: tuple[Replica, ...]
     addresses: tuple[Address, ...]
     over: tuple[str, ...] = ()
+    outcome: Outcome | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

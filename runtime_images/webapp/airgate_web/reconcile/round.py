@@ -1,18 +1,21 @@
 """One round: look at everything, do what follows, write down what is so."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from airgate_kit import logs
 from airgate_kit.clock import Clock
 from airgate_web.domain.deployment import Deployment, find_workload
 from airgate_web.domain.errors import Refusal, Unavailable
+from airgate_web.domain.job import JobRecord, find_job_workload
 from airgate_web.domain.lost_cards import plan_replacements
 from airgate_web.domain.plan import Action, ApplyWorkload, plan_actions
 from airgate_web.domain.runtime import RuntimeKind, find_tester
+from airgate_web.domain.secrets import find_job_secret
 from airgate_web.domain.workload import Observation, Workload
 from airgate_web.ports import Cluster, Store
 from airgate_web.reconcile.backoff import Backoff
+from airgate_web.reconcile.jobs import judge_job
 from airgate_web.reconcile.meter import Meter
 from airgate_web.reconcile.status import judge_status
 
@@ -22,9 +25,10 @@ FRESH_SECONDS = 2.0  # an observation is written at least so often, so that its 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the store wants: deployments, and the workloads of these and of the testers."""
+    """What the store wants: deployments, open jobs by their workloads' names, and the workloads, the testers' too."""
 
     deployments: Sequence[Deployment]
+    jobs: Mapping[str, JobRecord]
     workloads: tuple[Workload, ...]
 
 
@@ -49,7 +53,7 @@ class Reconciler:
         self.backoff.keep_only({find_name(action) for action in actions})
         if any([self.try_action(action) for action in actions]):  # noqa: C419 -- every action, not up to the first
             observed = self.cluster.observe()
-        self.write_facts(wishes.deployments, observed)
+        self.write_facts(wishes, observed)
         self.meter.count_states(self.store, wishes.deployments)
 
     def find_wishes(self) -> Wishes:
@@ -60,7 +64,13 @@ class Reconciler:
             for runtime in self.store.list_runtimes()
             if runtime.kind is RuntimeKind.ENVIRONMENT
         ]
-        return Wishes(deployments, (*map(find_workload, deployments), *testers))
+        jobs = {self.find_job_wish(record).name: record for record in self.store.list_open_jobs()}
+        of_jobs = map(self.find_job_wish, jobs.values())
+        return Wishes(deployments, jobs, (*map(find_workload, deployments), *of_jobs, *testers))
+
+    def find_job_wish(self, record: JobRecord) -> Workload:
+        """Return the workload of a job, with the secret by which its process reports."""
+        return find_job_workload(record.job, find_job_secret(self.internal_token, record.job.id))
 
     def try_action(self, action: Action) -> bool:
         """Apply one action unless its object has to wait; return whether it was applied."""
@@ -82,16 +92,23 @@ class Reconciler:
         log.info("applied", extra={"fields": fields})
         return True
 
-    def write_facts(self, deployments: Sequence[Deployment], observed: Observation) -> None:
+    def write_facts(self, wishes: Wishes, observed: Observation) -> None:
         """Write the statuses that are other than before, and the observation."""
         now = self.clock.now()
-        for deployment in deployments:
-            failure = self.backoff.failures.get(find_workload(deployment).name)
-            sentence = f"The cluster does not take it: {failure.reason}" if failure else ""
-            self.store.write_status(deployment.id, judge_status(deployment, observed, now, sentence))
+        for deployment in wishes.deployments:
+            refusal = self.explain_refusal(find_workload(deployment).name)
+            self.store.write_status(deployment.id, judge_status(deployment, observed, now, refusal))
+        for name, record in wishes.jobs.items():
+            status = judge_job(record, name, observed, now, self.explain_refusal(name))
+            self.store.write_job_status(record.job.id, status)
         if observed != self.written or self.clock.monotonic() - self.written_at >= FRESH_SECONDS:
             self.store.write_observation(observed, now)
             self.written, self.written_at = observed, self.clock.monotonic()
+
+    def explain_refusal(self, name: str) -> str:
+        """Return why the cluster does not take a workload; "" when it does."""
+        failure = self.backoff.failures.get(name)
+        return f"The cluster does not take it: {failure.reason}" if failure else ""
 
 
 def find_name(action: Action) -> str:

@@ -1,4 +1,4 @@
-"""Runtimes: in what environment a model is tested and deployed."""
+"""Runtimes: in what environment a model is tested and deployed, and what worker runs its jobs."""
 
 from collections.abc import Sequence
 
@@ -8,24 +8,29 @@ from airgate_web.domain.model import ModelVersion
 from airgate_web.domain.runtime import Runtime, RuntimeKind
 from airgate_web.services.desk import Desk
 
-DEFAULT_NAME = "AI environment with Python 3.11"
-DEFAULT_SLUG = "ai-environment-python-3-11"
+LANGUAGE = "Python 3.11"
+DEFAULT_SLUG, WORKER_SLUG = "ai-environment-python-3-11", "ai-worker-python-3-11"
+DEFAULTS = {
+    RuntimeKind.ENVIRONMENT: (DEFAULT_SLUG, f"AI environment with {LANGUAGE}"),
+    RuntimeKind.WORKER: (WORKER_SLUG, f"AI worker with {LANGUAGE}"),
+}
 
 
 def put_default_runtimes(desk: Desk, image: str) -> None:
     """Keep the runtimes that come with the appliance. image: of the serving runtime; not used by local processes."""
-    desk.store.put_runtime(
-        Runtime(
-            slug=DEFAULT_SLUG,
-            name=DEFAULT_NAME,
-            kind=RuntimeKind.ENVIRONMENT,
-            language="Python 3.11",
-            image=image,
-            formats=names.FORMATS,
-            description="ONNX Runtime, scikit-learn, XGBoost, LightGBM and PMML on the CPU.",
-            cards=(),
+    for kind, (slug, name) in DEFAULTS.items():
+        desk.store.put_runtime(
+            Runtime(
+                slug=slug,
+                name=name,
+                kind=kind,
+                language=LANGUAGE,
+                image=image,
+                formats=names.FORMATS,
+                description="ONNX Runtime, scikit-learn, XGBoost, LightGBM and PMML on the CPU.",
+                cards=(),
+            )
         )
-    )
 
 
 def put_runtimes(desk: Desk, runtimes: Sequence[Runtime]) -> None:
@@ -47,6 +52,18 @@ def find_runtime(desk: Desk, slug: str = "") -> Runtime:
             return runtime
     known = ", ".join(f"'{runtime.slug}'" for runtime in found) or "none"
     raise Invalid(f"There is no runtime '{slug}'; there is: {known}.", "Choose one of these.")
+
+
+def find_worker(desk: Desk, version: ModelVersion, slug: str = "") -> Runtime:
+    """Return the worker that runs jobs of `version`: the one of that slug or name, or the first; Invalid otherwise."""
+    workers = [one for one in list_runtimes(desk, RuntimeKind.WORKER) if version.format in one.formats]
+    for runtime in workers:
+        if slug in ("", runtime.slug, runtime.name):
+            return runtime
+    known = ", ".join(f"'{runtime.slug}'" for runtime in workers)
+    asked = f"There is no worker '{slug}' that runs" if slug else "No worker runs"
+    hint = f"Choose {known}." if known else "Ask whoever runs the appliance for a runtime of the kind worker with it."
+    raise Invalid(f"{asked} the format {version.format}.", hint)
 
 
 def list_servers(desk: Desk) -> Sequence[Runtime]:

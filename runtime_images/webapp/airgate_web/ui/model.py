@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from nicegui import ui
 
+from airgate_web.domain.job import JobRecord
 from airgate_web.domain.model import ModelVersion, TensorSpec
 from airgate_web.domain.project import Project
 from airgate_web.domain.runtime import Runtime, RuntimeKind
@@ -14,6 +15,7 @@ from airgate_web.domain.user import Role
 from airgate_web.services.deployments import DeploymentView, list_deployments
 from airgate_web.services.desk import Desk
 from airgate_web.services.fitting import judge_version
+from airgate_web.services.jobs import list_jobs
 from airgate_web.services.models import LATEST, find_version, list_versions, remove_model
 from airgate_web.services.projects import find_project
 from airgate_web.services.runtimes import list_runtimes
@@ -22,6 +24,7 @@ from airgate_web.ui.drop_zone import show_model_zone
 from airgate_web.ui.frame import frame
 from airgate_web.ui.functions import show_functions
 from airgate_web.ui.head import Deed, show_head
+from airgate_web.ui.jobs import show_job_table
 from airgate_web.ui.live import LivePlace
 from airgate_web.ui.model_test import ModelTest
 from airgate_web.ui.parts import (
@@ -71,18 +74,20 @@ async def draw_model(visit: Visit, route: str, name: str) -> None:
     wanted = visit.query.get("version", LATEST)
     sight = await visit.ask(find_content, visit.desk, route, name, wanted)
     cautions = await visit.ask(judge_version, visit.desk, sight.version)
+    jobs = await visit.ask(find_jobs, visit.desk, route, name)
     version, crumbs = sight.version, (("Projects", "/projects"), (sight.project.name, f"/projects/{route}"), (name, ""))
     with frame(visit, "Projects", crumbs):
         query = urlencode({"model": name, "version": version.version})
         deeds = [
             Deed(f"Deploy v{version.version}", "rocket_launch", "deed", f"/projects/{route}/deploy?{query}"),
+            *([] if version.path else [Deed("Run job", "play_arrow", target=f"/projects/{route}/run?{query}")]),
             *find_deed(visit, version),
             Deed("Delete model", kind="rare", do=lambda: ask_to_remove(visit, route, name)),
         ]
         with show_head(name, deeds=deeds):
             show_version_switch(sight)
             show_html(make_badge(version.format) + (make_badge(version.task) if version.task else ""), "line")
-        tabs = Tabs(visit, ("Overview", "Test", "Deployments", "Versions"))
+        tabs = Tabs(visit, ("Overview", "Test", "Deployments", "Jobs", "Versions"))
         with tabs.panel("Overview"), box("stack"):
             show_version_permit(visit, version)
             show_cautions(cautions)
@@ -99,6 +104,8 @@ async def draw_model(visit: Visit, route: str, name: str) -> None:
                 lambda: find_content(visit.desk, route, name, wanted),
                 lambda now: show_deployments(now, tabs),
             )
+        with tabs.panel("Jobs"):
+            LivePlace(visit, jobs, lambda: find_jobs(visit.desk, route, name), lambda now: show_jobs(now, tabs))
         with tabs.panel("Versions"):
             show_versions(visit, sight, tabs)
 
@@ -115,6 +122,11 @@ def find_content(desk: Desk, route: str, name: str, wanted: str) -> ModelContent
         tuple(deployments),
         tuple(runtimes),
     )
+
+
+def find_jobs(desk: Desk, route: str, name: str) -> tuple[JobRecord, ...]:
+    """Return the jobs of all versions of a model, newest first."""
+    return tuple(record for record in list_jobs(desk, route) if record.job.model.name == name)
 
 
 def has_model(view: DeploymentView, name: str) -> bool:
@@ -190,6 +202,12 @@ def show_deployments(sight: ModelContent, tabs: Tabs) -> None:
     """Draw the deployments of all versions."""
     tabs.count("Deployments", len(sight.deployments))
     show_deployment_table(sight.deployments, "Not deployed yet.")
+
+
+def show_jobs(records: tuple[JobRecord, ...], tabs: Tabs) -> None:
+    """Draw the jobs of all versions."""
+    tabs.count("Jobs", len(records))
+    show_job_table(records, "No jobs yet. Run it over a whole data set, for predictions or to see how good it is.")
 
 
 def show_versions(visit: Visit, sight: ModelContent, tabs: Tabs) -> None:

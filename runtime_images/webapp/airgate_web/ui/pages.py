@@ -21,11 +21,13 @@ from airgate_web.ui.deployment import draw_deployment
 from airgate_web.ui.edges import Edges
 from airgate_web.ui.frame import show_refused_page
 from airgate_web.ui.home import draw_home
+from airgate_web.ui.job import draw_job
 from airgate_web.ui.model import draw_model
 from airgate_web.ui.nodes import draw_nodes
 from airgate_web.ui.project import draw_project
 from airgate_web.ui.projects import draw_projects
 from airgate_web.ui.pulse import Pulse
+from airgate_web.ui.run import draw_run
 from airgate_web.ui.runtimes import draw_runtimes
 from airgate_web.ui.sign_in import COOKIE, add_door
 from airgate_web.ui.system import draw_system
@@ -48,6 +50,8 @@ PAGES: tuple[tuple[str, Draw], ...] = (
     ("/projects/{route}", draw_project),
     ("/projects/{route}/models/{name}", draw_model),
     ("/projects/{route}/datasets/{name}", draw_dataset),
+    ("/projects/{route}/run", draw_run),
+    ("/projects/{route}/jobs/{number}", draw_job),
     ("/projects/{route}/deploy", draw_deploy),
     ("/projects/{route}/deployments/{name}", draw_deployment),
     ("/projects/{route}/deployments/{name}/edit", draw_edit),

@@ -7,6 +7,7 @@ from html import escape
 from nicegui import ui
 
 from airgate_web.domain.errors import Refusal
+from airgate_web.domain.job import JobState
 from airgate_web.domain.workload import ReplicaState
 
 Do = Callable[[], Awaitable[None]]
@@ -38,9 +39,14 @@ def card(title: str = "", classes: str = "") -> ui.element:
     return element
 
 
-def make_chip(state: ReplicaState, text: str = "") -> str:
-    """Return one of the five words with its dot, as markup."""
-    return f'<span class="chip"><i class="dot {state.value.lower()}"></i>{escape(text or state.value)}</span>'
+def make_chip(state: ReplicaState | JobState, text: str = "") -> str:
+    """Return one of the words for a state with its dot, as markup."""
+    return make_dot(state.value.lower(), text or state.value)
+
+
+def make_dot(kind: str, text: str) -> str:
+    """Return a text behind a dot, as markup. kind: the state in small letters that has its colour."""
+    return f'<span class="chip"><i class="dot {kind}"></i>{escape(text)}</span>'
 
 
 def make_badge(text: str) -> str:

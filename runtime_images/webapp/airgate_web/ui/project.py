@@ -1,4 +1,4 @@
-"""A project: its models and deployments, and the place to drop the next file."""
+"""A project: its models, deployments, jobs and data sets, and the place to drop the next file."""
 
 import datetime
 from dataclasses import dataclass
@@ -7,18 +7,21 @@ from urllib.parse import urlencode
 from nicegui import ui
 
 from airgate_web.domain.dataset import DataSet
+from airgate_web.domain.job import JobRecord
 from airgate_web.domain.project import Project
 from airgate_web.domain.runtime import Runtime
 from airgate_web.domain.user import Role
 from airgate_web.services.datasets import list_datasets
 from airgate_web.services.deployments import DeploymentView, list_deployments
 from airgate_web.services.desk import Desk
+from airgate_web.services.jobs import list_jobs
 from airgate_web.services.models import list_models
 from airgate_web.services.projects import find_project, remove_project
 from airgate_web.services.runtimes import list_servers
 from airgate_web.ui.drop_zone import show_dataset_zone, show_model_zone
 from airgate_web.ui.frame import frame
 from airgate_web.ui.head import Deed, show_head
+from airgate_web.ui.jobs import show_job_table
 from airgate_web.ui.live import LivePlace
 from airgate_web.ui.parts import box, make_badge, show_link_button, show_text, write_size
 from airgate_web.ui.register import show_register
@@ -77,13 +80,14 @@ class ProjectContent:
 async def draw_project(visit: Visit, route: str) -> None:
     """Draw a project."""
     sight = await visit.ask(find_content, visit.desk, route)
+    jobs = await visit.ask(find_jobs, visit.desk, route)
     project = sight.project
     with frame(visit, "Projects", (("Projects", "/projects"), (project.name, ""))):
         deeds = [Deed("Delete project", kind="rare", do=lambda: ask_to_remove(visit, project))]
         show_head(project.name, make_badge(project.route), deeds)
         if project.description:
             show_text(project.description, "mute")
-        tabs = Tabs(visit, ("Models", "Deployments", "Data sets"))
+        tabs = Tabs(visit, ("Models", "Deployments", "Jobs", "Data sets"))
         with tabs.panel("Models"):
             known = {model.name: model.versions for model in sight.models}
             show_model_zone(route, known, judge=visit.user.role is Role.ADMIN)
@@ -92,6 +96,11 @@ async def draw_project(visit: Visit, route: str) -> None:
         with tabs.panel("Deployments"):
             show_servers(route, sight.servers)
             LivePlace(visit, sight, lambda: find_content(visit.desk, route), lambda now: show_deployments(now, tabs))
+        with tabs.panel("Jobs"):
+            if sight.models:
+                with box("line"):
+                    show_link_button("Run a job", f"/projects/{route}/run", icon="play_arrow")
+            LivePlace(visit, jobs, lambda: find_jobs(visit.desk, route), lambda now: show_jobs(now, tabs))
         with tabs.panel("Data sets"):
             show_dataset_zone(route, [dataset.name for dataset in sight.datasets])
             LivePlace(visit, sight, lambda: find_content(visit.desk, route), lambda now: show_datasets(now, tabs))
@@ -109,6 +118,11 @@ def find_content(desk: Desk, route: str) -> ProjectContent:
         list_datasets(desk, route),
     )
     return ProjectContent(project, tuple(models), tuple(deployments), tuple(datasets), tuple(list_servers(desk)))
+
+
+def find_jobs(desk: Desk, route: str) -> tuple[JobRecord, ...]:
+    """Return a project's jobs now: asked for apart, because they change with every word of theirs."""
+    return tuple(list_jobs(desk, route))
 
 
 def show_models(sight: ProjectContent, tabs: Tabs) -> None:
@@ -132,6 +146,12 @@ def show_deployments(sight: ProjectContent, tabs: Tabs) -> None:
     """Draw the deployments."""
     tabs.count("Deployments", len(sight.deployments))
     show_deployment_table(sight.deployments, "No deployments yet. Open a model and deploy it.")
+
+
+def show_jobs(records: tuple[JobRecord, ...], tabs: Tabs) -> None:
+    """Draw the jobs."""
+    tabs.count("Jobs", len(records))
+    show_job_table(records, "No jobs yet. Run a model over a whole data set, for predictions or to see how good it is.")
 
 
 def show_servers(route: str, servers: tuple[Runtime, ...]) -> None:
@@ -189,5 +209,5 @@ async def ask_to_remove(visit: Visit, project: Project) -> None:
         await visit.act(remove_project, visit.desk, visit.user, project.route)
         ui.navigate.to("/projects")
 
-    consequence = "Its models and data sets are lost. Deployments must be deleted first."
+    consequence = "Its models, jobs and data sets are lost. Deployments must be deleted first."
     ask_for_name("Delete project", project.route, consequence, remove)

@@ -7,6 +7,7 @@ from typing import Any
 
 from nicegui import app, ui
 
+from airgate_web.domain.job import JobState
 from airgate_web.domain.workload import ReplicaState
 from airgate_web.ui.parts import box, show_text
 
@@ -63,7 +64,7 @@ class Column:
 
 
 def show_table(columns: Sequence[Column], rows: Sequence[Row]) -> None:
-    """Draw rows of str, int, Cell, ReplicaState or datetime (shown as an age). "open": where a click on a row leads.
+    """Draw rows of str, int, Cell, a state or datetime (shown as an age). "open": where a click on a row leads.
 
     Order, page and filter outlast drawing the table anew, as a live place does.
     """
@@ -116,8 +117,8 @@ def make_plain_cell(name: str, value: object) -> Any:
     """Return a cell as the browser takes it."""
     if name == "open":
         return value
-    if isinstance(value, ReplicaState):
-        return {"text": value.value, "state": value.value.lower(), "sort": list(ReplicaState).index(value)}
+    if isinstance(value, ReplicaState | JobState):
+        return {"text": value.value, "state": value.value.lower(), "sort": list(type(value)).index(value)}
     if isinstance(value, datetime.datetime):
         return {"text": value.isoformat(), "at": value.isoformat(), "sort": value.timestamp()}
     if isinstance(value, Cell):

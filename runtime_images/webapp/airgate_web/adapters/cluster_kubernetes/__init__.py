@@ -2,6 +2,6 @@
 
 In come the reconciler's actions, out goes an Observation. `manifests.py`, `pods.py` and `observe.py` are pure and
 translate between the domain and Kubernetes' own JSON; `client.py` is the only file that knows the Kubernetes library.
-A workload is a Deployment, a headless Service and a Secret of one name. Placing pods is left to Kubernetes, routing
-to the gateway.
+A workload is a Deployment, a headless Service and a Secret of one name; one that ends is a Job and a Secret. Placing
+pods is left to Kubernetes, routing to the gateway.
 """

@@ -18,6 +18,7 @@ OURS = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY},{names.LABEL_WORKLOAD}"
 PODS = "/api/v1/pods"
 FOLDERS = {
     "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
+    "Job": "/apis/batch/v1/namespaces/{}/jobs",
     "Service": "/api/v1/namespaces/{}/services",
     "Secret": "/api/v1/namespaces/{}/secrets",
 }
@@ -44,6 +45,7 @@ class KubernetesCluster:
         pods = self.client.read_list(PODS)
         listing = Listing(
             deployments=self.list_ours("Deployment"),
+            jobs=self.list_ours("Job"),
             others=[*self.list_ours("Service", metadata_only=True), *self.list_ours("Secret", metadata_only=True)],
             pods=pods["items"],
             nodes=self.client.read_list("/api/v1/nodes")["items"],

@@ -3,6 +3,7 @@
 from typing import Any
 
 from airgate_kit import names
+from airgate_web.adapters.cluster_kubernetes.jobs import find_data_path, make_job_container, make_job_spec
 from airgate_web.adapters.cluster_kubernetes.servers import make_server_container, make_server_volumes
 from airgate_web.adapters.cluster_kubernetes.settings import KubernetesSettings
 from airgate_web.domain.amounts import Amounts
@@ -26,8 +27,8 @@ START_SECONDS = 600  # a large model may take so long to load
 STALLED_SECONDS = 900
 SCRATCH = "4Gi"  # a tester's files; a service's model is as large as it is
 TMP = "64Mi"
-ENV_GATE_SECRET, ENV_FETCH_TOKEN = "AIRGATE_GATE_SECRET", "AIRGATE_FETCH_TOKEN"
-KEY_GATE, KEY_FETCH = "gate", "fetch"
+ENV_GATE_SECRET, ENV_FETCH_TOKEN, ENV_JOB_SECRET = "AIRGATE_GATE_SECRET", "AIRGATE_FETCH_TOKEN", "AIRGATE_JOB_SECRET"
+KEY_GATE, KEY_FETCH, KEY_DATA = "gate", "fetch", "fetch-data"
 PORTS = {"http": names.PORT_SERVE_HTTP, "grpc": names.PORT_SERVE_GRPC, "admin": names.PORT_SERVE_ADMIN}
 LOCKED = {
     "allowPrivilegeEscalation": False,
@@ -38,6 +39,8 @@ LOCKED = {
 
 def make_manifests(workload: Workload, settings: KubernetesSettings) -> tuple[Manifest, ...]:
     """Return the objects of a workload in the order to apply them: the one with the digest comes last."""
+    if workload.kind is Kind.JOB:
+        return make_secret(workload, settings), make_job(workload, settings)
     return make_secret(workload, settings), make_service(workload, settings), make_deployment(workload, settings)
 
 
@@ -75,12 +78,20 @@ def find_fetch_secret(workload: Workload, token: str) -> dict[str, str]:
     """Return what opens the files that a workload fetches; a server of others fetches none."""
     if workload.kind is Kind.TESTER:
         return {KEY_FETCH: find_blobs_secret(token)}
-    return {find_fetch_key(number): find_blob_secret(token, model.digest) for number, model in list_fetched(workload)}
+    return {key: find_blob_secret(token, digest) for key, digest, _ in list_fetched(workload)}
 
 
-def list_fetched(workload: Workload) -> list[tuple[int, ModelFile]]:
-    """Return the models whose files a workload fetches, counted from 0; a server of others fetches none."""
-    return [] if workload.server or not workload.model else list(enumerate((workload.model, *workload.others)))
+def list_fetched(workload: Workload) -> list[tuple[str, str, str]]:
+    """Return (key in the Secret, digest, place in the pod) of each file that a workload fetches.
+
+    A server of others fetches none.
+    """
+    if workload.server or not workload.model:
+        return []
+    models = enumerate((workload.model, *workload.others))
+    found = [(find_fetch_key(number), model.digest, find_model_path(model)) for number, model in models]
+    run = workload.run
+    return [*found, (KEY_DATA, run.data.digest, find_data_path(run))] if run else found
 
 
 def find_fetch_key(number: int) -> str:
@@ -130,13 +141,20 @@ def make_deployment(workload: Workload, settings: KubernetesSettings) -> Manifes
     }
 
 
+def make_job(workload: Workload, settings: KubernetesSettings) -> Manifest:
+    """Return the Job of a workload that ends."""
+    metadata = make_metadata(workload, settings)
+    metadata["annotations"] |= {names.ANNOTATION_SPEC_DIGEST: find_spec_digest(workload)}
+    spec = make_job_spec(make_template(workload, settings))
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
+
+
 def make_template(workload: Workload, settings: KubernetesSettings) -> Manifest:
     """Return the pod template: restricted, without a token, on nodes of its class."""
     annotations = {
         names.ANNOTATION_OWNER: workload.owner,
         names.ANNOTATION_REPLICA_DIGEST: find_replica_digest(workload),
     }
-    fetched = None if workload.server else workload.model
     return {
         "metadata": {"labels": make_labels(workload), "annotations": annotations},
         "spec": {
@@ -154,13 +172,15 @@ def make_template(workload: Workload, settings: KubernetesSettings) -> Manifest:
             },
             "initContainers": [make_fetcher(workload, *one, settings) for one in list_fetched(workload)],
             "containers": [make_main(workload, settings)],
-            "volumes": make_server_volumes(find_folder(workload)) if workload.server else make_volumes(fetched),
+            "volumes": make_server_volumes(find_folder(workload)) if workload.server else make_volumes(workload),
         },
     }
 
 
 def find_ports(workload: Workload) -> dict[str, int]:
     """Return the container's ports by name."""
+    if workload.kind is Kind.JOB:
+        return {}
     if workload.server:
         return {"http": workload.server.port}
     return PORTS if workload.kind is Kind.SERVICE else {door: PORTS[door] for door in ("http", "admin")}
@@ -170,6 +190,8 @@ def make_main(workload: Workload, settings: KubernetesSettings) -> Manifest:
     """Return the container that does the work."""
     if workload.server:
         return make_server_container(make_container("serve", workload), workload.server, find_folder(workload))
+    if workload.kind is Kind.JOB:
+        return make_worker(workload, settings)
     return make_server(workload, workload.model, settings) if workload.model else make_tester(workload, settings)
 
 
@@ -178,21 +200,23 @@ def find_folder(workload: Workload) -> str:
     return workload.model.path if workload.model else ""
 
 
-def make_volumes(model: ModelFile | None) -> list[Manifest]:
-    """Return the pod's folders: /tmp, and one for the model or for a tester's files; all go with the pod."""
-    own = {"name": "models", "emptyDir": {}} if model else {"name": "scratch", "emptyDir": {"sizeLimit": SCRATCH}}
-    return [{"name": "tmp", "emptyDir": {"sizeLimit": TMP}}, own]
+def make_volumes(workload: Workload) -> list[Manifest]:
+    """Return the pod's folders: /tmp, those for what it fetches, for a tester's files, for a job's; all go with it."""
+    fetched: Manifest = {"name": "models", "emptyDir": {}}
+    scratch = {"name": "scratch", "emptyDir": {"sizeLimit": SCRATCH}}
+    work = [{"name": "work", "emptyDir": {}}] if workload.run else []
+    return [{"name": "tmp", "emptyDir": {"sizeLimit": TMP}}, fetched if workload.model else scratch, *work]
 
 
-def make_fetcher(workload: Workload, number: int, model: ModelFile, settings: KubernetesSettings) -> Manifest:
-    """Return the init container that fetches a model by its digest; a restart of the server needs it no more."""
-    url = f"{settings.blobs_url}/internal/blobs/{model.digest.removeprefix('sha256:')}"
+def make_fetcher(workload: Workload, key: str, digest: str, place: str, settings: KubernetesSettings) -> Manifest:
+    """Return the init container that fetches a file by its digest; a restart of the main one needs it no more."""
+    url = f"{settings.blobs_url}/internal/blobs/{digest.removeprefix('sha256:')}"
     return {
-        "name": find_fetch_key(number),
+        "name": key,
         "image": workload.image,
         "imagePullPolicy": "IfNotPresent",
-        "args": ["fetch", "--url", url, "--digest", model.digest, "--to", find_model_path(model)],
-        "env": [make_secret_env(ENV_FETCH_TOKEN, workload, find_fetch_key(number))],
+        "args": ["fetch", "--url", url, "--digest", digest, "--to", place],
+        "env": [make_secret_env(ENV_FETCH_TOKEN, workload, key)],
         "resources": make_resources(workload.amounts, cards=False),
         "securityContext": LOCKED,
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -214,6 +238,14 @@ def make_server(workload: Workload, model: ModelFile, settings: KubernetesSettin
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
         ],
     }
+
+
+def make_worker(workload: Workload, settings: KubernetesSettings) -> Manifest:
+    """Return the container that runs a job and ends."""
+    assert workload.model, workload.name
+    path = find_model_path(workload.model)
+    made = make_job_container(make_container("job", workload), workload, path, settings.web_url)
+    return {**made, "env": [make_secret_env(ENV_JOB_SECRET, workload, KEY_GATE)]}
 
 
 def make_tester(workload: Workload, settings: KubernetesSettings) -> Manifest:

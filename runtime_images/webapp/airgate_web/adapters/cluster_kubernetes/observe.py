@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from airgate_kit import names
 from airgate_web.adapters.cluster_kubernetes.cards import Cards
+from airgate_web.adapters.cluster_kubernetes.jobs import find_outcome
 from airgate_web.adapters.cluster_kubernetes.pods import (
     FINAL_PHASES,
     Json,
@@ -32,19 +33,20 @@ from airgate_web.domain.workload import (
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What the API lists: our own deployments, services and secrets (metadata is enough), all pods, all nodes."""
+    """What the API lists: our own deployments, jobs, services and secrets (metadata is enough), all pods and nodes."""
 
     deployments: Sequence[Json]
     others: Sequence[Json]
     pods: Sequence[Json]
     nodes: Sequence[Json]
     cards: Cards = field(default_factory=Cards)
+    jobs: Sequence[Json] = ()
 
 
 def find_observation(listing: Listing, devices: Mapping[str, str]) -> Observation:
     """Return the whole truth. devices: by pod name, where its model computes."""
     ours = [pod for pod in listing.pods if is_ours(pod)]
-    things = [*listing.deployments, *listing.others, *ours]
+    things = [*listing.deployments, *listing.jobs, *listing.others, *ours]
     every = sorted({thing["metadata"]["labels"][names.LABEL_WORKLOAD] for thing in things})
     return Observation(
         workloads=tuple(find_workload(name, things, listing, ours, devices) for name in every),
@@ -59,25 +61,34 @@ def find_observation(listing: Listing, devices: Mapping[str, str]) -> Observatio
 def find_workload(
     name: str, things: Sequence[Json], listing: Listing, pods: Sequence[Json], devices: Mapping[str, str]
 ) -> WorkloadFacts:
-    """Return the facts of one workload; with an empty digest when its Deployment is not, or no more, there."""
+    """Return the facts of one workload; with an empty digest when its Deployment or Job is not, or no more, there."""
     labels = next(labels for labels in map(read_labels, things) if labels[names.LABEL_WORKLOAD] == name)
     kind = Kind(labels[names.LABEL_KIND])
-    deployment = next((each for each in listing.deployments if read_labels(each)[names.LABEL_WORKLOAD] == name), None)
+    deployment, job = find_named(name, listing.deployments), find_named(name, listing.jobs)
+    maker = deployment or job
+    outcome, reason = find_outcome(job) if job else (None, "")
     return WorkloadFacts(
         name=name,
         kind=kind,
-        spec_digest=find_digest(deployment) if deployment else "",
+        spec_digest=find_digest(maker) if maker else "",
         replicas=(
             *find_replicas(name, pods, devices, listing.cards),
             *(find_missing(deployment) if deployment else ()),
         ),
         addresses=find_addresses(name, deployment, kind, pods) if deployment else (),
         over=find_over(name, pods),
+        outcome=outcome,
+        reason=reason,
     )
 
 
+def find_named(name: str, things: Sequence[Json]) -> Json | None:
+    """Return the object of a workload among objects of one kind, or None."""
+    return next((each for each in things if read_labels(each)[names.LABEL_WORKLOAD] == name), None)
+
+
 def find_digest(deployment: Json) -> str:
-    """Return the digest of the wish that a Deployment carries out; "" when it is being deleted."""
+    """Return the digest of the wish that a Deployment or Job carries out; "" when it is being deleted."""
     meta = deployment["metadata"]
     return (
         "" if meta.get("deletionTimestamp") else str(meta.get("annotations", {}).get(names.ANNOTATION_SPEC_DIGEST, ""))

@@ -43,6 +43,8 @@ def judge_pod(pod: Json) -> tuple[ReplicaState, str]:
     status = pod["status"]
     if pod["metadata"].get("deletionTimestamp"):
         return ReplicaState.STOPPED, "is ending"
+    if status.get("phase") == "Succeeded":
+        return ReplicaState.STOPPED, "has come to its end"
     if status.get("phase") in FINAL_PHASES:
         return ReplicaState.FAILED, join(status.get("reason"), status.get("message"))
     if is_true(pod, "Ready"):

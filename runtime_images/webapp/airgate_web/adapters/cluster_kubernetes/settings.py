@@ -12,8 +12,8 @@ class KubernetesSettings:
 
     internal_token: what the fetch tokens are derived from; it is never given to a pod itself. system_namespace: where
     the device plugin runs, whose word on cards counts; a pod elsewhere may call itself one and is not heard.
-    trace_url: a collector of OpenTelemetry, told to every service of our runtime; one that runs already hears of it
-    with its next change.
+    web_url: of the web process, where jobs report. trace_url: a collector of OpenTelemetry, told to every service of
+    our runtime; one that runs already hears of it with its next change.
     """
 
     blobs_url: str
@@ -23,6 +23,7 @@ class KubernetesSettings:
     system_namespace: str = NAMESPACE_SYSTEM
     service_account: str = SERVICE_ACCOUNT_RUNTIME
     trace_url: str = ""
+    web_url: str = ""
 
     def find_namespace(self, kind: Kind) -> str:
         """Return where workloads of a kind live."""

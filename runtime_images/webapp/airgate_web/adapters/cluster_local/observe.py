@@ -12,6 +12,7 @@ from airgate_web.domain.workload import (
     Holder,
     Kind,
     Observation,
+    Outcome,
     ReplicaState,
     Workload,
     WorkloadFacts,
@@ -37,19 +38,25 @@ def find_workload(name: str, wish: Workload | None, replicas: Collection[Running
     """Return the facts of one workload; with an empty digest when it is not wanted any more and is still ending."""
     mine = [replica for replica in replicas if replica.record.workload.name == name]
     mine.sort(key=lambda replica: replica.record.order)
+    last = mine[-1] if mine else None
     return WorkloadFacts(
         name=name,
         kind=wish.kind if wish else mine[0].record.workload.kind,
         spec_digest=find_spec_digest(wish) if wish else "",
         replicas=tuple(replica.find_facts(node) for replica in mine),
         addresses=tuple(find_address(replica) for replica in mine if is_called(replica)),
+        outcome=last.outcome if last else None,
+        reason=last.reason if last and last.outcome is Outcome.FAILED else "",
     )
 
 
 def is_called(replica: RunningReplica) -> bool:
     """Say whether a replica's address is told: Envoy finds out by itself when a service is ready."""
-    is_service = replica.record.workload.kind is Kind.SERVICE
-    return replica.state is ReplicaState.READY or (is_service and replica.state is ReplicaState.STARTING)
+    kind = replica.record.workload.kind
+    is_service = kind is Kind.SERVICE
+    return (kind is not Kind.JOB and replica.state is ReplicaState.READY) or (
+        is_service and replica.state is ReplicaState.STARTING
+    )
 
 
 def find_address(replica: RunningReplica) -> Address:

@@ -45,7 +45,7 @@ class Places:
 
     @property
     def scratch(self) -> Path:
-        """One folder a tester, removed with it."""
+        """One folder a tester, a server of others or a job, removed with it."""
         return self.home / "scratch"
 
 
@@ -54,10 +54,10 @@ class Options:
     """How a supervisor works.
 
     serve: the command that runs the serving runtime. blobs: the folder of model files, for testers. find_blob: the
-    file of a digest, or None. environ: what every child inherits. trace_url: a collector of OpenTelemetry that
-    services are told. drain_seconds: from SIGTERM to SIGKILL. farewell_seconds: from "no longer an address" to SIGTERM,
-    so that the gateway hears of it before. simulated: the maker whose cards are none ("qualcomm.com"), "" when all are
-    real. log_bytes: when a replica's log is set aside (one old one is kept).
+    file of a digest, or None. environ: what every child inherits. trace_url: a collector of OpenTelemetry that services
+    are told. web_url: of the web process, where jobs report. drain_seconds: from SIGTERM to SIGKILL. farewell_seconds:
+    from "no longer an address" to SIGTERM, so that the gateway hears of it before. simulated: the maker whose cards are
+    none ("qualcomm.com"), "" when all are real. log_bytes: when a replica's log is set aside (one old one is kept).
     """
 
     home: Path
@@ -66,6 +66,7 @@ class Options:
     find_blob: Callable[[str], Path | None]
     environ: Mapping[str, str] = field(repr=False)
     trace_url: str = ""
+    web_url: str = ""
     simulated: str = ""
     drain_seconds: float = 30.0
     farewell_seconds: float = 2.0

@@ -24,10 +24,11 @@ from airgate_web.adapters.cluster_local.places import Options, Places
 from airgate_web.adapters.cluster_local.probe import find_device, find_ready
 from airgate_web.adapters.cluster_local.process import find_start_ticks, kill_group, start_process, stop_process
 from airgate_web.adapters.cluster_local.shelf import Ports, ReplicaRecord, Shelf
-from airgate_web.domain.workload import Kind, ModelFile, Replica, ReplicaState, find_replica_digest
+from airgate_web.domain.workload import Kind, ModelFile, Outcome, Replica, ReplicaState, find_replica_digest
 
 log = logs.get(__name__)
 BACKOFF_FIRST, BACKOFF_MOST = 1.0, 60.0  # seconds between restarts: doubles up to a minute
+JOB_TRIES = 3  # new starts of a job after a crash
 HEALTHY_SECONDS = 30.0  # ready for so long, and the back-off begins anew
 PROBE_STARTING, PROBE_READY = 0.2, 2.0  # seconds between probes
 MISSES_MOST = 15  # probes in a row that a ready replica may miss before it is killed
@@ -77,6 +78,7 @@ class RunningReplica:
         self.ready_since: float | None = None
         self.delay = BACKOFF_FIRST
         self.ending = False
+        self.outcome: Outcome | None = None
         self.grant: Grant | None = None
         self.process: asyncio.subprocess.Process | None = None
         self.life: asyncio.Task[None] | None = None
@@ -85,6 +87,11 @@ class RunningReplica:
     def name(self) -> str:
         """The replica's name, unique for ever."""
         return self.record.name
+
+    @property
+    def is_job(self) -> bool:
+        """Whether it ends by itself."""
+        return self.record.workload.kind is Kind.JOB
 
     @property
     def log_path(self) -> Path:
@@ -108,7 +115,7 @@ class RunningReplica:
             restarts=self.restarts,
             started=self.started,
             device=self.device,
-            address=f"{HOST}:{self.record.ports.http}",
+            address="" if self.is_job else f"{HOST}:{self.record.ports.http}",
         )
 
     def start(self) -> None:
@@ -124,6 +131,7 @@ class RunningReplica:
         if served and farewell:
             await asyncio.sleep(farewell)
         await self.halt()
+        shutil.rmtree(self.scratch, ignore_errors=True)
         self.around.shelf.remove_replica(self.name)
         remove_log(self.log_path)
 
@@ -136,7 +144,8 @@ class RunningReplica:
                 await self.life
         if self.process:
             await stop_process(self.process, self.around.options.drain_seconds)
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        if not self.is_job:  # it goes on from there
+            shutil.rmtree(self.scratch, ignore_errors=True)
         self.around.office.release(self.name)
 
     def change(self, state: ReplicaState, reason: str = "") -> None:
@@ -151,16 +160,30 @@ class RunningReplica:
     # Its life
 
     async def live(self) -> None:
-        """Run its process again and again, with growing pauses, until cancelled."""
+        """Run its process again and again, with growing pauses, until cancelled; a job until it has ended for good."""
         await self.wait_for_room()
         while True:
             try:
                 await self.take_cards()
                 await self.run()
-            except (Refused, Died, OSError) as why:
-                self.change(ReplicaState.FAILED, str(why))
+            except (Refused, Died, OSError, ValueError) as why:
+                self.fail(str(why))
+            if self.outcome:
+                return
             await asyncio.sleep(self.find_delay())
             self.restarts += 1
+
+    def fail(self, reason: str) -> None:
+        """Take note that its process could not run; a job that was tried often enough has failed for good."""
+        if self.is_job and self.restarts >= JOB_TRIES:
+            self.outcome = Outcome.FAILED
+        self.change(ReplicaState.FAILED, reason)
+
+    def succeed(self) -> None:
+        """Take note that a job has come to its end."""
+        self.outcome = Outcome.SUCCEEDED
+        self.around.office.release(self.name)
+        self.change(ReplicaState.STOPPED, "has come to its end")
 
     async def wait_for_room(self) -> None:
         """Wait for ever when the machine itself is too small."""
@@ -180,7 +203,7 @@ class RunningReplica:
         )
 
     async def run(self) -> None:
-        """Start the process and follow it to its end; raise Died."""
+        """Start the process and follow it to its end; raise Died, but for a job that has done what it was to do."""
         await self.start_process()
         assert self.process is not None
         watcher = asyncio.get_running_loop().create_task(self.watch())
@@ -189,6 +212,9 @@ class RunningReplica:
         finally:
             watcher.cancel()
         kill_group(self.process.pid)  # what it may have left of its own children
+        if self.is_job and code == 0:
+            self.succeed()
+            return
         killed = "" if watcher.cancelled() or not watcher.done() else watcher.result()
         raise Died(killed or explain_exit(code, self.log_path))
 
@@ -197,7 +223,9 @@ class RunningReplica:
         self.change(ReplicaState.STARTING)
         self.record = dataclasses.replace(self.record, ports=self.around.find_ports(self.record))
         options, scratch = self.around.options, self.make_scratch()
-        command = find_command(options.serve, self.record, self.find_models(), (options.blobs, scratch))
+        command = find_command(
+            options.serve, self.record, self.find_models(), (options.blobs, scratch), options.web_url
+        )
         environ = find_environ(options.environ, self.record, self.grant, scratch, options.trace_url)
         if not command:
             raise Died("this runtime has an image and no command, and this machine runs commands alone")
@@ -208,21 +236,32 @@ class RunningReplica:
         self.around.shelf.write_replica(self.record)
 
     def find_models(self) -> list[Path]:
-        """Return the models' files or folders; none of a tester."""
+        """Return the models' files or folders, and a job's data set; none of a tester."""
         wish = self.record.workload
-        return [self.find_model(model) for model in (wish.model, *wish.others) if model]
+        found = [self.find_model(model) for model in (wish.model, *wish.others) if model]
+        return [*found, self.find_blob(wish.run.data.digest)] if wish.run else found
 
     def find_model(self, model: ModelFile) -> Path:
         """Return a model's file or folder. Died when it is not here, or not what it was."""
         if model.path:
             return find_folder(model)
-        path = self.around.options.find_blob(model.digest)
+        return self.find_blob(model.digest)
+
+    def find_blob(self, digest: str) -> Path:
+        """Return a stored file; Died when it is not here."""
+        path = self.around.options.find_blob(digest)
         if path is None:
-            raise Died(f"the model file {model.digest} is not stored here")
+            raise Died(f"the file {digest} is not stored here")
         return path
 
     def make_scratch(self) -> Path:
-        """Make the folder of its own that a tester or a server of others has, empty; a service has none."""
+        """Make the folder of its own that a tester or a server of others has, empty; that of a job is gone on from.
+
+        A service has none.
+        """
+        if self.is_job:
+            self.scratch.mkdir(parents=True, mode=0o700, exist_ok=True)
+            return self.scratch
         if self.record.workload.kind is Kind.TESTER or self.record.workload.server:
             shutil.rmtree(self.scratch, ignore_errors=True)
             self.scratch.mkdir(parents=True, mode=0o700)
@@ -238,7 +277,10 @@ class RunningReplica:
     # Its probes
 
     async def watch(self) -> str:
-        """Follow readiness; kill a process that does not start or no longer answers, and return why."""
+        """Follow readiness; kill a process that does not start or no longer answers, and return why. A job has none."""
+        if self.is_job:
+            self.change(ReplicaState.READY)
+            await asyncio.Event().wait()
         begun, misses = self.around.clock.monotonic(), 0
         while True:
             if await find_ready(self.around.client, self.record):

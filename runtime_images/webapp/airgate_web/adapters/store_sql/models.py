@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, select, union
 
 from airgate_web.adapters.store_sql.engine import Door, count_up
+from airgate_web.adapters.store_sql.jobs import read_job, select_jobs
 from airgate_web.adapters.store_sql.projects import hold_project
 from airgate_web.adapters.store_sql.rows import read_runtime, read_version, write_version
 from airgate_web.adapters.store_sql.tables import datasets, deployments, projects, runtimes, versions
@@ -74,11 +75,13 @@ class Models(Door):
                 count_up(connection, "wish")
 
     def list_digests(self) -> frozenset[str]:
-        """Return the digests that a version, a data set or a deployment still names."""
+        """Return the digests that a version, a data set, a deployment, an open job or a job's result still names."""
         named = union(*(select(table.c.digest) for table in (versions, datasets, deployments)))
         with self._read() as connection:
             others = chain.from_iterable(connection.scalars(select(deployments.c.others)))
-            return (frozenset(connection.scalars(named)) | {model["digest"] for model in others}) - {""}
+            found = frozenset(connection.scalars(named)) | {model["digest"] for model in others}
+            of_jobs = (read_job(row).digests for row in connection.execute(select_jobs()))
+            return found.union(*of_jobs) - {""}
 
 
 class Runtimes(Door):

@@ -5,13 +5,14 @@ from sqlalchemy import select
 from airgate_web.adapters.store_sql.datasets import DataSets
 from airgate_web.adapters.store_sql.deployments import Deployments, Facts, Tokens
 from airgate_web.adapters.store_sql.gateways import Gateways
+from airgate_web.adapters.store_sql.jobs import Jobs
 from airgate_web.adapters.store_sql.models import Models, Runtimes
 from airgate_web.adapters.store_sql.people import People
 from airgate_web.adapters.store_sql.projects import Projects
 from airgate_web.adapters.store_sql.tables import counters
 
 
-class SqlStore(People, Projects, Models, DataSets, Runtimes, Deployments, Facts, Gateways, Tokens):
+class SqlStore(People, Projects, Models, DataSets, Runtimes, Deployments, Facts, Jobs, Gateways, Tokens):
     """Keeps the Store protocol; safe in several threads, and on one database in several processes."""
 
     def find_wish_number(self) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -158,6 +159,20 @@ statuses = Table(
         autoincrement=False,
     ),
     Column("body", JSON, nullable=False),
+)
+
+# Ids are never used twice here either: they are the numbers that people know jobs by.
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    project_column(),
+    Column("wish", JSON, nullable=False),  # all of it but `stopped`
+    Column("stopped", UtcTime, nullable=True),
+    Column("status", JSON, nullable=True),  # the reconciler's word
+    Column("report", JSON, nullable=True),  # the word of the job's process
+    Column("is_open", Boolean, nullable=False, index=True),
+    sqlite_autoincrement=True,
 )
 
 observations = Table(
