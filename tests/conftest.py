@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-SHARED_TRIAL = {f"tests/trial/test_{name}.py" for name in ("formats", "jobs", "lost_card", "servers")}
+SHARED_TRIAL = {f"tests/trial/test_{name}.py" for name in ("formats", "functions", "jobs", "lost_card", "servers")}
 SETTLE_S = 20.0  # a process that was told to end may take this long to be gone on a busy machine
 
 if TYPE_CHECKING:

@@ -36,6 +36,8 @@ from airgate_web.ui import About, add_pages
 from tests.fakes.blobs_memory import MemoryBlobs
 from tests.fakes.desk import KEY
 from tests.fakes.samples import (
+    SCRIPT,
+    TOWERS,
     make_dataset,
     make_deployment,
     make_job,
@@ -133,8 +135,10 @@ def fill_projects(desk: Desk, now: datetime.datetime) -> None:
     desk.note(make_user(), "allow past the scanner", "model botany/moss", f"version 1, {digest}: {permit.reason}")
     file = ModelFile("moss", 1, "sklearn", "moss.pkl", digest, size, override=True)
     desk.store.add_deployment(make_deployment("botany", "moss-live", model=file, runtime=DEFAULT_SLUG, created=now))
-    rules = {"signature": Signature((), ()), "sample": {"line": 3, "colours": ["red"]}, "created": now - day}
+    rules = {"signature": SCRIPT, "sample": {"line": 3, "colours": ["red"]}, "created": now - day}
     desk.store.add_version(make_version("botany", "rules", format="script", filename="rules.py", **rules))
+    towers = {"signature": TOWERS, "filename": "towers.zip", "task": "", "created": now - 2 * day}
+    desk.store.add_version(make_version("botany", "towers", format="mlflow", **towers))
 
 
 def fill_deployments(desk: Desk, now: datetime.datetime) -> None:

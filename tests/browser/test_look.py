@@ -28,6 +28,8 @@ PAGES = (
     "/projects/botany/deploy?model=trees",
     "/projects/botany/models/moss",
     "/projects/botany/models/rules",
+    "/projects/botany/models/towers",
+    "/projects/botany/models/towers?tab=test",
     "/projects/botany/deployments/moss-live",
     "/accelerators",
     "/nodes",

@@ -67,6 +67,62 @@ def test_a_script_begins_with_its_own_sample(page: Page) -> None:
     expect(text).to_have_value(re.compile(r'"colours": \["red"\]'))
 
 
+def test_another_function_of_a_script_is_chosen_and_called_by_its_name(page: Page) -> None:
+    """The page lists them; a choice begins anew, and the script to copy names the function."""
+    page.goto("/projects/botany/models/rules")
+    expect(page.get_by_role("cell", name="/explain")).to_be_visible()
+    page.get_by_role("tab", name="Test").click()
+    text = page.get_by_label("Input as JSON")
+    expect(text).to_have_value(re.compile(r'"line": 3'))
+    page.get_by_role("button", name="Run test").click()
+    expect(page.get_by_text("1.0 ms on CPU")).to_be_visible()
+    expect(page.get_by_text('"function"')).to_have_count(0)
+    choose_function(page, "explain")
+    expect(text).to_have_value(re.compile(r'^{\s*"args": {}\s*}$'))
+    expect(page.get_by_text("Run the test to see what the model answers.")).to_be_visible()
+    text.fill('{"row": 7}')
+    page.get_by_role("button", name="Run test").click()
+    expect(page.get_by_text('"args": {"row": 7}, "function": "explain"')).to_be_visible()
+
+
+def test_a_model_without_predict_begins_with_its_first_function_and_says_why(page: Page) -> None:
+    """Each function has a form of its own; the page and the deployment's address name the one that is called."""
+    why = "The model has no function predict, so each call names one of its own, as POST …/encode%20item does."
+    page.goto("/projects/botany/models/towers")
+    expect(page.get_by_text(why)).to_be_visible()
+    expect(page.get_by_role("cell", name="user BYTES n")).to_be_visible()
+    page.get_by_role("tab", name="Test").click()
+    expect(page.get_by_text(why)).to_be_visible()
+    expect(page.get_by_label("item", exact=True)).to_have_value("7")
+    choose_function(page, "encode_user")
+    expect(page.get_by_label("item", exact=True)).to_have_count(0)
+    page.get_by_label("user", exact=True).fill("grace")
+    page.get_by_role("button", name="Run test").click()
+    expect(page.get_by_text('"user": "grace"')).to_be_visible()
+    expect(page.get_by_text('"function": "encode_user"')).to_be_visible()
+
+
+def test_a_deployment_of_a_model_without_predict_is_called_by_a_function(page: Page) -> None:
+    """Its form and its page give the address that answers, and every other function's with its own sample."""
+    page.goto("/projects/botany/deploy?model=towers")
+    page.get_by_label("Name", exact=True).fill("towers-live")
+    expect(page.get_by_text("/api/v1/svc/botany/towers-live/encode%20item")).to_be_visible()
+    page.get_by_role("button", name="Deploy towers v1").click()
+    expect(page.get_by_role("heading", name="towers-live")).to_be_visible()
+    expect(page.get_by_text("towers-live/encode%20item").first).to_be_visible()
+    expect(page.get_by_text('[{"item": 7}]')).to_be_visible()
+    expect(page.get_by_text("towers-live/predict")).to_have_count(0)
+    page.get_by_text("Its other functions").click()
+    expect(page.get_by_text("towers-live/encode_user")).to_be_visible()
+    expect(page.get_by_text('[{"user": "ada"}]')).to_be_visible()
+
+
+def choose_function(page: Page, name: str) -> None:
+    """Choose one in the list."""
+    page.get_by_label("Function").click()
+    page.get_by_role("option", name=name).click()
+
+
 def test_a_model_that_fails_says_so_and_what_to_do(page: Page) -> None:
     """A failure of the model is an answer, not an error page; there are no figures of what did not run."""
     page.goto(f"{PROJECT}/models/iris?tab=test")

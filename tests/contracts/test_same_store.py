@@ -15,6 +15,8 @@ from airgate_web.ports import AuditEntry
 from tests.fakes.samples import (
     DIGEST,
     NOON,
+    SCRIPT,
+    TOWERS,
     make_dataset,
     make_deployment,
     make_observation,
@@ -136,6 +138,14 @@ def test_a_scripts_sample_is_found_as_it_was_kept(store, sample):
     store.add_project(make_project())
     store.add_version(make_version(sample=sample))
     assert store.find_version("qc", "digits", 1).sample == sample
+
+
+@pytest.mark.parametrize("signature", [SCRIPT, TOWERS], ids=["script", "towers"])
+def test_the_functions_of_a_version_are_found_as_they_were_kept(store, signature):
+    """With what goes into each, in order, and whether one is meant where none is named."""
+    store.add_project(make_project())
+    store.add_version(make_version(signature=signature))
+    assert store.find_version("qc", "digits", 1).signature == signature
 
 
 def test_a_version_needs_its_project(store):

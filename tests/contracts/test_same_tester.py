@@ -162,6 +162,16 @@ def test_wrong_values_are_a_failed_run(rig):
     assert run.error
 
 
+def test_a_function_that_the_model_does_not_have_is_a_failed_run(rig):
+    """The hint names those it has."""
+    digest = rig.put(rig.model)
+    found = rig.tester.inspect("python", digest, "model.onnx")
+    assert (found.signature.further, found.signature.has_predict) == ((), True)
+    run = rig.tester.test("python", make_version(digest=digest, filename="model.onnx"), "explain", {})
+    assert not run.ok
+    assert "'explain'" in run.error and "predict" in run.hint
+
+
 def test_a_file_that_is_gone_is_no_bad_model(rig):
     """What the appliance lost is not blamed on the file."""
     gone = "sha256:" + "0" * 64

@@ -7,7 +7,7 @@ from airgate_web.domain.amounts import Amounts
 from airgate_web.domain.dataset import DataSet
 from airgate_web.domain.deployment import Deployment, DeploymentStatus, Token
 from airgate_web.domain.job import Job, JobReport
-from airgate_web.domain.model import ModelVersion, Signature, TensorSpec
+from airgate_web.domain.model import Function, ModelVersion, Signature, TensorSpec
 from airgate_web.domain.project import Project
 from airgate_web.domain.reach import GatewayReport
 from airgate_web.domain.runtime import Runtime, RuntimeKind
@@ -34,6 +34,17 @@ SIGNATURE = Signature(
         TensorSpec("colour", "BYTES", (-1,), sample=["red"], values=("red", "green")),
     ),
     outputs=(TensorSpec("PredictedValue", "INT64", (-1,)),),
+)
+PLACE = TensorSpec("place", "FP32", (-1, 2))
+SCRIPT = Signature((), (), further=(Function("explain"), Function("count")))
+TOWERS = Signature(  # a SavedModel of which no signature is meant where none is named
+    (),
+    (),
+    further=(
+        Function("encode item", (TensorSpec("item", "INT64", (-1,), [7]),), (PLACE,)),
+        Function("encode_user", (TensorSpec("user", "BYTES", (-1,), ["ada"]),), (PLACE,)),
+    ),
+    has_predict=False,
 )
 
 

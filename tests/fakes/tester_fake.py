@@ -6,6 +6,7 @@ Its scanner refuses those that begin with "danger".
 from collections.abc import Mapping
 
 from airgate_web.domain.errors import BadModel, DangerousModel, Unavailable
+from airgate_web.domain.functions import list_functions
 from airgate_web.domain.model import ModelVersion
 from airgate_web.ports import Blobs, Fit, Inspection, TrialRun
 from tests.fakes.samples import SIGNATURE
@@ -42,15 +43,19 @@ class FakeTester:
 
     def test(self, runtime: str, version: ModelVersion, function: str, args: object) -> TrialRun:
         self._note("test", runtime, version.version, function, args)
+        known = list_functions(version.signature)
+        error = "The input is bad." if args == "bad" else ""
+        error = error if function in known else f"The model has no function '{function}'."
         return TrialRun(
-            ok=args != "bad",
+            ok=not error,
             result={"args": args},
             stdout="ONNX Runtime device: CPU\n",
             stderr="",
             device="CPU",
             seconds=0.001,
             load_seconds=0.1,
-            error="" if args != "bad" else "The input is bad.",
+            error=error,
+            hint="" if function in known else f"It has {', '.join(known)}.",
         )
 
     def _note(self, *call: object) -> None:

@@ -5,15 +5,16 @@ import json
 import pytest
 
 from airgate_web.domain.deployment import DeploymentStatus
+from airgate_web.domain.functions import list_functions
 from airgate_web.domain.model import Signature, TensorSpec
 from airgate_web.domain.plain import make_plain, read_plain
 from airgate_web.domain.workload import Observation
-from tests.fakes.samples import SIGNATURE, make_observation, make_status
+from tests.fakes.samples import SIGNATURE, TOWERS, make_observation, make_status
 
 
 @pytest.mark.parametrize(
     ("kind", "value"),
-    [(Signature, SIGNATURE), (DeploymentStatus, make_status()), (Observation, make_observation())],
+    [(Signature, SIGNATURE), (Signature, TOWERS), (DeploymentStatus, make_status()), (Observation, make_observation())],
 )
 def test_what_was_kept_comes_back_the_same(kind, value):
     """Nothing is lost on the way through JSON."""
@@ -30,3 +31,11 @@ def test_older_and_newer_rows_can_be_read():
     """A field that is missing takes its default, and one that nobody knows any more is passed over."""
     body = {"state": "Ready", "generation": 1, "ready": 1, "wanted": 1, "gone": True}
     assert read_plain(DeploymentStatus, body).sentence == ""
+
+
+def test_a_signature_of_before_functions_were_kept_has_predict_alone():
+    """A version that was uploaded by an older release is tested and called as ever."""
+    kept = make_plain(SIGNATURE)
+    del kept["further"], kept["has_predict"]
+    assert read_plain(Signature, kept) == SIGNATURE
+    assert list_functions(SIGNATURE) == ("predict",)

@@ -6,15 +6,15 @@ from functools import reduce
 import pytest
 
 from airgate_kit.names import HEADER_GATE
-from airgate_web.adapters.tester_http import HttpTester
+from airgate_web.adapters.tester_http import HttpTester, read_specs
 from airgate_web.domain.errors import BadModel, Unavailable
-from airgate_web.domain.model import TensorSpec
+from airgate_web.domain.model import Function, TensorSpec
 from airgate_web.domain.runtime import find_tester_name
 from airgate_web.domain.secrets import find_tester_secret
 from airgate_web.domain.workload import Address, Kind, Replica, ReplicaState, WorkloadFacts
 from airgate_web.ports import Fit
 from tests.fakes.clock_hand import HandClock
-from tests.fakes.samples import DIGEST, NOON, make_observation, make_version
+from tests.fakes.samples import DIGEST, NOON, SCRIPT, make_observation, make_version
 from tests.fakes.store_memory import MemoryStore
 from tests.kit.small_server import Handler, serve
 
@@ -99,6 +99,21 @@ def test_the_sample_of_a_script_comes_with_it(played, store, tester):
     assert tester.inspect("python", DIGEST, "digits.onnx").sample is None
 
 
+def test_the_functions_of_a_model_come_with_what_goes_into_each(played, store, tester):
+    """A script's are names alone; of a SavedModel each has tensors, and there may be no predict."""
+    show(store, played.port)
+    nothing = {"inputs": [], "outputs": []}
+    script = {**INSPECTED, "signature": nothing, "functions": ["predict", "explain", "count"], "further": {}}
+    encode = {"signature": INSPECTED["signature"], "sample": {"X": [[0.0, 0.0]]}}
+    towers = {**INSPECTED, "signature": nothing, "functions": ["encode"], "further": {"encode": encode}}
+    played.answers = [(200, {**script, "sample": {"x": 2}}), (200, {**towers, "sample": {"X": [{}]}})]
+    found = tester.inspect("python", DIGEST, "s.py")
+    assert (found.signature, found.sample) == (SCRIPT, {"x": 2})
+    found = tester.inspect("python", DIGEST, "towers.zip")
+    assert found.signature.further == (Function("encode", *read_specs(INSPECTED["signature"])),)
+    assert (found.signature.has_predict, found.sample) == (False, None)
+
+
 def test_versions_are_judged_by_the_runtime_itself(played, store, tester):
     """A runtime of before that was possible, one that is busy and one that is away are not waited for."""
     show(store, played.port)
@@ -177,6 +192,8 @@ def test_a_busy_tester_is_asked_again(played, store, tester):
         (200, []),
         (200, {"format": "onnx"}),
         (200, {**INSPECTED, "signature": {"inputs": [7], "outputs": []}}),
+        (200, {**INSPECTED, "functions": 7}),
+        (200, {**INSPECTED, "functions": ["a"], "further": {"a": {}}}),
         (500, {"code": "internal", "error": "Broken.", "hint": ""}),
         (403, {"code": "gate-closed", "error": "Closed.", "hint": ""}),
         (404, {"detail": "?"}),

@@ -1,7 +1,8 @@
 """Calls the warm test runtime over HTTP. It opens files that nobody trusts; here only its JSON is read.
 
     POST /inspect {"digest", "filename", "override"?}
-               -> {"format", "signature", "task", "libraries": [{"name", "in_file", …}], "sample"}
+               -> {"format", "signature", "task", "libraries": [{"name", "in_file", …}], "sample",
+                   "functions": [name], "further": {name: {"signature"}}}
     POST /fit {"libraries": {name: version}} -> {"refusal", "hint", "here": {name: version}, "warnings"}
     POST /test {"digest", "filename", "format", "name", "version", "function", "args", "override"?}
                -> {"result", "stdout", "stderr", "device", "seconds", "load_seconds"}
@@ -20,7 +21,8 @@ import httpx
 from airgate_kit.clock import Clock
 from airgate_kit.names import HEADER_GATE
 from airgate_web.domain.errors import BadModel, DangerousModel, Unavailable
-from airgate_web.domain.model import ModelVersion, Signature, TensorSpec
+from airgate_web.domain.functions import PREDICT
+from airgate_web.domain.model import Function, ModelVersion, Signature, TensorSpec
 from airgate_web.domain.runtime import find_tester_name
 from airgate_web.domain.sample import read_sample
 from airgate_web.domain.secrets import find_tester_secret
@@ -220,12 +222,23 @@ def read_inspection(body: dict[str, Any]) -> Inspection:
     Raises BadModel for a script whose own example cannot be kept; that of any other file follows from its signature.
     """
     libraries = {str(one["name"]): str(one["in_file"]) for one in body.get("libraries", []) if one.get("in_file")}
-    signature = Signature(
-        inputs=tuple(read_spec(spec) for spec in body["signature"]["inputs"]),
-        outputs=tuple(read_spec(spec) for spec in body["signature"]["outputs"]),
-    )
-    sample = None if signature.inputs else read_sample(body.get("sample"))
+    functions = [str(name) for name in body.get("functions") or [PREDICT]]
+    further = tuple(read_function(name, body.get("further") or {}) for name in functions if name != PREDICT)
+    signature = Signature(*read_specs(body["signature"]), further, PREDICT in functions)
+    has_sample = signature.has_predict and not signature.inputs
+    sample = read_sample(body.get("sample")) if has_sample else None
     return Inspection(str(body["format"]), signature, str(body.get("task") or ""), libraries, sample)
+
+
+def read_function(name: str, further: dict[str, Any]) -> Function:
+    """Return a function beside predict; a script's is known by its name alone."""
+    return Function(name, *read_specs(further[name]["signature"])) if name in further else Function(name)
+
+
+def read_specs(signature: dict[str, Any]) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+    """Return the inputs and the outputs of a signature."""
+    inputs, outputs = (tuple(map(read_spec, signature[kind])) for kind in ("inputs", "outputs"))
+    return inputs, outputs
 
 
 def read_spec(spec: dict[str, Any]) -> TensorSpec:

@@ -25,11 +25,25 @@ class TensorSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Function:
+    """A function of a model that is called by its name. inputs, outputs: none where it does not tell, as a script's."""
+
+    name: str
+    inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[TensorSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Signature:
-    """What goes into a model and what comes out, in order."""
+    """What goes into a model and what comes out, in order: of `predict`, which is meant where no function is named.
+
+    further: functions beside it. has_predict: False where a call has to name one of those.
+    """
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    further: tuple[Function, ...] = ()
+    has_predict: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ class Field:
 
 
 def make_sample(signature: Signature, sample: object = None) -> dict[str, Any]:
-    """Return a body for `predict` that the model takes: {"args": {"X": […]}} with one row.
+    """Return a body that a function of this signature takes: {"args": {"X": […]}} with one row.
 
     sample: a script's own example of its arguments; it has no inputs to make one from.
     """

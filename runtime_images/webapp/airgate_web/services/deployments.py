@@ -83,7 +83,7 @@ class DeploymentView:
 
     @property
     def path(self) -> str:
-        """Where the gateway serves its predictions; of somebody else's server, what its own paths follow."""
+        """Where the gateway serves predict, beside its further functions; of a server, what its own paths follow."""
         one = self.deployment
         return find_base_path(one.route, one.name) if one.server else find_predict_path(one.route, one.name)
 

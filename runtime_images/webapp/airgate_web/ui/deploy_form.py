@@ -9,6 +9,7 @@ from nicegui import background_tasks, ui
 
 from airgate_web.domain.deployment import Deployment
 from airgate_web.domain.errors import Conflict, Refusal
+from airgate_web.domain.functions import PREDICT, choose_function, make_path
 from airgate_web.domain.model import Model, ModelVersion
 from airgate_web.domain.names import read_route
 from airgate_web.domain.runtime import Runtime, RuntimeKind
@@ -17,7 +18,6 @@ from airgate_web.domain.timeouts import REQUEST_S
 from airgate_web.services.deployments import (
     DeploymentWish,
     find_base_path,
-    find_predict_path,
     list_deployments,
     read_wish,
 )
@@ -270,8 +270,8 @@ class DeployForm:
                 show_cautions(cautions, beside=True)
 
     def _preview(self) -> None:
-        find_path = find_base_path if self._find_server() else find_predict_path
-        self._address.text = self._visit.origin + find_path(self._route, self.name or "…")
+        version = self._find_version()
+        self._address.text = self._visit.origin + self._find_path(version)
         cards, replicas = self._cards.count() if self._resource.value else 0, self._replicas.count()
         self._cost.text = find_cost(self._cpu.value or "", self._memory.value or "", replicas)
         gauge = next((one for one in self._choices.overview.gauges if one.resource == self._resource.value), None)
@@ -281,11 +281,17 @@ class DeployForm:
         self._wait.text = find_card_cost(cards * replicas, gauge, own) if gauge else ""
         self._simulated.set_visibility(bool(gauge and gauge.simulated))
         self._idle_cards.text = find_idle_cards(
-            cards, self._resource.value, self._find_version(), self._find_chosen_runtime(), self._choices.runtimes
+            cards, self._resource.value, version, self._find_chosen_runtime(), self._choices.runtimes
         )
         self._idle_cards.set_visibility(bool(self._idle_cards.text))
         if self.button:
             self.button.text = self.deed
+
+    def _find_path(self, version: ModelVersion | None) -> str:
+        base = find_base_path(self._route, self.name or "…")
+        if self._find_server():
+            return base
+        return f"{base}/{make_path(choose_function(version.signature) if version else PREDICT)}"
 
     def is_new_name_taken(self) -> bool:
         """Return whether another deployment has the name."""

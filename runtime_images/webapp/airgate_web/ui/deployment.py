@@ -58,12 +58,15 @@ REPLICAS = (
 
 @dataclass(frozen=True, slots=True)
 class DeploymentSight:
-    """What the page shows. signature, sample: of the deployed version; None when that was removed meanwhile."""
+    """What the page shows. signatures: of its models in order, None for one that was removed meanwhile.
+
+    sample: of the first.
+    """
 
     project: Project
     view: DeploymentView
     runtime: Runtime | None
-    signature: Signature | None
+    signatures: tuple[Signature | None, ...]
     sample: object
     holders: tuple[Holder, ...]
     tokens: tuple[Token, ...]
@@ -83,15 +86,14 @@ async def draw_deployment(visit: Visit, route: str, name: str) -> None:
 def find_sight(desk: Desk, route: str, name: str) -> DeploymentSight:
     """Return what the page shows now; NotFound when there is no such deployment."""
     view = find_deployment(desk, route, name)
-    model = view.deployment.model
-    version = desk.store.find_version(route, model.name, model.version) if model else None
+    versions = [desk.store.find_version(route, one.name, one.version) for one in view.deployment.models]
     observation, _ = desk.store.find_observation() or (Observation(), None)
     return DeploymentSight(
         find_project(desk, route),
         view,
         desk.store.find_runtime(view.deployment.runtime),
-        version.signature if version else None,
-        version.sample if version else None,
+        tuple(version.signature if version else None for version in versions),
+        next((version.sample for version in versions[:1] if version), None),
         observation.holders,
         tuple(list_tokens(desk, route, name)),
         judge_deployment(desk, view.deployment),
@@ -129,7 +131,7 @@ def show_deployment(visit: Visit, sight: DeploymentSight) -> None:
     show_cautions(sight.cautions)
     with box("wide-narrow"):
         with box("stack"):
-            show_calls(visit.origin + view.path, one, sight.signature, sight.sample)
+            show_calls(visit.origin + view.path, one, sight.signatures, sight.sample)
             show_tokens(visit, one.route, one.name, sight.tokens)
         show_wish(sight)
     show_replicas(view)

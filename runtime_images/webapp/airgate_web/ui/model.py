@@ -22,6 +22,7 @@ from airgate_web.services.runtimes import list_runtimes
 from airgate_web.ui.cautions import show_cautions
 from airgate_web.ui.drop_zone import show_model_zone
 from airgate_web.ui.frame import frame
+from airgate_web.ui.functions import show_functions
 from airgate_web.ui.head import Deed, show_head
 from airgate_web.ui.jobs import show_job_table
 from airgate_web.ui.live import LivePlace
@@ -163,6 +164,7 @@ def show_overview(version: ModelVersion) -> None:
     if version.signature.outputs:
         with card("Outputs"):
             show_table(TENSORS, [make_tensor_row(spec) for spec in version.signature.outputs])
+    show_functions(version.signature)
     if version.sample not in (None, {}):  # a script's own
         with card("Sample"):
             show_code(write_json(version.sample))

@@ -6,6 +6,7 @@ from html import escape
 from nicegui import ui
 
 from airgate_web.domain.errors import Refusal
+from airgate_web.domain.functions import PREDICT, choose_function, find_function
 from airgate_web.domain.model import ModelVersion, Signature
 from airgate_web.domain.runtime import Runtime
 from airgate_web.domain.scaffold import make_curl
@@ -14,6 +15,7 @@ from airgate_web.ports import TrialRun
 from airgate_web.services.fitting import Caution
 from airgate_web.services.trials import run_trial
 from airgate_web.ui.cautions import show_cautions
+from airgate_web.ui.functions import show_function_choice
 from airgate_web.ui.input_form import InputForm
 from airgate_web.ui.parts import (
     box,
@@ -40,7 +42,9 @@ class ModelTest:
         self._visit, self._version, self._all_cautions = visit, version, cautions
         with box("two"):
             with card():
-                self._input = InputForm(version.signature, version.sample)
+                self._choice = show_function_choice(version.signature, self._pick_function)
+                self._place = box("tight").style("gap:12px")
+                self._show_input(choose_function(version.signature))
                 self._runtime = ui.select(
                     {one.slug: one.name for one in runtimes}, label="Runtime", on_change=self._pick_runtime
                 )
@@ -49,13 +53,29 @@ class ModelTest:
                 self._runtime.props("outlined dense options-dense").set_value(next((r.slug for r in runtimes), None))
                 with box("line"):
                     self._button = show_button("Run test", self._run, "deed", "play_arrow")
-                    ui.button("Fill in sample", on_click=self._input.sample, color=None).props("flat no-caps").classes(
-                        "quiet"
-                    )
+                    sample = ui.button("Fill in sample", on_click=lambda: self._input.sample(), color=None)
+                    sample.props("flat no-caps").classes("quiet")
             self._output = card().props("aria-live=polite")
-            with self._output:
-                show_text("Output", "h2", "h2")
-                show_text("Run the test to see what the model answers.", "mute")
+            self._show_no_output()
+
+    def _show_input(self, function: str) -> None:
+        """Draw the form of a function, with its sample."""
+        self._function = function
+        self._signature, sample = find_function(self._version.signature, self._version.sample, function)
+        self._place.clear()
+        with self._place:
+            self._input = InputForm(self._signature, sample)
+
+    def _show_no_output(self) -> None:
+        self._output.clear()
+        with self._output:
+            show_text("Output", "h2", "h2")
+            show_text("Run the test to see what the model answers.", "mute")
+
+    def _pick_function(self, function: str) -> None:
+        """Begin anew with another function: what the last one answered would be taken for an answer of this one."""
+        self._show_input(function)
+        self._show_no_output()
 
     def _pick_runtime(self) -> None:
         """Show what the chosen runtime warns of."""
@@ -66,29 +86,38 @@ class ModelTest:
             show_cautions(found, beside=True)
 
     async def _run(self) -> None:
-        visit, version = self._visit, self._version
         self._input.wrong.text = ""
         try:
             body = self._input.read()
-            self._button.props("loading")
-            place = version.project, version.model, version.version
-            run = await visit.act(
-                run_trial, visit.desk, visit.user, *place, args=body["args"], runtime=self._runtime.value or ""
-            )
+            self._wait(True)
+            run = await self._call(body["args"])
         except Refusal as refusal:
             self._input.wrong.text = write_refusal(refusal)
             return
         finally:
-            self._button.props(remove="loading")
+            self._wait(False)
         self._output.clear()
         with self._output:
-            show_run(run, version.signature)
+            show_run(run, self._signature)
             self._show_call(body)
+
+    def _wait(self, waiting: bool) -> None:
+        """Show that a test runs; until it is done no other function can be chosen."""
+        self._button.props("loading" if waiting else "", remove="" if waiting else "loading")
+        if self._choice:
+            self._choice.set_enabled(not waiting)
+
+    async def _call(self, args: object) -> TrialRun:
+        visit, version = self._visit, self._version
+        place = version.project, version.model, version.version
+        chosen = {"function": self._function, "runtime": self._runtime.value or ""}
+        return await visit.act(run_trial, visit.desk, visit.user, *place, args=args, **chosen)
 
     def _show_call(self, body: dict[str, object]) -> None:
         version = self._version
         path = f"/api/v2/projects/{version.project}/models/{version.model}/versions/{version.version}/test"
-        show_code(make_curl(self._visit.origin + path, body), "Run this test from a script")
+        named = {} if self._function == PREDICT else {"function": self._function}
+        show_code(make_curl(self._visit.origin + path, {**body, **named}), "Run this test from a script")
         show_text("TOKEN is the token that POST /api/v2/session answers.", "mute small")
 
 

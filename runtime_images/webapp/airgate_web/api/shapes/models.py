@@ -22,11 +22,24 @@ class TensorAnswer(Answer):
     content_schema: Any = Field(None, validation_alias="schema")
 
 
+class FunctionAnswer(Answer):
+    """A function that is called by its name. Without inputs and outputs where it does not tell, as a script's."""
+
+    name: str
+    inputs: list[TensorAnswer]
+    outputs: list[TensorAnswer]
+
+
 class SignatureAnswer(Answer):
-    """What goes into a model and what comes out."""
+    """What goes into a model's predict and comes out. further: functions beside it.
+
+    has_predict: false where a call has to name one of those.
+    """
 
     inputs: list[TensorAnswer]
     outputs: list[TensorAnswer]
+    further: list[FunctionAnswer]
+    has_predict: bool
 
 
 class PermitBody(Body):
@@ -115,17 +128,24 @@ class DataSetAnswer(Answer):
 
 
 class SampleAnswer(Answer):
-    """Bodies to start with: args for the test and for predict, tensors for Open Inference."""
+    """Bodies to start with. predict: for a call of that function, and its "args" for a test.
 
+    infer: tensors for Open Inference, which knows predict alone; empty for another function.
+    """
+
+    function: str
     predict: dict[str, Any]
     infer: dict[str, Any]
 
 
 class TrialBody(Body):
-    """args: what stands under "args" in a call of predict. runtime: slug; one that fits when empty."""
+    """args: what stands under "args" in a call of the function.
+
+    function: predict when empty, or the first where the model has no predict. runtime: slug; one that fits when empty.
+    """
 
     args: Any = None
-    function: str = "predict"
+    function: str = ""
     runtime: str = ""
 
 
