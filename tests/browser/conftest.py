@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.stage import PASSWORD, run_stage
-from tests.kit.chromium import run_chromium
+from tests.kit.chromium import run_chromium, sign_in
 
 PATIENCE_MS = 40_000
 expect.set_options(timeout=PATIENCE_MS)  # its own 5 s are not enough beside other tests
@@ -52,17 +52,8 @@ def window(browser: Browser, address: str) -> Iterator[Page]:
 @pytest.fixture
 def page(window: Page) -> Page:
     """A window in which ada is signed in."""
-    sign_in(window)
+    sign_in(window, "ada", PASSWORD)
     return window
-
-
-def sign_in(window: Page) -> None:
-    """Go through the door."""
-    window.goto("/sign-in")
-    window.get_by_label("Name").fill("ada")
-    window.get_by_label("Password").fill(PASSWORD)
-    window.get_by_role("button", name="Sign in").click()
-    window.get_by_role("heading", name="Home").wait_for()
 
 
 def is_inside(url: str, address: str) -> bool:

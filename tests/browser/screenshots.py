@@ -15,7 +15,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, Error, Page
 
-from tests.kit.chromium import run_chromium
+from tests.kit.chromium import run_chromium, sign_in
 
 FOLDER = Path(__file__).parents[2] / "runtime_images/webapp/screenshots"
 HOME = Path(os.environ.get("AIRGATE_HOME") or Path.home() / ".local/share/airgate")
@@ -72,11 +72,7 @@ def open_window(browser: Browser, password: str, look: Any, size: Any) -> Iterat
     """Yield a window in which admin is signed in."""
     context = browser.new_context(base_url=ADDRESS, color_scheme=look, viewport=size, device_scale_factor=1)
     page = context.new_page()
-    page.goto("/sign-in")
-    page.get_by_label("Name").fill("admin")
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("heading", name="Home").wait_for()
+    sign_in(page, "admin", password)
     yield page
     context.close()
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import PATIENCE_MS, is_inside, sign_in
-from tests.browser.stage import FAILED, JUDGED, PREDICTED, PROJECT, RUNS, run_stage
+from tests.browser.conftest import PATIENCE_MS, is_inside
+from tests.browser.stage import FAILED, JUDGED, PASSWORD, PREDICTED, PROJECT, RUNS, run_stage
+from tests.kit.chromium import sign_in
 
 PAGES = (
     "/",
@@ -81,7 +82,7 @@ def open_page(browser: Browser, address: str, **options: Any) -> Page:
     context = browser.new_context(base_url=address, **options)
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
-    sign_in(page)
+    sign_in(page, "ada", PASSWORD)
     return page
 
 
@@ -237,7 +238,7 @@ def test_no_page_asks_anything_outside(browser: Browser, address: str) -> None:
     context = browser.new_context(base_url=address)
     page = context.new_page()
     page.on("request", lambda request: asked.append(request.url))
-    sign_in(page)
+    sign_in(page, "ada", PASSWORD)
     for path in PAGES:
         settle(page, path)
     context.close()

@@ -12,7 +12,7 @@ from tests.cluster.workloads import describe_namespace, describe_pod_template, d
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(2400)]
 
-CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=2).close()"
+CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5).close()"
 ASK_TO_JOIN = """
 import json, ssl, sys, urllib.request
 body = json.dumps({"token": sys.argv[2], "node": "nobody", "address": "192.0.2.1"}).encode()

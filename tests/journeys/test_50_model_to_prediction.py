@@ -18,7 +18,7 @@ from airgate_trial.samples import train_digits
 from tests.cluster.wait import wait_until
 from tests.journeys.conftest import CARDS, Installed
 from tests.kit.appliance import Appliance
-from tests.kit.chromium import run_chromium
+from tests.kit.chromium import run_chromium, sign_in
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -59,11 +59,7 @@ def page(installed: Installed, password: str) -> Iterator[Page]:
         outside: list[str] = []
         inside = (installed.address + "/", "data:", "blob:")
         page.on("request", lambda request: request.url.startswith(inside) or outside.append(request.url))
-        page.goto("/sign-in")
-        page.get_by_label("Name").fill("admin")
-        page.get_by_label("Password").fill(password)
-        page.get_by_role("button", name="Sign in").click()
-        page.get_by_role("heading", name="Home").wait_for()
+        sign_in(page, "admin", password)
         yield page
     assert outside == []
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 # Chromium without its windows, menus and wrapper: the same pages for half the work.
 CHROMIUM = "/usr/lib/chromium/chromium-headless-shell"
@@ -20,3 +20,12 @@ def run_chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def sign_in(page: Page, name: str, password: str) -> None:
+    """Go through the door to Home; the page's context knows the appliance's address."""
+    page.goto("/sign-in")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("heading", name="Home").wait_for()

@@ -24,7 +24,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PATIENCE_MS
 from tests.gateway.rig import wait_until
-from tests.kit.chromium import run_chromium
+from tests.kit.chromium import run_chromium, sign_in
 from tests.kit.traces import explain_difference, look_around
 from tests.kit.trial import Trial, run_trial
 
@@ -176,11 +176,7 @@ def page(trial: Trial) -> Iterator[Page]:
     with run_chromium() as browser:
         page = browser.new_page(base_url=f"http://127.0.0.1:{trial.port}")
         page.set_default_timeout(PATIENCE_MS)
-        page.goto("/sign-in")
-        page.get_by_label("Name").fill("admin")
-        page.get_by_label("Password").fill((trial.home / "first-password").read_text().strip())
-        page.get_by_role("button", name="Sign in").click()
-        page.get_by_role("heading", name="Home").wait_for()
+        sign_in(page, "admin", (trial.home / "first-password").read_text().strip())
         yield page
 
 

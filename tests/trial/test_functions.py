@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PATIENCE_MS
-from tests.kit.chromium import run_chromium
+from tests.kit.chromium import run_chromium, sign_in
 from tests.kit.trial import Trial
 
 pytestmark = [pytest.mark.trial, pytest.mark.browser, pytest.mark.timeout(300)]
@@ -41,11 +41,7 @@ def page(trial: Trial) -> Iterator[Page]:
     with run_chromium() as browser:
         page = browser.new_page(base_url=f"http://127.0.0.1:{trial.port}")
         page.set_default_timeout(PATIENCE_MS)
-        page.goto("/sign-in")
-        page.get_by_label("Name").fill("admin")
-        page.get_by_label("Password").fill((trial.home / "first-password").read_text().strip())
-        page.get_by_role("button", name="Sign in").click()
-        page.get_by_role("heading", name="Home").wait_for()
+        sign_in(page, "admin", (trial.home / "first-password").read_text().strip())
         yield page
 
 
