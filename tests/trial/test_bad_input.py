@@ -22,11 +22,10 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PATIENCE_MS
 from tests.gateway.rig import wait_until
-from tests.kit.chromium import run_chromium, sign_in
 from tests.kit.traces import explain_difference, look_around
 from tests.kit.trial import Trial, run_trial
+from tests.trial.window import open_window
 
 pytestmark = [pytest.mark.trial, pytest.mark.timeout(300)]
 
@@ -173,10 +172,7 @@ def test_one_and_a_half_accelerators_are_refused(trial: Trial, count: object, se
 @pytest.fixture(scope="module")
 def page(trial: Trial) -> Iterator[Page]:
     """A window in which admin is signed in."""
-    with run_chromium() as browser:
-        page = browser.new_page(base_url=f"http://127.0.0.1:{trial.port}")
-        page.set_default_timeout(PATIENCE_MS)
-        sign_in(page, "admin", (trial.home / "first-password").read_text().strip())
+    with open_window(trial) as page:
         yield page
 
 

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PATIENCE_MS
-from tests.kit.chromium import run_chromium, sign_in
 from tests.kit.trial import Trial
+from tests.trial.window import open_window
 
 pytestmark = [pytest.mark.trial, pytest.mark.browser, pytest.mark.timeout(300)]
 PROJECT = "functions"
@@ -38,10 +37,7 @@ def trial(shared_trial: Trial) -> Trial:
 @pytest.fixture(scope="module")
 def page(trial: Trial) -> Iterator[Page]:
     """A window in which admin is signed in."""
-    with run_chromium() as browser:
-        page = browser.new_page(base_url=f"http://127.0.0.1:{trial.port}")
-        page.set_default_timeout(PATIENCE_MS)
-        sign_in(page, "admin", (trial.home / "first-password").read_text().strip())
+    with open_window(trial) as page:
         yield page
 
 

@@ -2,9 +2,12 @@
 
 import pytest
 
+from airgate_web.services.datasets import keep_dataset
 from airgate_web.services.desk import Desk
+from airgate_web.services.models import publish_model
 from tests.fakes.desk import make_desk
 from tests.fakes.samples import make_user
+from tests.web.scene import Scene
 
 
 @pytest.fixture
@@ -17,3 +20,17 @@ def desk(tmp_path) -> Desk:
 def ada():
     """The admin who asks."""
     return make_user("ada")
+
+
+@pytest.fixture
+def stocked(desk, ada) -> Desk:
+    """A desk with the model `digits` and the data set `iris`."""
+    publish_model(desk, ada, "qc", "digits", "digits.onnx", iter([b"model"]))
+    keep_dataset(desk, ada, "qc", "iris", "Iris.CSV", iter([b"width,colour,ripe\n5.1,red,yes\n4.9,green,no\n"]))
+    return desk
+
+
+@pytest.fixture
+def scene() -> Scene:
+    """A reconciler with all that it needs, of its own for each test."""
+    return Scene()

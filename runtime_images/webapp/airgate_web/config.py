@@ -56,8 +56,8 @@ class ReconcileConfig:
 
     blobs_url: of the files process as pods reach it; with it workloads run in Kubernetes, without it as processes of
     this machine. web_url: of the web process as they reach it, where jobs report. kubeconfig: of that cluster; None
-    inside of it. trace_url: a collector of
-    OpenTelemetry, told to every deployment in Kubernetes. health_host, health_port: of the probes and metrics.
+    inside of it. trace_url: a collector of OpenTelemetry, told to every deployment in Kubernetes. health_host,
+    health_port: of the probes and metrics.
     """
 
     home: Path

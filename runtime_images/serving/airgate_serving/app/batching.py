@@ -79,7 +79,8 @@ def _name_rows(stopped: ServingError, config: BatchConfig) -> ServingError:
     """Return why a fork was ended, as it is for a whole file; of Parquet the library itself may be what crashed."""
     if "killed" in stopped.sentence:
         return CallStopped(
-            "The run was killed, most likely because it ran out of memory.", "Give it more, or take a smaller --chunk."
+            "The run was killed, most likely because it ran out of memory.",
+            "Give it more, or take fewer rows at a time.",
         )
     if find_kind(config.rows) != PARQUET or "crashed" not in stopped.sentence:
         return stopped

@@ -100,7 +100,7 @@ def _collect(runner: Runner, work: Work, task: str, tell: Callable[[Progress], N
     return found
 
 
-HINT_TARGET = "Name it by --target."
+HINT_TARGET = "Name the column that has them as the target."
 
 
 def _measure_classes(answers: Answers, runner: Runner) -> dict[str, float]:

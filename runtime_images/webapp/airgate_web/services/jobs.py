@@ -8,6 +8,7 @@ from pathlib import Path
 from airgate_web.domain.amounts import Amounts, read_amounts
 from airgate_web.domain.errors import Conflict, Invalid, NotFound
 from airgate_web.domain.explain import explain_impossible
+from airgate_web.domain.functions import PREDICT
 from airgate_web.domain.job import Job, JobRecord, describe_job
 from airgate_web.domain.model import ModelVersion
 from airgate_web.domain.task import CHUNK, DataFile, TaskKind, read_rows_kind, read_task
@@ -76,6 +77,11 @@ def read_wish(desk: Desk, user: User, route: str, wish: JobWish) -> Job:
 def read_model(version: ModelVersion) -> ModelFile:
     """Return the file that a job opens; Invalid for a version that no job may open."""
     require_allowed(version)
+    if not version.signature.has_predict:
+        raise Invalid(
+            f"The model '{version.model}' has no function {PREDICT}, which a job runs.",
+            "Deploy it and call its functions by name, or save it with a signature serving_default.",
+        )
     if version.path:
         raise Invalid(
             f"The model '{version.model}' is a folder, which no job reads.", "Deploy it, or upload a version as a file."
