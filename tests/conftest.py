@@ -82,7 +82,8 @@ def suite_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     from tests.cluster import Cluster
     from tests.cluster.network import GATEWAY
 
-    started = Cluster.start(request.config.getoption("--suite-cluster"), egress=False, allowed=[f"ip daddr {GATEWAY}"])
+    name = request.config.getoption("--suite-cluster")
+    started = Cluster.start_anew(name, egress=False, allowed=[f"ip daddr {GATEWAY}"])
     yield started
     started.remove()
 

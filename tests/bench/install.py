@@ -11,7 +11,7 @@ from airgate_trial.samples import train_models
 from tests.bench.figures import Figure, find_median
 from tests.bench.load import RUNS
 from tests.charts.appliance import simulate_cards
-from tests.cluster import Node
+from tests.cluster import Node, remove_left
 from tests.journeys import site
 from tests.kit import card_loss
 from tests.kit.appliance import Appliance
@@ -33,6 +33,7 @@ def find_figures() -> list[Figure]:
         seconds, built = measure(lambda: site.build_bundle(medium / "good", release, key))
         assert built.status == 0, built.output[-3000:]
         size = sum(file.stat().st_size for file in (medium / "good").rglob("*") if file.is_file())
+        remove_left(NODE)
         node = Node.bare(NODE, egress=False, mounts={medium: site.MEDIUM})
         try:
             figures = measure_node(node, folder, key.with_suffix(".pub").read_text().strip())

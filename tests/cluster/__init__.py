@@ -7,6 +7,6 @@ that bring it. `python -m tests.cluster up|down|shell|status` is the same for a 
 
 from tests.cluster.artefacts import Artefacts, find_artefacts
 from tests.cluster.cluster import Cluster
-from tests.cluster.node import Node
+from tests.cluster.node import Node, remove_left
 
-__all__ = ["Artefacts", "Cluster", "Node", "find_artefacts"]
+__all__ = ["Artefacts", "Cluster", "Node", "find_artefacts", "remove_left"]

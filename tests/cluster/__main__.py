@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from tests.cluster.cluster import NAME, Cluster, list_cluster_nodes, remove_cluster
 from tests.cluster.command import CommandFailed, ToolMissing
 from tests.cluster.network import remove_network_if_unused
-from tests.cluster.node import Node, list_nodes
+from tests.cluster.node import Node, list_nodes, remove_left
 from tests.cluster.ssh import describe_instance
 from tests.cluster.wait import TooLate
 
@@ -79,9 +79,7 @@ def _status(asked: argparse.Namespace) -> int:
 
 
 def _bare(asked: argparse.Namespace) -> int:
-    left = Node.find(asked.name)
-    if left is not None:
-        left.remove()
+    remove_left(asked.name)
     if asked.remove:
         print(f"The node {asked.name} is gone.")
         return 0

@@ -47,9 +47,9 @@ class Cluster:
     ) -> "Cluster":
         """Bring up the cluster of this name and return it when its nodes are Ready and its addons roll.
 
-        Does only what is missing: a running cluster answers within seconds, a stopped one is started, one of an
-        older recipe is made anew. The first node, NAME-1, is the control plane, the others are workers. `egress` and
-        `allowed` are those of Node.bare.
+        Does only what is missing: a running cluster answers within seconds, a stopped one is started, a node of an
+        older recipe or without its processes is made anew. The first node, NAME-1, is the control plane, the others are
+        workers. `egress` and `allowed` are those of Node.bare.
         """
         artefacts = find_artefacts()
         with find_store().lock(f"cluster-{name}"):
@@ -58,6 +58,20 @@ class Cluster:
             cluster = cls(name, tuple(made), find_kubeconfig(name), artefacts)
             cluster._install(addons)
         return cluster
+
+    @classmethod
+    def start_anew(
+        cls,
+        name: str,
+        *,
+        nodes: int = 1,
+        egress: bool = True,
+        allowed: Sequence[str] = (),
+        addons: Sequence[str] = ADDONS,
+    ) -> "Cluster":
+        """Do what `start` does, after removing what a run that was cut off has left under this name."""
+        remove_cluster(name)
+        return cls.start(name, nodes=nodes, egress=egress, allowed=allowed, addons=addons)
 
     @classmethod
     def find(cls, name: str = NAME) -> "Cluster | None":
@@ -209,7 +223,7 @@ def find_kubeconfig(name: str) -> Path:
 def _start_node(name: str, artefacts: Artefacts, *, egress: bool, allowed: tuple[str, ...]) -> Node:
     recipe = compute_key(artefacts.node_image, str(artefacts.snaps["microk8s"]), repr((egress, allowed)))
     node = Node.find(name)
-    if node is not None and node.read_label(LABEL_RECIPE) != recipe:
+    if node is not None and (node.is_lost() or node.read_label(LABEL_RECIPE) != recipe):
         node.remove()
         node = None
     if node is None:

@@ -12,6 +12,6 @@ NAME = "airgate-room"
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """A cluster of one node with every addon, removed at the end."""
-    started = Cluster.start(NAME)
+    started = Cluster.start_anew(NAME)
     yield started
     started.remove()

@@ -74,18 +74,20 @@ class Node:
 
     def stop(self) -> None:
         """Shut the node down in order, as `poweroff` does."""
-        watcher = self._find_watcher()
+        watcher = self.find_watcher()
         run("podman", "stop", "--time", str(STOP_LIMIT_S), self.name)
         self._wait_gone(watcher)
 
     def kill(self) -> None:
         """End every process of the node at once, as a power cut does; what is on its disk stays."""
-        watcher = self._find_watcher()
+        watcher = self.find_watcher()
         run("podman", "kill", "--signal", "KILL", self.name)
         self._wait_gone(watcher)
 
     def remove(self) -> None:
         """Remove the node with its disk, in whatever state it is."""
+        if self.is_lost():
+            run("podman", "stop", "--time", "0", self.name)  # podman has to notice that it ended
         run("podman", "rm", "--force", "--time", "0", "--volumes", self.name)
         run("podman", "volume", "rm", "--force", _volume(self.name))
 
@@ -102,6 +104,13 @@ class Node:
     def is_running(self) -> bool:
         """Return whether the container has processes."""
         return _inspect(self.name, "{{.State.Running}}") == "true"
+
+    def is_lost(self) -> bool:
+        """Return whether podman takes the node for running while its first process is gone.
+
+        That is what the end of a whole process tree leaves, podman's watcher with it; such a node can only be removed.
+        """
+        return self.is_running() and not _is_first_process(int(_inspect(self.name, "{{.State.Pid}}")), self.name)
 
     def read_label(self, label: str) -> str:
         """Return a label that was given when the node was created, or an empty string."""
@@ -133,7 +142,7 @@ class Node:
         if rule != OPEN:
             egress.close_egress(self.read_pid(), json.loads(rule))
 
-    def _find_watcher(self) -> Path:
+    def find_watcher(self) -> Path:
         """Return the process that waits for the end of the node and then takes its network and mounts away."""
         return Path("/proc", _inspect(self.name, "{{.State.ConmonPid}}"))
 
@@ -164,6 +173,13 @@ class Node:
         if not pid:
             raise CommandFailed(f"The node {self.name} does not run: start it first.")
         return pid
+
+
+def remove_left(name: str) -> None:
+    """Remove the node that a run that was cut off left under this name, in whatever state; nothing where none is."""
+    left = Node.find(name)
+    if left is not None:
+        left.remove()
 
 
 def list_nodes(prefix: str = "") -> list[Node]:

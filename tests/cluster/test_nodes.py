@@ -1,11 +1,14 @@
 """What nodes do beyond running: they join, they keep to themselves, and both can be seen."""
 
+import os
+import signal
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 
-from tests.cluster import Cluster, Node
+from tests.cluster import Cluster, Node, remove_left
 from tests.cluster.network import GATEWAY
 from tests.cluster.wait import wait_until
 from tests.cluster.workloads import describe_namespace, describe_pod_template, describe_web
@@ -21,12 +24,14 @@ urllib.request.urlopen(urllib.request.Request(sys.argv[1], body), context=ssl._c
 # Addresses that are nobody's (RFC 5737).
 NOBODY = "192.0.2.1"
 NO_SERVICE = "10.152.7.7"
+CLOSED = "airgate-closed"
+LOST = "airgate-lost"
 
 
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Cluster]:
     """A control plane and a worker with no way out, with RBAC and DNS."""
-    started = Cluster.start("airgate-pair", nodes=2, egress=False, addons=("rbac", "dns:/etc/resolv.conf"))
+    started = Cluster.start_anew("airgate-pair", nodes=2, egress=False, addons=("rbac", "dns:/etc/resolv.conf"))
     yield started
     started.remove()
 
@@ -34,7 +39,8 @@ def pair() -> Iterator[Cluster]:
 @pytest.fixture(scope="module")
 def closed() -> Iterator[Node]:
     """A bare node with no way out but to one port of the host."""
-    node = Node.bare("airgate-closed", egress=False, allowed=[f"ip daddr {GATEWAY} tcp dport 7"])
+    remove_left(CLOSED)
+    node = Node.bare(CLOSED, egress=False, allowed=[f"ip daddr {GATEWAY} tcp dport 7"])
     yield node
     node.remove()
 
@@ -130,3 +136,20 @@ def test_a_closed_node_is_closed_again_after_its_power_came_back(closed: Node) -
     closed.zero_attempts()
     connect(closed, NOBODY, 443)
     assert closed.read_attempts().connections > 0
+
+
+def test_a_node_whose_processes_all_ended_is_lost_and_its_name_is_free_again() -> None:
+    """As after a test run that was ended from outside, podman's watcher first: podman takes it for running for ever."""
+    remove_left(LOST)
+    node = Node.bare(LOST, egress=False)
+    try:
+        assert not node.is_lost()
+        first = node.read_pid()
+        os.kill(int(node.find_watcher().name), signal.SIGKILL)
+        os.kill(first, signal.SIGKILL)
+        wait_until("The end of the first process", lambda: not Path(f"/proc/{first}/root/etc").exists(), 30)
+        assert node.is_running()
+        assert node.is_lost()
+    finally:
+        remove_left(LOST)
+    assert Node.find(LOST) is None

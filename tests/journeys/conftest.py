@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.charts.appliance import simulate_cards
-from tests.cluster import Node
+from tests.cluster import Node, remove_left
 from tests.cluster.egress import Attempts
 from tests.journeys import site
 from tests.journeys.site import Played
@@ -64,9 +64,7 @@ def medium(tmp_path_factory: pytest.TempPathFactory) -> Medium:
 @pytest.fixture(scope="session")
 def node(medium: Medium) -> Iterator[Node]:
     """A bare server with one simulated card and the medium plugged in, and no way out from its first process on."""
-    left = Node.find(NODE)
-    if left is not None:
-        left.remove()
+    remove_left(NODE)
     node = Node.bare(NODE, egress=False, mounts={medium.folder: site.MEDIUM, **site.ANSIBLE})
     simulate_cards(node, "--cards", str(CARDS), "--device-files", "mknod")
     yield node

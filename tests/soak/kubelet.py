@@ -14,7 +14,7 @@ ROUNDS = 20
 
 def run() -> dict[str, object]:
     """Repeat the demands of tests/plugin_conformance; each raises where one is not met."""
-    cluster, subject = Cluster.start("airgate-soak"), Airgate()
+    cluster, subject = Cluster.start_anew("airgate-soak"), Airgate()
     stand = Stand(cluster)
     try:
         subject.prepare(stand)
