@@ -18,6 +18,7 @@ from tests.bench.serving_tiers import run_fastapi_on, run_ours_on
 from tests.gateway.rig import find_free_port
 
 CONNECTIONS = (1, 32)
+ECHO, LEAN = "bare grpcio echo", "grpcio with ONNX Runtime alone"
 RATE = 2000  # requests a second of the open loop: what each of the two can do
 ROW = numpy.array([[float(i % 17) for i in range(64)]], dtype=numpy.float32)
 
@@ -28,20 +29,23 @@ def find_figures(model: Path, body: bytes) -> list[Figure]:
 
 
 def measure_grpc(model: Path) -> list[Figure]:
-    """Return rate, p50 and p99 of ours beside the echo."""
+    """Return rate, p50 and p99 of ours beside the echo, and beside grpcio with ONNX Runtime and nothing else."""
     request = make_request().SerializeToString()
     loads: dict[str, dict[int, list[Load]]] = {}
-    for name, server in (("ours", run_ours_grpc(model)), ("bare grpcio echo", run_echo())):
+    for name, server in (("ours", run_ours_grpc(model)), (ECHO, run_grpcio()), (LEAN, run_grpcio(model))):
         with server as address:
             loads[name] = {count: [run_ghz(address, request, count) for _ in range(RUNS)] for count in CONNECTIONS}
     figures = []
     for count in CONNECTIONS:
-        ours, echo = loads["ours"][count], loads["bare grpcio echo"][count]
+        ours = loads["ours"][count]
         assert not sum(load.errors for load in ours), "requests failed"
         label = f"gRPC, 64 floats, {count} connection{'s' if count > 1 else ''}"
         for what, unit in (("rate", "1/s"), ("p50", "ms"), ("p99", "ms")):
-            limit = {"bare grpcio echo": find_median("", "", [getattr(load, what) for load in echo]).ours}
-            goal = ">= 0.85 of bare grpcio echo" if what == "rate" else ""
+            limit = {
+                name: find_median("", "", [getattr(load, what) for load in loads[name][count]]).ours
+                for name in (ECHO, LEAN)
+            }
+            goal = f">= 0.85 of {ECHO}" if what == "rate" else ""
             values = [getattr(load, what) for load in ours]
             figures.append(find_median(f"{label}: {what}", unit, values, limit=limit, goal=goal))
     return figures
@@ -86,12 +90,12 @@ def run_ours_grpc(model: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def run_echo() -> Iterator[str]:
-    """Run the echo; yield its address."""
+def run_grpcio(*model: Path) -> Iterator[str]:
+    """Run the echo, or a server that runs `model` and does nothing else; yield its address."""
     port = find_free_port()
-    with run_server("grpc-echo", [sys.executable, "-m", "tests.bench.peers.grpc_echo", str(port)], ""):
+    with run_server("grpcio", [sys.executable, "-m", "tests.bench.peers.grpc_echo", str(port), *map(str, model)], ""):
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-            wait_until("the echo answers", lambda: is_ready(channel))
+            wait_until("grpcio answers", lambda: is_ready(channel))
         yield f"127.0.0.1:{port}"
 
 

@@ -45,6 +45,7 @@ class CollectedSpan:
 class StandInCollector:
     """What came, and how it behaves. `answers`: statuses of the next posts, then 200. While not `open`, posts wait."""
 
+    host: str = "127.0.0.1"
     port: int = 0
     spans: list[CollectedSpan] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)  # of every post
@@ -56,7 +57,7 @@ class StandInCollector:
     @property
     def url(self) -> str:
         """Its base address."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def find(self, fits: Callable[[CollectedSpan], bool]) -> list[CollectedSpan]:
         """Return the spans that fit, in the order in which they came."""
@@ -120,12 +121,12 @@ def read_attributes(attributes: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def run_collector(tls: tuple[Path, Path] | None = None) -> Iterator[StandInCollector]:
+def run_collector(tls: tuple[Path, Path] | None = None, host: str = "127.0.0.1") -> Iterator[StandInCollector]:
     """Take spans on a free port until the block ends; what still waits is let through then.
 
-    tls: files of a certificate and its key; plain HTTP without.
+    tls: files of a certificate and its key; plain HTTP without. host: the address of this machine to listen on.
     """
-    collector = StandInCollector()
+    collector = StandInCollector(host)
     collector.open.set()
 
     class Posts(Handler):
@@ -135,7 +136,7 @@ def run_collector(tls: tuple[Path, Path] | None = None) -> Iterator[StandInColle
             status, answer = collector.take(self.path, headers, self.read_body())
             self.answer(status, answer, **{"content-type": CONTENT_TYPE})
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Posts)
+    server = ThreadingHTTPServer((host, 0), Posts)
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*tls)

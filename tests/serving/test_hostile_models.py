@@ -160,10 +160,10 @@ class Nested:
 
 
 @contextmanager
-def listen() -> Iterator[tuple[int, list[Any]]]:
-    """Give a port on which every caller is counted."""
+def listen(host: str = "127.0.0.1") -> Iterator[tuple[int, list[Any]]]:
+    """Give a port of one of this machine's addresses on which every caller is counted."""
     callers: list[Any] = []
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_server((host, 0)) as server:
         server.settimeout(0.1)
         over = threading.Event()
 
@@ -220,7 +220,7 @@ def predict(args):
         "folder": attempt(lambda: os.listdir(args["folder"])),
         "passwords": attempt(lambda: Path("/etc/passwd").read_text()),
         "write": attempt(lambda: Path(args["folder"], "x").write_text("x")),
-        "network": attempt(lambda: socket.create_connection(("127.0.0.1", args["port"]))),
+        "network": attempt(lambda: socket.create_connection((args.get("host", "127.0.0.1"), args["port"]))),
         "datagram": attempt(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)),
         "program": attempt(lambda: subprocess.run(["true"])),
         "parent": attempt(lambda: Path(f"/proc/{os.getppid()}/environ").read_text()),
