@@ -14,7 +14,7 @@ import grpc
 from airgate_protocols import podresources_pb2 as pb
 from airgate_protocols import podresources_pb2_grpc as rpc
 from tests.cluster import Cluster, Node
-from tests.cluster.wait import wait_until
+from tests.cluster.wait import TooLate, wait_until
 from tests.cluster.workloads import describe_namespace, describe_pod_template
 
 NAMESPACE = "conformance"
@@ -23,6 +23,7 @@ KUBELITE = "snap.microk8s.daemon-kubelite"
 SIMULATED = "/var/lib/airgate-simulated"
 CHANNEL = (("grpc.default_authority", "localhost"),)  # Go servers refuse an escaped socket path as :authority
 LIMIT_S = 240
+LOG_LINES = 40
 SLEEP = ("sleep", "1000000")
 SOON = {"terminationGracePeriodSeconds": 1}  # not 0: then a pod is gone from the API before the kubelet has its devices
 
@@ -92,9 +93,20 @@ class Stand:
         return sorted(id_ for devices in every if devices.resource_name == resource for id_ in devices.device_ids)
 
     def wait_offered(self, resource: str, count: int) -> list[str]:
-        """Wait until so many devices are on offer; return their ids."""
-        wait_until(f"{count} {resource}", lambda: len(self.find_offered(resource)) == count, LIMIT_S)
+        """Wait until so many devices are on offer; return their ids. An error comes with what both ends logged last."""
+        try:
+            wait_until(f"{count} {resource}", lambda: len(self.find_offered(resource)) == count, LIMIT_S)
+        except TooLate as late:
+            late.add_note(f"on offer: {self.find_offered(resource)}\n{self.read_logs()}")
+            raise
         return self.find_offered(resource)
+
+    def read_logs(self) -> str:
+        """Return the last lines of our plugin's log, and the kubelet's on plugins."""
+        ours = self.links / "plugin.log"
+        plugin = ours.read_text().splitlines()[-LOG_LINES:] if ours.exists() else []
+        said = self.node.exec("journalctl", "-u", KUBELITE, "--no-pager", "--grep", "plugin", check=False).stdout
+        return "\n".join([*plugin, *said.splitlines()[-LOG_LINES:]])
 
     def read_count(self, resource: str) -> int:
         """Return how many devices the Node offers to the scheduler; the kubelet tells it every ten seconds."""

@@ -37,6 +37,11 @@ class Counters:
         self.last_message_at: float | None = None
         self.complaint = "not registered yet"
 
+    @property
+    def is_listened_to(self) -> bool:
+        """Whether a stream is open."""
+        return self._state["streams"] > 0
+
     def add(self, name: str, amount: int = 1) -> None:
         """Add to one of streams, registrations, granted, refused; from the event loop alone."""
         self._state[name] += amount
