@@ -7,6 +7,7 @@ import pytest
 
 from airgate_web.domain.errors import NotFound
 from airgate_web.domain.job import JobRecord, JobState, JobStatus, Metric, Result
+from airgate_web.domain.job_log import JobLog
 from airgate_web.domain.task import Task, TaskKind
 from tests.fakes.samples import DIGEST, NOON, make_job, make_job_report, make_project
 
@@ -87,6 +88,34 @@ def test_an_open_job_names_what_it_reads_and_any_what_it_has_made(store, job):
     assert store.list_digests() == {RESULT.digest}
     store.remove_job("qc", job.id)
     assert store.list_digests() == frozenset()
+
+
+def test_what_a_job_printed_is_kept_after_its_end_and_goes_with_it(store, job):
+    """Who comes in the morning reads the last lines of the night; each word of it stands in place of the one before."""
+    other = store.add_job(make_job())
+    assert store.find_job_log(job.id) is None
+    store.write_job_log(job.id, JobLog("model loaded", NOON))
+    store.write_job_report(job.id, DONE)
+    last = JobLog("model loaded\nZähler: 7 \t\u2009\ufffd", LATER)
+    store.write_job_log(job.id, last)
+    assert store.find_job_log(job.id) == last
+    assert store.find_job_log(other.id) is None
+    store.remove_job("qc", job.id)
+    assert store.find_job_log(job.id) is None
+    for gone in (job.id, 0, 2**31 - 1):
+        store.write_job_log(gone, last)
+        assert store.find_job_log(gone) is None
+
+
+def test_the_same_lines_once_more_are_no_news(store, job):
+    """Pages look again when a line was printed, and the time says since when it stands there."""
+    facts = store.find_fact_number()
+    for at in (NOON, LATER):
+        store.write_job_log(job.id, JobLog("one", at))
+    assert store.find_job_log(job.id) == JobLog("one", NOON)
+    assert store.find_fact_number() == facts + 1
+    store.write_job_log(job.id, JobLog("one\ntwo", LATER))
+    assert store.find_fact_number() == facts + 2
 
 
 def test_jobs_go_with_their_project(store, job):

@@ -13,6 +13,7 @@ from typing import BinaryIO, Protocol
 from airgate_web.domain.dataset import DataSet
 from airgate_web.domain.deployment import Deployment, DeploymentStatus, Token
 from airgate_web.domain.job import Job, JobRecord, JobReport, JobStatus
+from airgate_web.domain.job_log import JobLog
 from airgate_web.domain.model import Model, ModelVersion, Permit, Signature
 from airgate_web.domain.plan import Action
 from airgate_web.domain.project import Project
@@ -133,6 +134,14 @@ class Store(Protocol):
 
     def write_job_report(self, id_: int, report: JobReport) -> bool:
         """Keep the word of the job's process; return whether the job was open: if not, nothing is kept."""
+
+    def write_job_log(self, id_: int, log: JobLog) -> None:
+        """Keep what a job has printed, in place of what it had, after its end too; the reconciler alone writes it.
+
+        Nothing happens when the job is gone, or when only `seen` differs.
+        """
+
+    def find_job_log(self, id_: int) -> JobLog | None: ...
 
     # Gateways: facts (the web process alone writes them, as they report)
     def write_report(self, report: GatewayReport) -> None:

@@ -10,6 +10,7 @@ from airgate_web.domain.errors import Conflict, Invalid, NotFound
 from airgate_web.domain.explain import explain_impossible
 from airgate_web.domain.functions import PREDICT
 from airgate_web.domain.job import Job, JobRecord, describe_job
+from airgate_web.domain.job_log import JobLog
 from airgate_web.domain.model import ModelVersion
 from airgate_web.domain.task import CHUNK, DataFile, TaskKind, read_rows_kind, read_task
 from airgate_web.domain.user import User
@@ -141,6 +142,11 @@ def find_result(desk: Desk, record: JobRecord) -> tuple[Path, str]:
     if path is None:
         raise NotFound(f"The predictions of job {record.job.id} are missing.", "Restore them from a backup.")
     return path, result.filename
+
+
+def find_log(desk: Desk, record: JobRecord) -> JobLog | None:
+    """Return the last lines that a job has printed, or None; see `explain_no_log`."""
+    return desk.store.find_job_log(record.job.id)
 
 
 def stop_job(desk: Desk, user: User, route: str, number: int) -> JobRecord:

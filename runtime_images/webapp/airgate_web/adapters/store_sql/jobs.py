@@ -10,8 +10,9 @@ from sqlalchemy import ColumnElement, Connection, Select, select
 from airgate_web.adapters.store_sql.engine import Door, count_up
 from airgate_web.adapters.store_sql.projects import hold_project
 from airgate_web.adapters.store_sql.rows import AnyRow
-from airgate_web.adapters.store_sql.tables import jobs, projects
+from airgate_web.adapters.store_sql.tables import job_logs, jobs, projects
 from airgate_web.domain.job import Job, JobRecord, JobReport, JobStatus
+from airgate_web.domain.job_log import JobLog
 from airgate_web.domain.plain import make_plain, read_plain
 
 
@@ -65,6 +66,24 @@ class Jobs(Door):
     def write_job_report(self, id_: int, report: JobReport) -> bool:
         """Keep the word of the job's process; return whether the job was open: if not, nothing is kept."""
         return self._write_word(id_, report=report)
+
+    def write_job_log(self, id_: int, log: JobLog) -> None:
+        """Keep what a job has printed; nothing happens when the job is gone, or when only `seen` differs."""
+        mine = job_logs.c.job_id == id_
+        with self._write() as connection:
+            if connection.execute(select(jobs.c.id).where(jobs.c.id == id_).with_for_update()).scalar() is None:
+                return
+            if connection.execute(select(job_logs.c.text).where(mine)).scalar() == log.text:
+                return
+            connection.execute(job_logs.delete().where(mine))
+            connection.execute(job_logs.insert().values(job_id=id_, text=log.text, seen=log.seen))
+            count_up(connection, "fact")
+
+    def find_job_log(self, id_: int) -> JobLog | None:
+        """Return what a job has printed, or None."""
+        with self._read() as connection:
+            row = connection.execute(select(job_logs).where(job_logs.c.job_id == id_)).first()
+            return JobLog(row.text, row.seen) if row else None
 
     def _write_word(self, id_: int, **word: JobStatus | JobReport) -> bool:
         with self._write() as connection:
