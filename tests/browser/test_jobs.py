@@ -89,6 +89,16 @@ def test_the_last_lines_of_a_job_are_on_its_page(page: Page) -> None:
     expect(log).to_contain_text("Nothing that it printed is kept.")
 
 
+def test_home_counts_jobs_and_names_those_that_failed(page: Page) -> None:
+    """Who comes in the morning sees what the night left, and one click leads to it."""
+    page.goto("/")
+    tile = page.locator(".stat", has_text="Jobs")
+    expect(tile).to_contain_text(re.compile(r"\d+ running.*, 1 failed"))
+    trouble = page.locator(".why", has_text=f"Job {FAILED} failed: Row 17: The input 'sepal_length' holds texts")
+    trouble.get_by_role("link", name="Open it").click()
+    page.get_by_role("heading", name=f"Job {FAILED}").wait_for()
+
+
 def test_predictions_are_downloaded(page: Page) -> None:
     """A file, named after what made it."""
     page.goto(f"{PROJECT}/jobs/{PREDICTED}")

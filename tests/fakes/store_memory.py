@@ -3,12 +3,12 @@
 import dataclasses
 import datetime
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from airgate_web.domain.dataset import DataSet
 from airgate_web.domain.deployment import Deployment, DeploymentStatus, Token
 from airgate_web.domain.errors import Conflict, NotFound
-from airgate_web.domain.job import Job, JobRecord, JobReport, JobStatus
+from airgate_web.domain.job import Job, JobCount, JobRecord, JobReport, JobState, JobStatus
 from airgate_web.domain.job_log import JobLog
 from airgate_web.domain.model import Model, ModelVersion, Permit
 from airgate_web.domain.project import Project
@@ -252,6 +252,20 @@ class MemoryStore:
     def list_open_jobs(self) -> Sequence[JobRecord]:
         with self._lock:
             return [record for _, record in sorted(self._jobs.items()) if record.is_open]
+
+    def list_failed_jobs(self, limit: int) -> Sequence[JobRecord]:
+        with self._lock:
+            every = [record for _, record in sorted(self._jobs.items(), reverse=True)]
+            return [record for record in every if record.state is JobState.FAILED][:limit]
+
+    def count_jobs(self) -> Mapping[JobState, JobCount]:
+        with self._lock:
+            found: dict[JobState, JobCount] = {}
+            for record in self._jobs.values():
+                last = found.get(record.state, JobCount())
+                rows = record.report.rows if record.report else 0
+                found[record.state] = JobCount(last.jobs + 1, last.rows + rows)
+            return found
 
     def stop_job(self, route: str, id_: int, at: datetime.datetime) -> bool:
         with self._lock:

@@ -151,6 +151,14 @@ class JobRecord:
         return frozenset(read | made)
 
 
+@dataclass(frozen=True, slots=True)
+class JobCount:
+    """How many jobs, and how many rows they have answered together."""
+
+    jobs: int = 0
+    rows: int = 0
+
+
 def find_job_workload(job: Job, secret: str) -> Workload:
     """Return the workload that carries out a job. secret: by which its process reports, see `find_job_secret`."""
     return Workload(

@@ -1,5 +1,6 @@
 """Jobs: starting one, stopping and removing it, and looking at what became of it."""
 
+import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +26,8 @@ from airgate_web.services.runtimes import find_worker
 from airgate_web.services.scanning import require_allowed
 
 NUMBER_MAX = 2**31 - 1  # what a database takes as an id
+NEWS = datetime.timedelta(days=1)  # for so long a job that failed is news: who was away at night hears of it
+NEWS_MOST = 3  # jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,12 @@ def list_jobs(desk: Desk, route: str) -> Sequence[JobRecord]:
     """Return a project's jobs, newest first; NotFound when there is no such project."""
     find_project(desk, route)
     return desk.store.list_jobs(route)
+
+
+def list_lately_failed(desk: Desk) -> list[JobRecord]:
+    """Return the newest jobs of all projects that failed within the last day, newest first."""
+    since = desk.clock.now() - NEWS
+    return [record for record in desk.store.list_failed_jobs(NEWS_MOST) if record.ended and record.ended >= since]
 
 
 def find_job(desk: Desk, route: str, number: int) -> JobRecord:
