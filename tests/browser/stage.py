@@ -22,6 +22,7 @@ from airgate_web.app import build_app
 from airgate_web.domain.amounts import Amounts
 from airgate_web.domain.deployment import DeploymentStatus
 from airgate_web.domain.job import JobReport, JobState, JobStatus, Metric, Result
+from airgate_web.domain.job_log import JobLog
 from airgate_web.domain.model import ModelVersion, Permit, Signature, TensorSpec
 from airgate_web.domain.runtime import RuntimeKind
 from airgate_web.domain.server import Server
@@ -199,6 +200,19 @@ def fill_jobs(desk: Desk, now: datetime.datetime) -> None:
     }
     for number, report in reports.items():
         desk.store.write_job_report(number, JobReport(**started, **report))  # type: ignore[arg-type]
+    for number in (RUNS, FAILED):
+        desk.store.write_job_log(number, JobLog(make_log(number, reports[number].get("error", "")), now))
+
+
+def make_log(number: int, error: object) -> str:
+    """Return what a job prints: three lines of ours, as many of its model's, and of one that has ended how."""
+    head = (
+        '{"time": "2030-01-02T12:00:00.123Z", "level": "info", "logger": "airgate_serving.batch", '
+        '"message": "model loaded", "engine": "scikit-learn", "device": "CPU"}'
+    )
+    lines = [head, *(f"iris: looked at chunk {chunk}" for chunk in range(60))]
+    end = [f"airgate-serve: {error}", f"Job {number}: failed: {error}"] if error else []
+    return "\n".join([*lines, *end])
 
 
 def add_deployment(desk: Desk, name: str, replicas: int, **changes: Any) -> int:
@@ -247,6 +261,10 @@ def add_levers(app: FastAPI, desk: Desk) -> None:
         )
         status = DeploymentStatus(ReplicaState.READY, kept.generation, kept.replicas, kept.replicas, replicas=replicas)
         desk.store.write_status(kept.id, status)
+
+    @app.post("/stage/printed/{number}")
+    def keep_printed(number: int, text: str) -> None:
+        desk.store.write_job_log(number, JobLog(text, desk.clock.now()))
 
     @app.post("/stage/role/{name}/{role}")
     def give_role(name: str, role: str) -> None:

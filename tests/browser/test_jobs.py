@@ -74,6 +74,31 @@ def test_the_table_leads_to_each_job_and_shows_how_far_it_is(page: Page) -> None
     page.get_by_role("heading", name=f"Job {RUNS}").wait_for()
 
 
+def test_the_last_lines_of_a_job_are_on_its_page(page: Page) -> None:
+    """The newest in view, and new ones without reloading; a line is never markup, and no line is said to be none."""
+    page.goto(f"{PROJECT}/jobs/{FAILED}")
+    log = page.locator(".card", has=page.get_by_role("heading", name="Log"))
+    expect(log.locator("pre")).to_contain_text(f"Job {FAILED}: failed: Row 17")
+    reach = log.locator("pre").evaluate("one => [one.scrollHeight > one.clientHeight, one.scrollTop]")
+    assert reach == [True, 0], "a column in reverse begins at its end"
+    page.goto(f"{PROJECT}/jobs/{RUNS}")
+    expect(log.locator("pre")).to_contain_text("looked at chunk 59")
+    page.request.post(f"/stage/printed/{RUNS}?text=<b>looked</b> at it all")
+    expect(log.locator("pre")).to_have_text("<b>looked</b> at it all")
+    page.goto(f"{PROJECT}/jobs/{PREDICTED}")
+    expect(log).to_contain_text("Nothing that it printed is kept.")
+
+
+def test_home_counts_jobs_and_names_those_that_failed(page: Page) -> None:
+    """Who comes in the morning sees what the night left, and one click leads to it."""
+    page.goto("/")
+    tile = page.locator(".stat", has_text="Jobs")
+    expect(tile).to_contain_text(re.compile(r"\d+ running.*, 1 failed"))
+    trouble = page.locator(".why", has_text=f"Job {FAILED} failed: Row 17: The input 'sepal_length' holds texts")
+    trouble.get_by_role("link", name="Open it").click()
+    page.get_by_role("heading", name=f"Job {FAILED}").wait_for()
+
+
 def test_predictions_are_downloaded(page: Page) -> None:
     """A file, named after what made it."""
     page.goto(f"{PROJECT}/jobs/{PREDICTED}")

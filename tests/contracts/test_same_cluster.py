@@ -356,6 +356,17 @@ def test_a_job_runs_to_its_end_and_not_again(rig: Rig) -> None:
     assert len(result.splitlines()) == len(ROWS.splitlines())
 
 
+def test_what_a_job_printed_can_be_read_until_it_is_cleared_away(rig: Rig) -> None:
+    """Its last word too: the log is there after the process has ended, and gone with the workload."""
+    wish = begin(rig, make_job(rig, "j-log"))
+    replica = wait_ended(rig, wish.name).replicas[-1].name
+    assert "Job 7: succeeded" in rig.cluster.read_logs(replica, 50).splitlines()
+    assert rig.cluster.read_logs(replica, 1).splitlines() == ["Job 7: succeeded"]
+    rig.cluster.apply(RemoveWorkload(wish.name))
+    wait_gone(rig, wish.name)
+    assert rig.cluster.read_logs(replica, 50) == ""
+
+
 def test_a_job_that_crashed_goes_on_to_its_end(rig: Rig) -> None:
     """A fault, or a node without memory, costs what was done since the last rows."""
     before = len(rig.find_results())

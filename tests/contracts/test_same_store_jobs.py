@@ -6,7 +6,8 @@ import datetime
 import pytest
 
 from airgate_web.domain.errors import NotFound
-from airgate_web.domain.job import JobRecord, JobState, JobStatus, Metric, Result
+from airgate_web.domain.job import JobCount, JobRecord, JobState, JobStatus, Metric, Result
+from airgate_web.domain.job_log import JobLog
 from airgate_web.domain.task import Task, TaskKind
 from tests.fakes.samples import DIGEST, NOON, make_job, make_job_report, make_project
 
@@ -87,6 +88,77 @@ def test_an_open_job_names_what_it_reads_and_any_what_it_has_made(store, job):
     assert store.list_digests() == {RESULT.digest}
     store.remove_job("qc", job.id)
     assert store.list_digests() == frozenset()
+
+
+def test_jobs_are_counted_as_their_records_say(store, job):
+    """Home and the metrics say what the jobs' own pages say, whatever became of each."""
+    store.add_project(make_project("other", name="Other"))
+    words = [
+        {},
+        {"status": WAITS},
+        {"status": RUNS},
+        {"status": RUNS, "report": make_job_report(rows=2**40)},
+        {"status": GAVE_UP},
+        {"status": GAVE_UP, "report": make_job_report(rows=3)},
+        {"report": DONE},
+        {"report": make_job_report(rows=2**40, error="Row 3: …", ended=True)},
+        {"report": make_job_report(), "stopped": True},
+        {"stopped": True},
+    ]
+    numbers = [store.add_job(make_job("other")).id for _ in words]
+    for number, said in zip(numbers, words, strict=True):
+        if "report" in said:
+            store.write_job_report(number, said["report"])
+        if "status" in said:
+            store.write_job_status(number, said["status"])
+        if "stopped" in said:
+            store.stop_job("other", number, LATER)
+    every = [*store.list_jobs("other"), *store.list_jobs("qc")]
+    states = {record.state for record in every}
+    assert states == set(JobState)
+    assert store.count_jobs() == {
+        state: JobCount(
+            sum(record.state is state for record in every),
+            sum(record.report.rows for record in every if record.state is state and record.report),
+        )
+        for state in states
+    }
+    failed = [record for record in store.list_jobs("other") if record.state is JobState.FAILED]
+    assert list(store.list_failed_jobs(10)) == failed and len(failed) == 3
+    assert list(store.list_failed_jobs(2)) == failed[:2]
+
+
+def test_no_jobs_are_no_counts(store):
+    """A new appliance has none to show."""
+    assert store.count_jobs() == {} and list(store.list_failed_jobs(3)) == []
+
+
+def test_what_a_job_printed_is_kept_after_its_end_and_goes_with_it(store, job):
+    """Who comes in the morning reads the last lines of the night; each word of it stands in place of the one before."""
+    other = store.add_job(make_job())
+    assert store.find_job_log(job.id) is None
+    store.write_job_log(job.id, JobLog("model loaded", NOON))
+    store.write_job_report(job.id, DONE)
+    last = JobLog("model loaded\nZähler: 7 \t\u2009\ufffd", LATER)
+    store.write_job_log(job.id, last)
+    assert store.find_job_log(job.id) == last
+    assert store.find_job_log(other.id) is None
+    store.remove_job("qc", job.id)
+    assert store.find_job_log(job.id) is None
+    for gone in (job.id, 0, 2**31 - 1):
+        store.write_job_log(gone, last)
+        assert store.find_job_log(gone) is None
+
+
+def test_the_same_lines_once_more_are_no_news(store, job):
+    """Pages look again when a line was printed, and the time says since when it stands there."""
+    facts = store.find_fact_number()
+    for at in (NOON, LATER):
+        store.write_job_log(job.id, JobLog("one", at))
+    assert store.find_job_log(job.id) == JobLog("one", NOON)
+    assert store.find_fact_number() == facts + 1
+    store.write_job_log(job.id, JobLog("one\ntwo", LATER))
+    assert store.find_fact_number() == facts + 2
 
 
 def test_jobs_go_with_their_project(store, job):

@@ -13,12 +13,14 @@ from airgate_web.adapters.store_sql.schema import upgrade
 from airgate_web.adapters.store_sql.tables import metadata
 from airgate_web.domain.deployment import DeploymentStatus
 from airgate_web.domain.errors import Invalid, Unavailable
+from airgate_web.domain.job_log import JobLog
 from airgate_web.domain.plain import make_plain
 from airgate_web.domain.workload import ReplicaState
 from tests.contracts.conftest import make_database, on_sql
 from tests.fakes.samples import (
     NOON,
     make_deployment,
+    make_job,
     make_project,
     make_runtime,
     make_status,
@@ -49,6 +51,22 @@ def test_readers_and_writers_do_not_refuse_each_other(store):
         lambda: [store.change_deployment(kept) for _ in range(10)],
     )
     assert store.find_deployment("qc", "live").generation == 11
+
+
+@on_sql
+def test_what_a_database_refuses_is_not_in_our_log(sql_url, caplog):
+    """A full disk puts neither a secret nor a line that a model printed where everybody looks."""
+    opened = open_store(sql_url)
+    opened.add_project(make_project())
+    job = opened.add_job(make_job())
+    with opened._write() as connection:
+        connection.execute(text("ALTER TABLE job_logs RENAME COLUMN text TO lost"))
+    with caplog.at_level("WARNING"), pytest.raises(Unavailable):
+        opened.write_job_log(job.id, JobLog("a row of somebody's", NOON))
+    opened.close()
+    assert "database refused" in caplog.text
+    said = "".join(str(vars(record)) for record in caplog.records)
+    assert "job_logs" in said and "somebody" not in said
 
 
 @on_sql

@@ -3,12 +3,13 @@
 import dataclasses
 import datetime
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from airgate_web.domain.dataset import DataSet
 from airgate_web.domain.deployment import Deployment, DeploymentStatus, Token
 from airgate_web.domain.errors import Conflict, NotFound
-from airgate_web.domain.job import Job, JobRecord, JobReport, JobStatus
+from airgate_web.domain.job import Job, JobCount, JobRecord, JobReport, JobState, JobStatus
+from airgate_web.domain.job_log import JobLog
 from airgate_web.domain.model import Model, ModelVersion, Permit
 from airgate_web.domain.project import Project
 from airgate_web.domain.reach import GatewayReport
@@ -32,6 +33,7 @@ class MemoryStore:
         self._deployments: dict[int, Deployment] = {}
         self._statuses: dict[int, DeploymentStatus] = {}
         self._jobs: dict[int, JobRecord] = {}
+        self._job_logs: dict[int, JobLog] = {}
         self._tokens: dict[str, Token] = {}
         self._reports: dict[str, GatewayReport] = {}
         self._observation: tuple[Observation, datetime.datetime] | None = None
@@ -251,6 +253,20 @@ class MemoryStore:
         with self._lock:
             return [record for _, record in sorted(self._jobs.items()) if record.is_open]
 
+    def list_failed_jobs(self, limit: int) -> Sequence[JobRecord]:
+        with self._lock:
+            every = [record for _, record in sorted(self._jobs.items(), reverse=True)]
+            return [record for record in every if record.state is JobState.FAILED][:limit]
+
+    def count_jobs(self) -> Mapping[JobState, JobCount]:
+        with self._lock:
+            found: dict[JobState, JobCount] = {}
+            for record in self._jobs.values():
+                last = found.get(record.state, JobCount())
+                rows = record.report.rows if record.report else 0
+                found[record.state] = JobCount(last.jobs + 1, last.rows + rows)
+            return found
+
     def stop_job(self, route: str, id_: int, at: datetime.datetime) -> bool:
         with self._lock:
             record = self.find_job(route, id_)
@@ -264,6 +280,7 @@ class MemoryStore:
         with self._lock:
             if self.find_job(route, id_):
                 del self._jobs[id_]
+                self._job_logs.pop(id_, None)
                 self._wishes += 1
 
     def write_job_status(self, id_: int, status: JobStatus) -> bool:
@@ -271,6 +288,16 @@ class MemoryStore:
 
     def write_job_report(self, id_: int, report: JobReport) -> bool:
         return self._write_word(id_, report=report)
+
+    def write_job_log(self, id_: int, log: JobLog) -> None:
+        with self._lock:
+            before = self._job_logs.get(id_)
+            if id_ in self._jobs and (before is None or before.text != log.text):
+                self._job_logs[id_] = log
+                self._facts += 1
+
+    def find_job_log(self, id_: int) -> JobLog | None:
+        return self._job_logs.get(id_)
 
     def _write_word(self, id_: int, **word: JobStatus | JobReport) -> bool:
         with self._lock:

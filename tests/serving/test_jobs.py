@@ -22,6 +22,17 @@ SECRET = "one-job-s-secret"
 LEAKY = "import os\n\ndef predict(args):\n    return [{'found': str(dict(os.environ))} for _ in args['X']]\n"
 
 
+LOUD = """
+import os
+def predict(args):
+    (row,) = args["X"]
+    print("looked at", row["a"] % 2)
+    if row["a"] == 99:
+        os.abort()
+    return [{"double": 2}]
+"""
+
+
 def write_words(folder: Path, model: Path, rows: Path, web: Any, *more: str) -> list[str]:
     """Return the arguments of a job."""
     kind = rows.suffix.removeprefix(".")
@@ -172,6 +183,34 @@ def test_a_model_does_not_find_the_job_s_secret(tmp_path) -> None:
     assert done.returncode == 0, done.stderr
     found = web.said[-1]["file"].decode()
     assert "PATH" in found and SECRET not in found and "AIRGATE_JOB_SECRET" not in found
+
+
+@pytest.mark.process
+def test_the_last_lines_are_what_the_model_printed_also_when_it_crashed(tmp_path) -> None:
+    """Nothing waits in a buffer that dies with its process, and lines of progress do not push the others out."""
+    (tmp_path / "loud.py").write_text(LOUD)
+    (tmp_path / "rows.csv").write_text("a\n" + "".join(f"{number}\n" for number in range(100)))
+    with run_web(SECRET) as web:
+        words = write_words(tmp_path, tmp_path / "loud.py", tmp_path / "rows.csv", web, "--task", "batch")
+        done = run_command(*words, "--chunk", "1", env={"AIRGATE_JOB_SECRET": SECRET})
+    assert done.stdout.splitlines()[-2:] == ["looked at 1", f"Job 7: failed: {web.said[-1]['error']}"]
+    assert done.stdout.count("looked at") == 100
+    assert 0 < done.stderr.count('"progress"') < 50
+
+
+@pytest.mark.process
+def test_what_a_job_itself_prints_holds_no_row_of_the_data_set(model_folder, tmp_path) -> None:
+    """Whoever may read logs has not thereby read people's data; a row that fails is named by its number."""
+    rows = write_iris(tmp_path / "rows.jsonl", 40)
+    lines = [json.loads(line) | {"species": f"Müller-{number}"} for number, line in enumerate(rows.open())]
+    lines[30]["sepal length (cm)"] = "Müller-long"
+    rows.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with run_web(SECRET) as web:
+        words = write_words(tmp_path, model_folder / "iris.pkl", rows, web, "--task", "batch", "--keep=species")
+        done = run_command(*words, "--chunk", "10", env={"AIRGATE_JOB_SECRET": SECRET})
+    assert web.said[-1]["error"].startswith("Row 30:")
+    assert "Row 30:" in done.stdout and '"progress"' in done.stderr
+    assert "ller-" not in done.stdout + done.stderr
 
 
 def test_a_web_process_that_is_away_delays_no_work_and_is_told_the_end_later(tmp_path) -> None:

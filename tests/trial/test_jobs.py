@@ -20,6 +20,8 @@ import time
 SAMPLE = {"X": [{"a": 1}]}
 def predict(args):
     time.sleep(0.05)
+    if any(isinstance(row["a"], str) for row in args["X"]):
+        print("cannot double texts")
     return [{"double": row["a"] * 2} for row in args["X"]]
 """
 ROWS = "a\n" + "".join(f"{number}\n" for number in range(400))
@@ -79,6 +81,17 @@ def test_what_fails_says_which_row_and_why(trial: Trial) -> None:
     failed = wait_for_end(trial, number)
     assert failed["state"] == "Failed"
     assert failed["sentence"].startswith("The rows have no column 'b' with the right answers.")
+
+
+def test_what_a_job_printed_is_read_after_its_end(trial: Trial) -> None:
+    """The model's lines and ours, when its processes have long been cleared away."""
+    trial.appliance.keep_dataset(PROJECT, "texts", "texts.csv", b'a\n"one"\n')
+    number = trial.appliance.start_job(PROJECT, model="slow", dataset="texts")
+    assert wait_for_end(trial, number)["state"] == "Succeeded"
+    wait_until("nothing of it is left", lambda: not find_leftovers(trial, number))
+    log = trial.appliance.send("GET", f"/projects/{PROJECT}/jobs/{number}/log")
+    assert log["sentence"] == "" and '"model loaded"' in log["text"]
+    assert "cannot double texts" in log["text"].splitlines()
 
 
 @pytest.mark.parametrize("victim", ["supervise", "job"])

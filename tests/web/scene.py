@@ -7,7 +7,7 @@ from airgate_web.domain.workload import Observation
 from airgate_web.reconcile.meter import Meter
 from airgate_web.reconcile.round import Reconciler
 from tests.fakes.clock_hand import HandClock
-from tests.fakes.cluster_memory import MemoryCluster
+from tests.fakes.cluster_memory import MemoryCluster, MemoryReplica
 from tests.fakes.samples import (
     make_deployment,
     make_project,
@@ -16,13 +16,17 @@ from tests.fakes.store_memory import MemoryStore
 
 
 class MoodyCluster(MemoryCluster):
-    """A cluster that can be away, and that can refuse one workload."""
+    """A cluster that can be away, that can refuse one workload, whose nodes can be mute, and whose jobs endless."""
 
     def __init__(self) -> None:
         super().__init__(cards=4)
         self.away = False
         self.refused = ""
         self.applied: list[Action] = []
+        self.printed = ""  # by every process
+        self.is_mute = False
+        self.reads = 0  # of logs
+        self.is_endless = False
 
     def observe(self) -> Observation:
         """Observe, unless it is away."""
@@ -36,6 +40,18 @@ class MoodyCluster(MemoryCluster):
         if isinstance(action, ApplyWorkload) and action.workload.owner == self.refused:
             raise Invalid("The quota is used up.")
         super().apply(action)
+
+    def read_logs(self, replica: str, lines: int) -> str:
+        """Return what was printed, unless the node is mute."""
+        self.reads += 1
+        if self.is_mute:
+            raise Unavailable("The node does not answer.")
+        return self.printed if super().read_logs(replica, lines) else ""
+
+    def _finish(self, replica: MemoryReplica) -> None:
+        """End a job, unless it is to run on."""
+        if not self.is_endless:
+            super()._finish(replica)
 
 
 class Scene:

@@ -7,6 +7,7 @@ from airgate_web.api.failures import STATUS
 from airgate_web.api.limits import BODY_MAX
 from airgate_web.app import build_app
 from airgate_web.domain import errors
+from airgate_web.domain.job import JobState, JobStatus
 from airgate_web.domain.reach import GatewayReport
 from airgate_web.domain.secrets import find_blob_secret, find_blobs_secret
 from airgate_web.ports import Fit
@@ -14,7 +15,7 @@ from airgate_web.services.passwords import make_hash
 from airgate_web.services.runtimes import DEFAULT_SLUG
 from airgate_web.services.users import start_session
 from tests.fakes.desk import LIMIT
-from tests.fakes.samples import NOON, make_observation, make_status, make_user
+from tests.fakes.samples import NOON, make_job, make_job_report, make_observation, make_status, make_user
 
 INTERNAL = "internal-token"
 MODELS = "/api/v2/projects/qc/models"
@@ -378,6 +379,32 @@ def test_metrics_count_uploads_trials_and_deployments(client):
         'airgate_web_deployments{state="Ready"} 0.0',
     ):
         assert line in lines
+
+
+def test_metrics_count_jobs_and_their_rows(client, desk):
+    """An operator sees what waits, what failed, and how much work is done."""
+    waits, runs, fails = (desk.store.add_job(make_job()).id for _ in range(3))
+    desk.store.write_job_status(runs, JobStatus(JobState.RUNNING))
+    desk.store.write_job_report(runs, make_job_report(rows=500))
+    desk.store.write_job_report(fails, make_job_report(rows=20, error="Row 21: no.", ended=True))
+    lines = client.get("/metrics").text.splitlines()
+    found = {state: tuple(read_metric(lines, name, state) for name in ("jobs", "job_rows")) for state in JobState}
+    nothing = dict.fromkeys(JobState, (0, 0))
+    assert found == nothing | {
+        JobState.WAITING: (1, 0),
+        JobState.RUNNING: (1, 500),
+        JobState.FAILED: (1, 20),
+    }
+    assert client.get("/api/v2/overview").json()["jobs"] == {"Waiting": 1, "Running": 1, "Failed": 1}
+    desk.store.remove_job("qc", waits)
+    assert read_metric(client.get("/metrics").text.splitlines(), "jobs", "Waiting") == 0
+
+
+def read_metric(lines, name, state):
+    """Return a figure of the web process by its state."""
+    start = f'airgate_web_{name}{{state="{state}"}} '
+    (line,) = [line for line in lines if line.startswith(start)]
+    return float(line.removeprefix(start))
 
 
 def test_every_refusal_has_a_status():

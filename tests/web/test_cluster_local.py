@@ -29,6 +29,7 @@ from tests.contracts.cluster_rig import (
     SECRET,
     find_facts,
     find_states,
+    make_job,
     make_service,
     observe_until,
     wait_gone,
@@ -255,6 +256,25 @@ def test_a_large_log_is_set_aside_and_the_process_writes_on(tmp_path: Path) -> N
 def test_a_failure_ends_with_its_last_words(text: str, words: str) -> None:
     """The reason of a crash is what the process said last."""
     assert find_last_words(text) == words
+
+
+def test_what_a_job_printed_is_not_in_the_supervisor_s_own_log(rig: LocalRig) -> None:
+    """The page of the job shows why it crashed; a model's last line may be a row of somebody's data."""
+    wish = make_job(rig, "j-quiet", chunk=1)
+    rig.cluster.apply(ApplyWorkload(wish))
+    seen = observe_until(rig, lambda seen: find_states(seen, wish.name) == [ReplicaState.READY], "it runs")
+    facts = find_facts(seen, wish.name)
+    assert facts is not None
+    replica = facts.replicas[0].name
+    observe_until(rig, lambda _: bool(rig.cluster.read_logs(replica, 1)), "it has printed")
+    rig.crash(replica)
+    failed = find_facts(
+        observe_until(rig, lambda seen: find_states(seen, wish.name) == [ReplicaState.FAILED], "it failed"), wish.name
+    )
+    assert failed is not None and failed.replicas[0].reason.startswith("ended by SIGKILL, perhaps for want of memory: ")
+    entries = [json.loads(line) for line in rig.read_log().splitlines() if wish.name in line]
+    assert "Failed" in [entry.get("state") for entry in entries]
+    assert {entry["reason"] for entry in entries if "reason" in entry} == {""}
 
 
 def test_ports_that_are_taken_are_passed_over() -> None:

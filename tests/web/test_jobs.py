@@ -18,15 +18,16 @@ from airgate_web.domain.secrets import find_job_secret
 from airgate_web.domain.task import Task, TaskKind, find_run_words, read_rows_kind, read_task
 from airgate_web.domain.workload import Kind, find_spec_digest
 from airgate_web.services.datasets import keep_dataset
-from airgate_web.services.jobs import JobWish, list_jobs, start_job
+from airgate_web.services.jobs import NEWS, NEWS_MOST, JobWish, list_jobs, list_lately_failed, start_job
 from airgate_web.services.runtimes import DEFAULT_SLUG, WORKER_SLUG
 from airgate_web.services.users import start_session
 from airgate_web.ui.columns import find_columns, find_others
-from tests.fakes.samples import NOON, TOWERS, make_job, make_node, make_observation, make_version
+from tests.fakes.samples import NOON, TOWERS, make_job, make_job_report, make_node, make_observation, make_version
 
 JOBS = "/api/v2/projects/qc/jobs"
 ROWS = b"width,colour,ripe\n5.1,red,yes\n4.9,green,no\n"
-LATER = NOON + datetime.timedelta(minutes=1)
+LATE = datetime.timedelta(minutes=1)
+LATER = NOON + LATE
 RUNS, GAVE_UP = JobStatus(JobState.RUNNING), JobStatus(JobState.FAILED, "It ended three times.", LATER)
 
 
@@ -184,6 +185,21 @@ def test_a_process_of_this_machine_is_told_where_its_files_lie_and_to_whom_it_re
     assert environ == {"PATH": "/bin", "AIRGATE_JOB_SECRET": "its secret", "CUDA_VISIBLE_DEVICES": ""}
     with pytest.raises(ValueError, match="--web-url"):
         find_command(("airgate-serve",), record, files, folders)
+
+
+def test_a_job_that_failed_is_news_for_a_day(desk):
+    """Who comes in the morning hears of the night; the newest few, so that the page is not full of them."""
+    now = desk.clock.now()
+    ends = [now - NEWS - LATE, now - NEWS, *[now] * NEWS_MOST]
+    jobs = [desk.store.add_job(make_job()) for _ in ends]
+    for job, end in zip(jobs, ends, strict=True):
+        desk.store.write_job_report(job.id, make_job_report(reported=end, error="Row 3: no.", ended=True))
+    done = desk.store.add_job(make_job())
+    desk.store.write_job_report(done.id, make_job_report(reported=now, ended=True))
+    assert [record.job.id for record in list_lately_failed(desk)] == [job.id for job in reversed(jobs[2:])]
+    for job in jobs[2:]:
+        desk.store.remove_job("qc", job.id)
+    assert [record.job.id for record in list_lately_failed(desk)] == [jobs[1].id]
 
 
 # The doors

@@ -12,7 +12,8 @@ from typing import BinaryIO, Protocol
 
 from airgate_web.domain.dataset import DataSet
 from airgate_web.domain.deployment import Deployment, DeploymentStatus, Token
-from airgate_web.domain.job import Job, JobRecord, JobReport, JobStatus
+from airgate_web.domain.job import Job, JobCount, JobRecord, JobReport, JobState, JobStatus
+from airgate_web.domain.job_log import JobLog
 from airgate_web.domain.model import Model, ModelVersion, Permit, Signature
 from airgate_web.domain.plan import Action
 from airgate_web.domain.project import Project
@@ -124,6 +125,12 @@ class Store(Protocol):
     def list_open_jobs(self) -> Sequence[JobRecord]:
         """Those of all projects that have not ended, oldest first."""
 
+    def list_failed_jobs(self, limit: int) -> Sequence[JobRecord]:
+        """The newest of all projects that have failed, newest first."""
+
+    def count_jobs(self) -> Mapping[JobState, JobCount]:
+        """Return the jobs of all projects, each state that one of them is in."""
+
     def stop_job(self, route: str, id_: int, at: datetime.datetime) -> bool:
         """Mark it as stopped; return whether it was open: if not, nothing changes."""
 
@@ -133,6 +140,14 @@ class Store(Protocol):
 
     def write_job_report(self, id_: int, report: JobReport) -> bool:
         """Keep the word of the job's process; return whether the job was open: if not, nothing is kept."""
+
+    def write_job_log(self, id_: int, log: JobLog) -> None:
+        """Keep what a job has printed, in place of what it had, after its end too; the reconciler alone writes it.
+
+        Nothing happens when the job is gone, or when only `seen` differs.
+        """
+
+    def find_job_log(self, id_: int) -> JobLog | None: ...
 
     # Gateways: facts (the web process alone writes them, as they report)
     def write_report(self, report: GatewayReport) -> None:

@@ -42,6 +42,6 @@ class JobPlan:
 
     @property
     def command(self) -> tuple[str, ...]:
-        """The process with the model."""
-        program = (sys.executable, "-P", "-m", "airgate_serving", self.task, str(self.model))
+        """The process with the model. -u: what a model prints is there also when its process is killed."""
+        program = (sys.executable, "-u", "-P", "-m", "airgate_serving", self.task, str(self.model))
         return (*program, "--rows", str(self.rows_link), "--to", str(self.result), *self.options)

@@ -16,6 +16,7 @@ from airgate_serving.jobs.teller import Teller
 from airgate_serving.sandbox.limits import die_with_parent
 
 TELL_EVERY = 2.0  # seconds between two words of progress
+PRINT_EVERY = 60.0  # seconds between two printed lines of progress: the last lines are to say more than that
 REFUSED = 3  # exit code of a command that has said why
 SAYS = "airgate-serve: "  # how the line begins on which it has
 LINE_MOST = 64 * 1024  # bytes of a line that is looked at
@@ -76,13 +77,14 @@ def _name_rows(plan: JobPlan) -> None:
 
 def _run_model(plan: JobPlan, teller: Teller, clock: Clock, heard: Heard) -> str:
     """Run the process with the model to its end and return why it failed, "" when it did not. Raises NotWanted."""
-    next_word = clock.monotonic() + TELL_EVERY
+    next_word, next_print = clock.monotonic() + TELL_EVERY, 0.0
     with _start(plan) as (process, lines):
         for line in lines:
-            sys.stderr.buffer.write(line)
-            sys.stderr.flush()
-            _hear(heard, line)
-            if clock.monotonic() >= next_word:
+            is_progress, now = _hear(heard, line), clock.monotonic()
+            if not is_progress or now >= next_print:
+                _print(line)
+                next_print = now + PRINT_EVERY if is_progress else next_print
+            if now >= next_word:
                 _tell(teller, heard)
                 next_word = clock.monotonic() + TELL_EVERY
         return _explain_end(process.wait(), heard)
@@ -107,16 +109,24 @@ def _start(plan: JobPlan) -> Iterator[tuple["subprocess.Popen[bytes]", Iterator[
             process.kill()
 
 
-def _hear(heard: Heard, line: bytes) -> None:
-    """Take note of what a line says; nothing in it is trusted to be well formed."""
+def _print(line: bytes) -> None:
+    """Print a line of the process with the model as it is."""
+    sys.stderr.buffer.write(line)
+    sys.stderr.flush()
+
+
+def _hear(heard: Heard, line: bytes) -> bool:
+    """Take note of what a line says, which is not trusted to be well formed; return whether it tells of progress."""
     text = line.decode(errors="replace").strip()
     if text.startswith(SAYS):
         heard.sentence = text.removeprefix(SAYS)
-        return
+        return False
     with contextlib.suppress(ValueError, AttributeError):
         said = json.loads(text)
         if said.get("message") == PROGRESS:
             heard.rows, heard.of = _read_count(said.get("rows"), heard.rows), _read_count(said.get("of"), heard.of)
+            return True
+    return False
 
 
 def _read_count(value: Any, before: int | None) -> int | None:

@@ -1,14 +1,24 @@
-"""Jobs: wishes in, wishes with what became of them out, and the predictions as a file."""
+"""Jobs: wishes in, wishes with what became of them out, what they print, and the predictions as a file."""
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse
 
 from airgate_web.api.access import Asking, AtDesk
 from airgate_web.api.shapes.deployments import ModelFileAnswer
-from airgate_web.api.shapes.jobs import JobAnswer, JobBody, MetricAnswer, ResultAnswer
+from airgate_web.api.shapes.jobs import JobAnswer, JobBody, JobLogAnswer, MetricAnswer, ResultAnswer
 from airgate_web.domain.amounts import MIB_A_GIB, MILLIS_A_CORE
 from airgate_web.domain.job import JobRecord
-from airgate_web.services.jobs import JobWish, find_job, find_result, list_jobs, remove_job, start_job, stop_job
+from airgate_web.domain.job_log import explain_no_log
+from airgate_web.services.jobs import (
+    JobWish,
+    find_job,
+    find_log,
+    find_result,
+    list_jobs,
+    remove_job,
+    start_job,
+    stop_job,
+)
 
 router = APIRouter(prefix="/projects/{route}/jobs")
 
@@ -36,6 +46,16 @@ def read_job(route: str, number: int, desk: AtDesk, _user: Asking) -> JobAnswer:
 def end_job(route: str, number: int, desk: AtDesk, user: Asking) -> JobAnswer:
     """Stop a job; what it has done so far is lost."""
     return show_job(stop_job(desk, user, route, number))
+
+
+@router.get("/{number}/log")
+def read_log(route: str, number: int, desk: AtDesk, _user: Asking) -> JobLogAnswer:
+    """The last lines that a job has printed, also after its end."""
+    record = find_job(desk, route, number)
+    log = find_log(desk, record)
+    if log is None:
+        return JobLogAnswer(text="", seen=None, sentence=explain_no_log(record))
+    return JobLogAnswer(text=log.text, seen=log.seen, sentence="")
 
 
 @router.get("/{number}/result")

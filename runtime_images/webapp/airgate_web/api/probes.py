@@ -10,6 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from airgate_web.api.access import AtDesk
+from airgate_web.domain.job import JobCount, JobState
 from airgate_web.domain.workload import ReplicaState
 from airgate_web.services.deployments import list_deployments
 from airgate_web.services.desk import Desk
@@ -45,7 +46,7 @@ class DeskCollector(Collector):
         self._desk = desk
 
     def collect(self) -> Iterator[Metric]:
-        """Yield uploads and trials by outcome since the start, and deployments by state now."""
+        """Yield uploads and trials by outcome since the start, and deployments and jobs by state now."""
         for deed, what in (("upload", "Model files published or refused"), ("trial", "Tests of models")):
             counter = CounterMetricFamily(f"airgate_web_{deed}s", f"{what}, by outcome.", labels=["outcome"])
             for (counted, outcome), count in sorted(self._desk.meter.read().items()):
@@ -57,3 +58,15 @@ class DeskCollector(Collector):
         for state in ReplicaState:
             gauge.add_metric([state.value], states[state])
         yield gauge
+        yield from self._collect_jobs()
+
+    def _collect_jobs(self) -> Iterator[Metric]:
+        """Yield jobs and the rows that they have answered. Gauges: a job that is deleted takes its rows along."""
+        counts = self._desk.store.count_jobs()
+        jobs = GaugeMetricFamily("airgate_web_jobs", "Jobs by state.", labels=["state"])
+        rows = GaugeMetricFamily("airgate_web_job_rows", "Rows that jobs have answered, by state.", labels=["state"])
+        for state in JobState:
+            count = counts.get(state, JobCount())
+            jobs.add_metric([state.value], count.jobs)
+            rows.add_metric([state.value], count.rows)
+        yield from (jobs, rows)

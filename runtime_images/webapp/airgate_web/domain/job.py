@@ -1,6 +1,7 @@
 """Jobs: a model run once over a whole data set. The wish, its process's reports, and what the cluster shows of it."""
 
 import datetime
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,6 +11,8 @@ from airgate_web.domain.task import DataFile, Run, Task, TaskKind
 from airgate_web.domain.workload import Kind, ModelFile, Workload
 
 METRICS_MAX = 100
+PREFIX = "j"  # of a job's workload
+WORKLOAD = re.compile(rf"{PREFIX}-.+-(\d+)-[0-9a-f]{{8}}")
 
 
 class JobState(StrEnum):
@@ -148,10 +151,18 @@ class JobRecord:
         return frozenset(read | made)
 
 
+@dataclass(frozen=True, slots=True)
+class JobCount:
+    """How many jobs, and how many rows they have answered together."""
+
+    jobs: int = 0
+    rows: int = 0
+
+
 def find_job_workload(job: Job, secret: str) -> Workload:
     """Return the workload that carries out a job. secret: by which its process reports, see `find_job_secret`."""
     return Workload(
-        name=find_workload_name("j", job.route, str(job.id)),
+        name=find_job_name(job),
         kind=Kind.JOB,
         owner=job.owner,
         image=job.image,
@@ -161,6 +172,17 @@ def find_job_workload(job: Job, secret: str) -> Workload:
         model=job.model,
         run=Run(job.id, job.task, job.data),
     )
+
+
+def find_job_name(job: Job) -> str:
+    """Return what the workload of a job is called. Its number is in there whole, however long the route."""
+    return find_workload_name(PREFIX, job.route, str(job.id))
+
+
+def find_job_number(name: str) -> int:
+    """Return the number of the job whose workload is called so, 0 when no job's is: also of one that has ended."""
+    found = WORKLOAD.fullmatch(name)
+    return int(found[1]) if found else 0
 
 
 def find_result_name(job: Job) -> str:

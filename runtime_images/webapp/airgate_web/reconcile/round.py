@@ -15,6 +15,7 @@ from airgate_web.domain.secrets import find_job_secret
 from airgate_web.domain.workload import Observation, Workload
 from airgate_web.ports import Cluster, Store
 from airgate_web.reconcile.backoff import Backoff
+from airgate_web.reconcile.job_logs import JobLogs
 from airgate_web.reconcile.jobs import judge_job
 from airgate_web.reconcile.meter import Meter
 from airgate_web.reconcile.status import judge_status
@@ -42,6 +43,7 @@ class Reconciler:
         self.clock = clock
         self.meter = meter
         self.backoff = Backoff()
+        self.job_logs = JobLogs(store, cluster, clock)
         self.written: Observation | None = None
         self.written_at = 0.0
 
@@ -49,6 +51,7 @@ class Reconciler:
         """Make the cluster more like the wishes; Unavailable (or what a store raises) when one of them is away."""
         wishes = self.find_wishes()
         observed = self.cluster.observe()
+        self.job_logs.keep(wishes.jobs, observed)  # before an action clears one away
         actions = (*plan_actions(wishes.workloads, observed), *plan_replacements(wishes.workloads, observed))
         self.backoff.keep_only({find_name(action) for action in actions})
         if any([self.try_action(action) for action in actions]):  # noqa: C419 -- every action, not up to the first

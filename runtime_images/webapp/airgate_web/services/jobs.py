@@ -1,5 +1,6 @@
 """Jobs: starting one, stopping and removing it, and looking at what became of it."""
 
+import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +11,7 @@ from airgate_web.domain.errors import Conflict, Invalid, NotFound
 from airgate_web.domain.explain import explain_impossible
 from airgate_web.domain.functions import PREDICT
 from airgate_web.domain.job import Job, JobRecord, describe_job
+from airgate_web.domain.job_log import JobLog
 from airgate_web.domain.model import ModelVersion
 from airgate_web.domain.task import CHUNK, DataFile, TaskKind, read_rows_kind, read_task
 from airgate_web.domain.user import User
@@ -24,6 +26,8 @@ from airgate_web.services.runtimes import find_worker
 from airgate_web.services.scanning import require_allowed
 
 NUMBER_MAX = 2**31 - 1  # what a database takes as an id
+NEWS = datetime.timedelta(days=1)  # for so long a job that failed is news: who was away at night hears of it
+NEWS_MOST = 3  # jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,12 @@ def list_jobs(desk: Desk, route: str) -> Sequence[JobRecord]:
     return desk.store.list_jobs(route)
 
 
+def list_lately_failed(desk: Desk) -> list[JobRecord]:
+    """Return the newest jobs of all projects that failed within the last day, newest first."""
+    since = desk.clock.now() - NEWS
+    return [record for record in desk.store.list_failed_jobs(NEWS_MOST) if record.ended and record.ended >= since]
+
+
 def find_job(desk: Desk, route: str, number: int) -> JobRecord:
     """Return a job with what became of it; NotFound when there is none."""
     record = desk.store.find_job(route, number) if 0 < number <= NUMBER_MAX else None
@@ -141,6 +151,11 @@ def find_result(desk: Desk, record: JobRecord) -> tuple[Path, str]:
     if path is None:
         raise NotFound(f"The predictions of job {record.job.id} are missing.", "Restore them from a backup.")
     return path, result.filename
+
+
+def find_log(desk: Desk, record: JobRecord) -> JobLog | None:
+    """Return the last lines that a job has printed, or None; see `explain_no_log`."""
+    return desk.store.find_job_log(record.job.id)
 
 
 def stop_job(desk: Desk, user: User, route: str, number: int) -> JobRecord:

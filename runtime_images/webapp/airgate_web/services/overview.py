@@ -26,13 +26,14 @@ class Gauge:
 class Overview:
     """Counts, and the nodes as last seen (`seen` is None before the first look).
 
-    deployments: how many by state ("Ready": 3). cpu and memory: (asked for by the deployments, of all ready nodes), in
-    thousandths of a core and MiB.
+    deployments, jobs: how many by state ("Ready": 3). cpu and memory: (asked for by the deployments, of all ready
+    nodes), in thousandths of a core and MiB.
     """
 
     projects: int
     models: int
     deployments: dict[str, int]
+    jobs: dict[str, int]
     gauges: tuple[Gauge, ...]
     cpu: tuple[int, int]
     memory: tuple[int, int]
@@ -52,6 +53,7 @@ def find_overview(desk: Desk) -> Overview:
         projects=len(projects),
         models=sum(len(desk.store.list_models(project.route)) for project in projects),
         deployments=dict(Counter(view.state.value for view in views)),
+        jobs={state.value: count.jobs for state, count in desk.store.count_jobs().items()},
         gauges=find_gauges(observation),
         cpu=(count_asked(wishes, "cpu_millis"), sum(node.cpu_millis for node in ready)),
         memory=(count_asked(wishes, "memory_mib"), sum(node.memory_mib for node in ready)),

@@ -1,16 +1,18 @@
-"""A job: how far it is, why it failed if it did, and its predictions or its metrics."""
+"""A job: how far it is, why it failed if it did, its predictions or its metrics, and what it printed."""
 
 from dataclasses import dataclass
 from html import escape
 
 from nicegui import ui
 
+from airgate_web.domain.errors import NotFound
 from airgate_web.domain.job import Job, JobRecord, JobState, Metric
+from airgate_web.domain.job_log import JobLog, explain_no_log
 from airgate_web.domain.project import Project
 from airgate_web.domain.runtime import Runtime
 from airgate_web.domain.task import TaskKind
 from airgate_web.services.desk import Desk
-from airgate_web.services.jobs import find_job, remove_job, stop_job
+from airgate_web.services.jobs import find_job, find_log, remove_job, stop_job
 from airgate_web.services.projects import find_project
 from airgate_web.ui.frame import frame
 from airgate_web.ui.head import Deed, show_head
@@ -25,9 +27,11 @@ from airgate_web.ui.parts import (
     make_dot,
     make_link,
     show_attention,
+    show_code,
     show_facts,
     show_html,
     show_note,
+    show_text,
     write_cores,
     write_size,
 )
@@ -46,18 +50,44 @@ class JobSight:
     runtime: Runtime | None
 
 
+@dataclass(frozen=True, slots=True)
+class LogSight:
+    """What the page shows of a log: the log, or why there is none; neither of a job that is gone."""
+
+    log: JobLog | None
+    why: str
+
+
 async def draw_job(visit: Visit, route: str, number: str) -> None:
     """Draw a job's page."""
     sight = await visit.ask(find_sight, visit.desk, route, number)
     crumbs = (("Projects", "/projects"), (sight.project.name, f"/projects/{route}?tab=jobs"), (f"Job {number}", ""))
     with frame(visit, "Projects", crumbs):
         LivePlace(visit, sight, lambda: find_sight(visit.desk, route, number), lambda now: show_job(visit, now))
+        # A place of its own: whoever reads it is not thrown back by each word of progress.
+        printed = await visit.ask(find_log_sight, visit.desk, route, number)
+        LivePlace(visit, printed, lambda: find_log_sight(visit.desk, route, number), show_log)
 
 
 def find_sight(desk: Desk, route: str, number: str) -> JobSight:
     """Return what the page shows now; NotFound when there is no such job."""
-    record = find_job(desk, route, int(number) if number.isdecimal() else 0)
+    record = find_record(desk, route, number)
     return JobSight(find_project(desk, route), record, desk.store.find_runtime(record.job.runtime))
+
+
+def find_log_sight(desk: Desk, route: str, number: str) -> LogSight:
+    """Return what there is to read of a job's log now."""
+    try:
+        record = find_record(desk, route, number)
+    except NotFound:  # the page says so above
+        return LogSight(None, "")
+    log = find_log(desk, record)
+    return LogSight(log, "" if log else explain_no_log(record))
+
+
+def find_record(desk: Desk, route: str, number: str) -> JobRecord:
+    """Return the job of an address; NotFound when there is none."""
+    return find_job(desk, route, int(number) if number.isdecimal() else 0)
 
 
 def show_job(visit: Visit, sight: JobSight) -> None:
@@ -135,6 +165,19 @@ def show_wish(sight: JobSight) -> None:
                 ("Asked", f"{make_age(job.created)} · {escape(job.created_by)}"),
             ]
         )
+
+
+def show_log(sight: LogSight) -> None:
+    """Draw the last lines that the job has printed, the newest in view."""
+    if sight == LogSight(None, ""):
+        return
+    with card("Log"):
+        if sight.log is None:
+            show_text(sight.why, "mute")
+            return
+        show_html(f"Last printed: {make_age(sight.log.seen)}", "mute small")
+        with box("tail"):
+            show_code(sight.log.text)
 
 
 async def ask_to_stop(visit: Visit, job: Job) -> None:

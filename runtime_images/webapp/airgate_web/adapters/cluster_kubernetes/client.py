@@ -14,6 +14,7 @@ from airgate_web.domain.errors import Conflict, Forbidden, Invalid, NotFound, Re
 Json = dict[str, Any]
 MANAGER = "airgate"  # field manager of server-side apply
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 30.0
+LOG_SECONDS = 5.0  # a log is its node's answer: a node that is away holds nobody up for long
 APPLY_TYPE = "application/apply-patch+yaml"  # JSON is YAML
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -47,8 +48,8 @@ class KubeClient:
             return
 
     def read_text(self, path: str, query: dict[str, str]) -> str:
-        """Return a path's text, for example a log."""
-        return self.ask("GET", path, query, accept="*/*").decode(errors="replace")
+        """Return the text of a log; Unavailable also when its node does not answer."""
+        return self.ask("GET", path, query, accept="*/*", seconds=LOG_SECONDS).decode(errors="replace")
 
     def wait_for_news(self, path: str, *, labels: str, version: str, seconds: float) -> bool:
         """Watch a list from a resource version on; return whether anything came within `seconds`."""

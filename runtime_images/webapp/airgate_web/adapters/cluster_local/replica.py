@@ -152,7 +152,8 @@ class RunningReplica:
         """Take on a state, and say so when it is another; who is ending takes on none any more but Stopped."""
         ended = self.ending and state is not ReplicaState.STOPPED
         if (state, reason) != (self.state, self.reason) and not ended:
-            fields = {"replica": self.name, "state": state.value, "reason": reason}
+            # A job's reason may end in a line that its model printed, and with that in rows of a data set.
+            fields = {"replica": self.name, "state": state.value, "reason": "" if self.is_job else reason}
             log.info("a replica has changed", extra={"fields": fields})
             self.state, self.reason = state, reason
             self.around.on_change()

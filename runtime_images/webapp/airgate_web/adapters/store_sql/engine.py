@@ -33,6 +33,7 @@ def open_engine(url: str) -> Engine:
     if parsed.drivername == "postgresql+psycopg":
         return create_engine(
             url,
+            hide_parameters=True,  # what is written, secrets and people's data among it, is none of our log's
             pool_pre_ping=True,  # a restarted server costs no request an error
             pool_size=POOL_SIZE,
             max_overflow=POOL_OVERFLOW,
@@ -48,7 +49,7 @@ def open_sqlite(url: str, path: Path) -> Engine:
     """Return an engine on a SQLite file that its owner alone can read: it holds password hashes and gate secrets."""
     path.parent.mkdir(parents=True, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    engine = create_engine(url, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW)
+    engine = create_engine(url, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW, hide_parameters=True)
     event.listen(engine, "connect", prepare_sqlite)
     event.listen(engine, "begin", begin_sqlite)
     return engine

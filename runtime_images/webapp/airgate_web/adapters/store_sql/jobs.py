@@ -2,17 +2,28 @@
 
 import dataclasses
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, case, cast, func, select
 
 from airgate_web.adapters.store_sql.engine import Door, count_up
 from airgate_web.adapters.store_sql.projects import hold_project
 from airgate_web.adapters.store_sql.rows import AnyRow
-from airgate_web.adapters.store_sql.tables import jobs, projects
-from airgate_web.domain.job import Job, JobRecord, JobReport, JobStatus
+from airgate_web.adapters.store_sql.tables import job_logs, jobs, projects
+from airgate_web.domain.job import Job, JobCount, JobRecord, JobReport, JobState, JobStatus
+from airgate_web.domain.job_log import JobLog
 from airgate_web.domain.plain import make_plain, read_plain
+
+# What JobRecord.state says and JobReport.rows holds, where no record is read. A cast to Integer would be too small.
+ENDED = jobs.c.report["ended"].as_boolean()
+STATE = case(
+    (and_(ENDED, jobs.c.report["error"].as_string() != ""), JobState.FAILED.value),
+    (ENDED, JobState.SUCCEEDED.value),
+    (jobs.c.stopped.is_not(None), JobState.STOPPED.value),
+    else_=func.coalesce(jobs.c.status["state"].as_string(), JobState.WAITING.value),
+)
+ROWS = func.coalesce(func.sum(cast(jobs.c.report["rows"].as_string(), BigInteger)), 0)
 
 
 class Jobs(Door):
@@ -41,6 +52,16 @@ class Jobs(Door):
         """Return those of all projects that have not ended, oldest first."""
         return self._list(select_jobs(jobs.c.is_open).order_by(jobs.c.id))
 
+    def list_failed_jobs(self, limit: int) -> Sequence[JobRecord]:
+        """Return the newest of all projects that have failed, newest first."""
+        return self._list(select_jobs(STATE.in_([JobState.FAILED.value])).order_by(jobs.c.id.desc()).limit(limit))
+
+    def count_jobs(self) -> Mapping[JobState, JobCount]:
+        """Return the jobs of all projects, each state that one of them is in."""
+        counted = select(STATE.label("state"), func.count(), ROWS).group_by("state")
+        with self._read() as connection:
+            return {JobState(state): JobCount(count, int(rows)) for state, count, rows in connection.execute(counted)}
+
     def stop_job(self, route: str, id_: int, at: datetime.datetime) -> bool:
         """Mark it as stopped; return whether it was open: if not, nothing changes."""
         with self._write() as connection:
@@ -65,6 +86,24 @@ class Jobs(Door):
     def write_job_report(self, id_: int, report: JobReport) -> bool:
         """Keep the word of the job's process; return whether the job was open: if not, nothing is kept."""
         return self._write_word(id_, report=report)
+
+    def write_job_log(self, id_: int, log: JobLog) -> None:
+        """Keep what a job has printed; nothing happens when the job is gone, or when only `seen` differs."""
+        mine = job_logs.c.job_id == id_
+        with self._write() as connection:
+            if connection.execute(select(jobs.c.id).where(jobs.c.id == id_).with_for_update()).scalar() is None:
+                return
+            if connection.execute(select(job_logs.c.text).where(mine)).scalar() == log.text:
+                return
+            connection.execute(job_logs.delete().where(mine))
+            connection.execute(job_logs.insert().values(job_id=id_, text=log.text, seen=log.seen))
+            count_up(connection, "fact")
+
+    def find_job_log(self, id_: int) -> JobLog | None:
+        """Return what a job has printed, or None."""
+        with self._read() as connection:
+            row = connection.execute(select(job_logs).where(job_logs.c.job_id == id_)).first()
+            return JobLog(row.text, row.seen) if row else None
 
     def _write_word(self, id_: int, **word: JobStatus | JobReport) -> bool:
         with self._write() as connection:

@@ -175,6 +175,15 @@ jobs = Table(
     sqlite_autoincrement=True,
 )
 
+# Beside `jobs`: a log is large, and whoever lists jobs wants none.
+job_logs = Table(
+    "job_logs",
+    metadata,
+    Column("job_id", Integer, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("text", Text, nullable=False),
+    Column("seen", UtcTime, nullable=False),
+)
+
 observations = Table(
     "observations",
     metadata,

@@ -42,6 +42,14 @@ class ResultAnswer(Answer):
     filename: str
 
 
+class JobLogAnswer(Answer):
+    """The last lines that a job has printed. seen: when the last was first seen. sentence: why there are none."""
+
+    text: str
+    seen: datetime.datetime | None
+    sentence: str
+
+
 class JobAnswer(Answer):
     """A job and what became of it.
 

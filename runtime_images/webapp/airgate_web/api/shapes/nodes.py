@@ -49,11 +49,12 @@ class DeviceAnswer(Answer):
 
 
 class OverviewAnswer(Answer):
-    """Counts and the cluster as last seen. deployments: how many by state."""
+    """Counts and the cluster as last seen. deployments, jobs: how many by state."""
 
     projects: int
     models: int
     deployments: dict[str, int]
+    jobs: dict[str, int]
     gauges: list[GaugeAnswer]
     nodes: list[NodeAnswer]
     holders: list[HolderAnswer]
