@@ -25,6 +25,7 @@ FOLDERS = {
 POD = "/api/v1/namespaces/{}/pods"
 DEVICE = re.compile(r"^[^{].* device: (\S+)$", re.MULTILINE)  # the runtime's own line on stdout
 LOG_HEAD_BYTES = 4096
+LOG_BYTES = 4 * 1024 * 1024  # a model may print without ever ending a line
 REPLACE_GRACE_SECONDS = 1  # a replica on a dead card has nothing to finish
 GLANCE_SECONDS = 2.0  # between two looks at the cards while nothing is heard of our pods
 
@@ -90,7 +91,7 @@ class KubernetesCluster:
         for namespace in self.settings.namespaces:
             try:
                 path = f"/api/v1/namespaces/{namespace}/pods/{replica}/log"
-                return self.client.read_text(path, {"tailLines": str(lines)})
+                return self.client.read_text(path, {"tailLines": str(lines), "limitBytes": str(LOG_BYTES)})
             except Unavailable:
                 raise
             except Refusal:
