@@ -71,24 +71,29 @@ def pack_simulator() -> bytes:
 
 def make_values(images: dict[str, Built]) -> dict[str, Any]:
     """Return the umbrella chart's values for these images and simulated cards."""
-
-    def name(image: str) -> dict[str, str]:
-        registry, _, repository = find_repository(images[image]).partition("/")
-        return {"registry": registry, "repository": repository, "digest": images[image].digest}
-
     runtime = {
         "slug": "ai-environment-python-3-11",
         "name": "AI environment with Python 3.11",
         "language": "Python 3.11",
-        "image": name("serving"),
+        "image": name_image(images["serving"]),
         "formats": list(names.FORMATS),
     }
     worker = {**runtime, "slug": "ai-worker-python-3-11", "name": "AI worker with Python 3.11", "kind": "worker"}
     return {
-        "airgate-device-plugin": {"image": name("device-plugin"), "hostRoot": SIMULATED},
+        "airgate-device-plugin": {"image": name_image(images["device-plugin"]), "hostRoot": SIMULATED},
         "airgate-runtimes": {"runtimes": [runtime, worker]},
-        "airgate-webapp": {"image": name("webapp"), "storage": {"size": "2Gi"}, "gateway": {"image": name("gateway")}},
+        "airgate-webapp": {
+            "image": name_image(images["webapp"]),
+            "storage": {"size": "2Gi"},
+            "gateway": {"image": name_image(images["gateway"])},
+        },
     }
+
+
+def name_image(image: Built) -> dict[str, str]:
+    """Return an image as charts name one: by its digest."""
+    registry, _, repository = find_repository(image).partition("/")
+    return {"registry": registry, "repository": repository, "digest": image.digest}
 
 
 def install(cluster: Cluster, helm: Helm, release: str, chart: str, values: dict[str, Any], folder: Path) -> None:

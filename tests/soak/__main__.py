@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.bench.figures import find_machine
 
-NAMES = ("kills", "kubelet", "flapping", "day", "serving", "images", "large")
+NAMES = ("kills", "kubelet", "flapping", "day", "serving", "images", "large", "pods")
 RESULTS = Path(__file__).parent / "results"
 
 
