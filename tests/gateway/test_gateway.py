@@ -167,7 +167,9 @@ def test_every_answer_carries_a_request_id_and_cannot_touch_a_session(site: Simp
     assert "set-cookie" not in answer.headers
 
 
-@pytest.mark.parametrize("function", ["predict", "explain", "v2/models/digits/infer", "v2/health/ready"])
+@pytest.mark.parametrize(
+    "function", ["predict", "explain", "encode/user%20one", "v2/models/digits/infer", "v2/health/ready"]
+)
 def test_every_function_and_open_inference_are_reached(site: SimpleNamespace, keys: Keys, function: str) -> None:
     """Whatever follows the deployment's name is the path at the runtime."""
     assert call(site.http, "two", keys.sign("qc/two"), function).json()["path"] == f"/{function}"
@@ -221,6 +223,15 @@ def test_a_token_that_expires_while_it_is_in_use_is_refused(site: SimpleNamespac
     token = keys.sign("qc/one", exp=time.time() - CLOCK_SKEW_S + 3)
     assert call(site.http, "one", token).status_code == 200
     wait_until("the expired token is refused", lambda: call(site.http, "one", token).status_code == 401)
+
+
+@pytest.mark.parametrize("path", ["encode%2Fuser", "encode%5Cuser"])
+def test_a_path_that_could_be_read_in_two_ways_gets_a_sentence(site: SimpleNamespace, keys: Keys, path: str) -> None:
+    """An escaped slash or backslash is not passed on, and the refusal says how a slash is sent."""
+    answer = call(site.http, "one", keys.sign("qc/one"), path)
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request"), answer.text
+    assert answer.json()["error"] == "The gateway does not pass such a request on: path_normalization_failed."
+    assert answer.json()["hint"] == "A slash in a path is sent as it is, not as %2F; a backslash cannot be sent."
 
 
 def test_an_unknown_deployment_gets_a_sentence(site: SimpleNamespace, keys: Keys) -> None:

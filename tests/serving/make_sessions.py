@@ -97,18 +97,25 @@ def write_several(folder: Path) -> Asked:
     module.total = tf.function(lambda x: {"sum": tf.reduce_sum(x, 1)}, input_signature=[spec])
     module.turn = tf.function(lambda x: {"turned": tf.complex(x, x)}, input_signature=[spec])
     functions = {"total": module.total, "a b": module.double, "turn": module.turn}
-    tf.saved_model.save(module, str(folder / "several"), {"serving_default": module.double, **functions})
+    more = {"serving_default": module.double, "towers/all ü": module.total, "towers//all": module.total}
+    tf.saved_model.save(module, str(folder / "several"), {**more, **functions})
     tf.saved_model.save(module, str(folder / "undecided"), functions)
     tf.saved_model.save(module, str(folder / "default"), {"default": module.double})
-    doubled, summed = {"doubled": 2 * ROWS}, {"sum": ROWS.sum(1)}
+    doubled, summed = ask(module.double), ask(module.total)
     return {
         "several/predict": ({"x": ROWS}, doubled),
         "several/a%20b": ({"x": ROWS}, doubled),
         "several/total": ({"x": ROWS}, summed),
+        "several/towers/all%20%C3%BC": ({"x": ROWS}, summed),
         "undecided/total": ({"x": ROWS}, summed),
         "undecided/a%20b": ({"x": ROWS}, doubled),
         "default/predict": ({"x": ROWS}, doubled),
     }
+
+
+def ask(function: Any) -> dict[str, Any]:
+    """Return what TensorFlow itself answers for the rows."""
+    return {name: tensor.numpy() for name, tensor in function(tf.constant(ROWS)).items()}
 
 
 def write_nothing_to_serve(folder: Path) -> None:

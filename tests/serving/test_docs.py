@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from airgate_serving import arguments, cli
+from airgate_serving import arguments, variables
 from airgate_serving.rest.failures import STATUS
 from airgate_serving.traces import settings
 from tests.serving.server import RunningServer
@@ -46,13 +46,13 @@ def test_every_refusal_is_documented() -> None:
 def test_every_variable_is_documented() -> None:
     """So can a variable."""
     for variable in (
-        cli.ENV_GATE_SECRET,
-        cli.ENV_FETCH_TOKEN,
-        cli.ENV_JOB_SECRET,
-        cli.ENV_QAIC_SDK,
-        cli.THREAD_VARIABLES[0],
-        *cli.LIBRARY_SETTINGS,
-        *cli.TRACE_VARIABLES,
+        variables.ENV_GATE_SECRET,
+        variables.ENV_FETCH_TOKEN,
+        variables.ENV_JOB_SECRET,
+        variables.ENV_QAIC_SDK,
+        variables.THREAD_VARIABLES[0],
+        *variables.LIBRARY_SETTINGS,
+        *variables.TRACE_VARIABLES,
         *(value for name, value in vars(settings).items() if name.startswith("ENV_")),
     ):
         assert f"`{variable}" in README

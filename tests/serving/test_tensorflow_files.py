@@ -16,7 +16,7 @@ from airgate_serving.formats.keras_file import read_zip, require_own_parts
 from airgate_serving.formats.table import guess_format, load
 from airgate_serving.formats.tensorflow import unpacked
 from airgate_serving.formats.tensorflow_graph import choose_graph, reaches_out, read_facts, require_calm
-from airgate_serving.formats.tensorflow_signatures import choose_signature, name_function
+from airgate_serving.formats.tensorflow_signatures import choose_signature, name_function, require_path
 from airgate_serving.formats.versions import judge
 
 HDF5 = b"\x89HDF\r\n\x1a\n" + bytes(100)
@@ -277,3 +277,23 @@ def test_the_usual_signature_answers_or_the_only_one() -> None:
     with pytest.raises(BadModelFile, match="no signatures"):
         choose_signature([])
     assert (name_function("predict"), name_function("turn")) == ("predict_signature", "turn")
+
+
+@pytest.mark.parametrize("name", ["total", "a b", "towers/user", "größe", "v2", "a:b?c#d%2Fe", "..."])
+def test_a_function_may_have_any_name_that_a_path_can_hold(name: str) -> None:
+    """A slash too: it parts the path as any other does."""
+    require_path(name, ())
+
+
+@pytest.mark.parametrize("name", ["", "/a", "a/", "a//b", ".", "a/../b", "a\\b", "a\nb", "a\0b"])
+def test_a_function_whose_name_changes_on_its_way_is_left_out_with_a_reason(name: str) -> None:
+    """Gateways and clients take such parts away, or refuse the request."""
+    with pytest.raises(BadModelFile, match=r"cannot stand in a path\. Export it under another name"):
+        require_path(name, ())
+
+
+@pytest.mark.parametrize("name", ["v2/models/iris/infer", "models/iris/predict", "predict_signature"])
+def test_a_function_never_stands_before_another_path(name: str) -> None:
+    """What is called by that path stays what it is."""
+    with pytest.raises(BadModelFile, match="is that of something else"):
+        require_path(name, ("predict_signature",))

@@ -36,7 +36,7 @@ ASKED = [
         for name in ("session", "references")
         for function in ("predict", "predict_signature", "look")
     ),
-    *(f"several/{function}" for function in ("predict", "total", "a%20b")),
+    *(f"several/{function}" for function in ("predict", "total", "a%20b", "towers/all%20%C3%BC")),
     *("undecided/total", "undecided/a%20b", "default/predict"),
 ]
 
@@ -96,14 +96,28 @@ def test_metadata_and_the_document_tell_of_every_function(served: RunningServer)
     """With inputs and outputs of its own; what has tensors of other kinds is left out."""
     seen = served.get("/v2/models/several").json()
     assert [one["name"] for one in seen["inputs"]] == ["x"]
-    functions = seen["parameters"]["functions"]
-    assert set(functions) == {"a b", "total"}
-    assert functions["total"]["outputs"] == [{"name": "sum", "datatype": "FP32", "shape": [-1]}]
+    described = seen["parameters"]["functions"]
+    assert set(described) == {"a b", "total", "towers/all ü"}
+    assert described["total"]["outputs"] == [{"name": "sum", "datatype": "FP32", "shape": [-1]}]
     paths = served.get("/models/several/openapi.json").json()["paths"]
-    assert {"/predict", "/a%20b", "/total", "/v2/models/several/infer"} <= set(paths)
-    for path in ("/predict", "/a%20b", "/total"):
+    functions = ("/predict", "/a%20b", "/total", "/towers/all%20%C3%BC")
+    assert {*functions, "/v2/models/several/infer"} <= set(paths)
+    for path in functions:
         example = paths[path]["post"]["requestBody"]["content"]["application/json"]["example"]
         assert served.post(f"/models/several{path}", example).status_code == 200, path
+
+
+def test_what_cannot_be_called_is_said_with_the_reason(tester, shelf: Shelf, made: Path) -> None:  # noqa: F811
+    """Where the file is looked at, and on the stdout of its test: tensors of other kinds, a name that is no path."""
+    digest = shelf.put((made / "several.zip").read_bytes())
+    seen = call(tester, "/inspect", {"digest": digest, "filename": "several.zip"}).json()
+    unsent, complex_ = seen["warnings"]
+    assert unsent.startswith(
+        "The signature 'towers//all' cannot be called. The name 'towers//all' cannot stand in a pa"
+    )
+    assert complex_.startswith("The signature 'turn' cannot be called. ")
+    done = call(tester, "/test", {"digest": digest, "args": seen["sample"]}).json()
+    assert all(f"Warning: {warning}\n" in done["stdout"] for warning in seen["warnings"])
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -139,7 +153,7 @@ def test_a_model_without_a_usual_signature_says_which_there_are(served: RunningS
     ):
         refused = served.post(path, body)
         assert refused.status_code == 400, refused.text
-        assert refused.json()["hint"] == "Ask one of its functions: POST /a b, /total."
+        assert refused.json()["hint"] == "Ask one of its functions: POST /a%20b, /total."
     assert set(served.get("/models/undecided/openapi.json").json()["paths"]) >= {"/a%20b", "/total"}
     unknown = served.post("/models/undecided/other", {"X": [[1, 2, 3]]})
     assert unknown.status_code == 404 and "a b, total" in unknown.json()["hint"]

@@ -1,4 +1,7 @@
-"""The tests that need wheels of gigabytes, which `make test` leaves out: models of PyTorch beside PyTorch itself."""
+"""The tests that need wheels of gigabytes, which `make test` leaves out.
+
+Models of PyTorch beside PyTorch itself, and a trial whose serving runtime has TensorFlow.
+"""
 
 import re
 import subprocess
@@ -17,6 +20,7 @@ def run() -> dict[str, Any]:
         "-m",
         "pytest",
         "tests/serving",
+        "tests/trial",
         "--large",
         "-m",
         "large",

@@ -64,7 +64,7 @@ def test_a_missing_predict_is_explained_with_the_address_to_call():
     """What cannot stand in an address is written as it has to be sent."""
     assert explain_functions(SIGNATURE) == explain_functions(SCRIPT) == ""
     assert "POST …/encode%20item does" in explain_functions(TOWERS)
-    assert make_path("a/b") == "a%2Fb"
+    assert make_path("a/b c") == "a/b%20c"
 
 
 def test_a_test_calls_the_function_that_was_chosen(desk, ada, client):

@@ -11,6 +11,11 @@ PATH_HEADERS = (":path", "x-envoy-original-path")  # the second once the route h
 
 # status -> (code, what is wrong and why, what to do instead), for calls of a deployment
 SENTENCES: dict[int, tuple[str, str, str]] = {
+    400: (
+        "bad_request",
+        "The gateway does not pass such a request on: %RESPONSE_CODE_DETAILS%.",
+        "A slash in a path is sent as it is, not as %%2F; a backslash cannot be sent.",
+    ),
     401: (
         "unauthenticated",
         "This deployment wants a token, and none came or it has expired: %LOCAL_REPLY_BODY%.",

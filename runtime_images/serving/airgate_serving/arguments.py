@@ -1,4 +1,4 @@
-"""The arguments of every command, and nothing else; `cli.py` reads them."""
+"""The arguments of every command, and nothing else; `cli.py` and `settings.py` read them."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the commands are told, as frozen dataclasses. `cli.py` fills them in; nothing below reads the environment."""
+"""What the commands are told, as frozen dataclasses: of arguments by `settings.py`, of the environment by `cli.py`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

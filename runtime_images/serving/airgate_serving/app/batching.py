@@ -20,7 +20,7 @@ from airgate_serving.fetch import compute_digest
 from airgate_serving.formats.archive import may_hold_program, may_need_room
 from airgate_serving.formats.interface import LoadOptions, Runner
 from airgate_serving.formats.table import find_format, guess_format, load
-from airgate_serving.formats.versions import judge
+from airgate_serving.formats.versions import list_warnings
 from airgate_serving.sandbox.limits import die_with_parent
 from airgate_serving.sandbox.lock import LockPlan, judge_opening, list_card_paths, lock_calls, lock_files
 from airgate_serving.sandbox.room import make_room
@@ -154,7 +154,7 @@ def _open_model(config: BatchConfig) -> Runner:
     judge_opening(report, find_format(name).carries_code, config.around.excused)
     options = LoadOptions(config.threads, around.nvidia, around.qids, around.qaic_sdk, config.scratch)
     runner = load(config.file, name, options)
-    for warning in judge(runner.info.libraries).warnings:
+    for warning in list_warnings(runner.info):
         log.warning(warning)
     log.info("model loaded", extra={"fields": {"engine": runner.info.engine, "device": runner.info.device}})
     return runner

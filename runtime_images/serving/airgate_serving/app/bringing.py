@@ -19,7 +19,7 @@ from airgate_serving.engine.warmup import WarmUp, warm_up
 from airgate_serving.fetch import compute_digest, is_of_digest
 from airgate_serving.formats.interface import LoadOptions, Runner, Script, Several
 from airgate_serving.formats.table import load
-from airgate_serving.formats.versions import judge
+from airgate_serving.formats.versions import list_warnings
 
 log = logs.get("airgate_serving.app")
 
@@ -88,7 +88,7 @@ class Bringer:
         print(f"{info.engine} device: {info.device}", flush=True)
         if granted and info.device == "CPU":
             print(f"Granted {granted}, but {info.engine} computes on the CPU.", flush=True)
-        for warning in judge(info.libraries).warnings:
+        for warning in list_warnings(info):
             log.warning(warning, extra={"fields": {"model": self._config.name}})
         seconds = f"{warm.seconds:.6f}" if warm.seconds is not None else None
         fields = {"model": self._config.name, "batchable": warm.batchable, "run_seconds": seconds, "note": warm.note}

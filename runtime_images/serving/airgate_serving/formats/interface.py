@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
+from urllib.parse import quote
 
 from airgate_kit import names
 from airgate_serving.tensors import Signature, Tensors
@@ -55,10 +56,16 @@ class ModelInfo:
     is_script: bool = False  # it has functions and no tensors
     sample: Any = None  # a script's own example of its arguments
     further: Mapping[str, Signature] = field(default_factory=dict)  # of functions of tensors beside predict, by name
+    left_out: tuple[str, ...] = ()  # why a function of the file cannot be called, a sentence for each
 
     def list_calls(self) -> str:
         """Return how the functions are called, for a sentence."""
-        return f"POST {', '.join(f'/{name}' for name in self.functions[:MOST_NAMED])}"
+        return f"POST {', '.join(map(make_path, self.functions[:MOST_NAMED]))}"
+
+
+def make_path(function: str) -> str:
+    """Return the path of a function. A slash in its name stays one: gateways refuse, or change, an escaped one."""
+    return f"/{quote(function)}"
 
 
 class Runner(Protocol):

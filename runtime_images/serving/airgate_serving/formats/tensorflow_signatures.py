@@ -3,7 +3,7 @@
 That one is `serving_default`, or what else is called as if it were meant, or the only one there is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,9 @@ from airgate_serving.tensors import Signature, Tensors
 USUAL = ("serving_default", "default", PREDICT)  # TensorFlow's, TensorFlow Hub's, estimators'; the first there answers
 INTERNAL = ("__saved_model_init_op", "__saved_model_train_op")
 TAKEN = "_signature"  # comes behind a name that is taken: the path /predict is that of the one that answers
+OTHERS = ("v2", "models")  # below these lie other paths than functions'
+UNSENT = ("", ".", "..")  # parts of a path that gateways and clients take away
+HINT_NAME = "Export it under another name, of letters, digits, _ and -."
 HINT_DENSE = "Export the model with dense tensors of numbers or texts."
 NO_SIGNATURES = Signature((), ())
 
@@ -27,17 +30,12 @@ def make_runner(
     functions = {name: function for name, function in model.signatures.items() if name not in INTERNAL}
     chosen = choose_signature(list(functions))
     usual = _make_one(library, functions.pop(chosen), libraries, model) if chosen else None
-    further, refusals = {}, []
-    for name in sorted(functions):
-        try:
-            further[name_function(name)] = _make_one(library, functions[name], libraries, model)
-        except BadModelFile as error:
-            refusals.append(error)
-    if usual and not further:
+    further, refusals = _make_further(library, functions, libraries, model)
+    if usual and not further and not refusals:
         return usual
     if not usual and not further:
-        raise refusals[0]
-    return SignaturesRunner(usual, further)
+        raise next(iter(refusals.values()))
+    return SignaturesRunner(usual, further, tuple(map(_explain_left_out, refusals, refusals.values())))
 
 
 def choose_signature(names: list[str]) -> str:
@@ -48,8 +46,36 @@ def choose_signature(names: list[str]) -> str:
 
 
 def name_function(signature: str) -> str:
-    """Return the last part of the path of a further signature."""
+    """Return the path of a further signature, without its first slash."""
     return signature + TAKEN if signature == PREDICT else signature
+
+
+def require_path(name: str, taken: Container[str]) -> None:
+    """Raise BadModelFile for a function that no request could reach by its name, or that would stand before another."""
+    first, *more = parts = name.split("/")
+    if set(parts) & set(UNSENT) or "\\" in name or not name.isprintable():
+        raise BadModelFile(f"The name {name[:60]!r} cannot stand in a path.", HINT_NAME)
+    if name in taken or (first in OTHERS and more):
+        raise BadModelFile(f"The path /{name[:60]} is that of something else.", HINT_NAME)
+
+
+def _explain_left_out(name: str, error: BadModelFile) -> str:
+    return f"The signature {name[:60]!r} cannot be called. {error}"
+
+
+def _make_further(
+    library: tuple[Any, str], functions: Mapping[str, Any], libraries: tuple[Library, ...], model: Any
+) -> tuple[dict[str, FunctionRunner], dict[str, BadModelFile]]:
+    """Return the runners of signatures by the functions' names, and by theirs why others cannot be called."""
+    further: dict[str, FunctionRunner] = {}
+    refusals = {}
+    for name in sorted(functions):
+        try:
+            require_path(name_function(name), further)
+            further[name_function(name)] = _make_one(library, functions[name], libraries, model)
+        except BadModelFile as error:
+            refusals[name] = error
+    return further, refusals
 
 
 def _make_one(library: tuple[Any, str], function: Any, libraries: tuple[Library, ...], model: Any) -> FunctionRunner:
@@ -75,8 +101,10 @@ def _require_dense(library: tuple[Any, str], tensors: Mapping[str, Any]) -> None
 class SignaturesRunner:
     """Several signatures of one model. `further` are those that are called by their name."""
 
-    def __init__(self, usual: FunctionRunner | None, further: Mapping[str, FunctionRunner]) -> None:
-        """Answer by `usual` where no function is named, and by none where it is None."""
+    def __init__(
+        self, usual: FunctionRunner | None, further: Mapping[str, FunctionRunner], left_out: tuple[str, ...]
+    ) -> None:
+        """Answer by `usual` where no function is named, and by none where it is None. left_out: as of ModelInfo."""
         self._usual, self.further = usual, further
         any_one = usual or next(iter(further.values()))
         self.info = replace(
@@ -84,6 +112,7 @@ class SignaturesRunner:
             signature=usual.info.signature if usual else NO_SIGNATURES,
             functions=(*((PREDICT,) if usual else ()), *further),
             further={name: runner.info.signature for name, runner in further.items()},
+            left_out=left_out,
         )
 
     def run(self, inputs: Tensors) -> Tensors:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from airgate_serving.errors import MissingLibrary
-from airgate_serving.formats.interface import Library
+from airgate_serving.formats.interface import Library, ModelInfo
 from airgate_serving.formats.onnx_limits import find_limits
 
 MAKERS = {"scikit-learn": "scikit-learn", "xgboost": "XGBoost", "lightgbm": "LightGBM"} | {
@@ -55,6 +55,11 @@ def judge(libraries: Iterable[Library]) -> Verdict:
         warning = _find_warning(library)
         warnings += [warning] if warning else []
     return Verdict(warnings=tuple(warnings))
+
+
+def list_warnings(info: ModelInfo) -> tuple[str, ...]:
+    """Return what may differ in a loaded model, and which of its functions cannot be called."""
+    return (*judge(info.libraries).warnings, *info.left_out)
 
 
 def require_readable(libraries: Iterable[Library]) -> None:

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote
 
 from airgate_serving.codecs.records import make_sample_arguments
 from airgate_serving.codecs.v2_json import CONTENT_BINARY, CONTENT_JSON
 from airgate_serving.engine.dataplane import ServedModel
-from airgate_serving.formats.interface import PREDICT, ModelInfo
+from airgate_serving.formats.interface import PREDICT, ModelInfo, make_path
 from airgate_serving.schemas import describe_nested_lists, describe_row, describe_tensor_data
 from airgate_serving.tensors import ANY, Signature, TensorSpec
 
@@ -31,7 +30,7 @@ def build_openapi(model: ServedModel, info: ModelInfo) -> Json:
         return _build_script(model, info)
     prefix = f"/v2/models/{model.name}"
     answers = PREDICT in info.functions
-    further = {f"/{quote(name, safe='')}": {"post": _describe_further(name, one)} for name, one in info.further.items()}
+    further = {make_path(name): {"post": _describe_further(name, one)} for name, one in info.further.items()}
     return {
         "openapi": OPENAPI,
         "info": {"title": model.name, "version": model.version, "description": _describe(info)},
@@ -51,7 +50,7 @@ def _build_script(model: ServedModel, info: ModelInfo) -> Json:
     return {
         "openapi": OPENAPI,
         "info": {"title": model.name, "version": model.version, "description": _describe(info)},
-        "paths": {f"/{name}": {"post": _describe_function(name, info)} for name in info.functions},
+        "paths": {make_path(name): {"post": _describe_function(name, info)} for name in info.functions},
         "components": {"schemas": {"Refusal": _describe_refusal()}},
     }
 

@@ -17,7 +17,7 @@ from airgate_serving.fetch import is_of_digest
 from airgate_serving.formats.archive import may_hold_program
 from airgate_serving.formats.interface import LoadOptions, Runner, Script, Several
 from airgate_serving.formats.table import find_format, guess_format, load
-from airgate_serving.formats.versions import find_here, judge
+from airgate_serving.formats.versions import find_here, judge, list_warnings
 from airgate_serving.sandbox import lock
 from airgate_serving.sandbox.limits import CallLimits, apply_limits, die_with_parent, limit_files, volunteer_for_oom
 from airgate_serving.tensors import Signature
@@ -106,7 +106,7 @@ def _describe(runner: Runner) -> dict[str, Any]:
         "engine": info.engine,
         "device": info.device,
         "libraries": [asdict(library) for library in info.libraries],
-        "warnings": list(judge(info.libraries).warnings),
+        "warnings": list(list_warnings(info)),
         "functions": list(info.functions),
         "further": {
             name: {"signature": _describe_signature(signature), "sample": make_sample_arguments(signature)}
@@ -170,7 +170,7 @@ def _say_device(runner: Runner, granted: str) -> None:
     print(f"{runner.info.engine} device: {runner.info.device}", flush=True)
     if granted and runner.info.device == "CPU":
         print(f"Granted {granted}, but {runner.info.engine} computes on the CPU.", flush=True)
-    for warning in judge(runner.info.libraries).warnings:
+    for warning in list_warnings(runner.info):
         print(f"Warning: {warning}", flush=True)
 
 

@@ -39,8 +39,11 @@ def find_function(signature: Signature, sample: object, name: str) -> tuple[Sign
 
 
 def make_path(function: str) -> str:
-    """Return the last part of the address at which a deployment answers for a function."""
-    return quote(function, safe="")
+    """Return the end of the address at which a deployment answers for a function.
+
+    A slash in its name stays one: the gateway refuses an escaped one.
+    """
+    return quote(function)
 
 
 def explain_functions(signature: Signature) -> str:

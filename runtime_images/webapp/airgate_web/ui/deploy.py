@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable
 from nicegui import ui
 
 from airgate_web.domain.deployment import Deployment
-from airgate_web.domain.errors import NotFound, Refusal
+from airgate_web.domain.errors import Refusal
 from airgate_web.services.deployments import change_deployment, create_deployment, find_deployment
 from airgate_web.services.projects import find_project
-from airgate_web.ui.deploy_form import Choices, DeployForm, Start, choose_name, find_choices, find_start
+from airgate_web.ui.deploy_choices import choose_start, find_choices, find_start
+from airgate_web.ui.deploy_form import DeployForm
 from airgate_web.ui.frame import frame
 from airgate_web.ui.head import show_head
 from airgate_web.ui.parts import show_button, show_link_button
@@ -50,21 +51,6 @@ async def draw_edit(visit: Visit, route: str, name: str) -> None:
             return await visit.act(change_deployment, visit.desk, visit.user, route, name, form.read())
 
         show_ends(form, change, route, page)
-
-
-def choose_start(choices: Choices, query: dict[str, str]) -> Start:
-    """Return what a new deployment's form begins with; NotFound when the project has no such version."""
-    server = next((one for one in choices.runtimes if one.server and one.slug == query.get("runtime")), None)
-    if server and "model" not in query:
-        return Start(choose_name(server.slug, choices.taken), "", None, server.slug)
-    model = query.get("model") or next((one.name for one in choices.models), "")
-    versions = choices.versions.get(model, ())
-    wanted = query.get("version") or "latest"
-    version = next((one for one in versions if wanted in ("latest", str(one.version))), None)
-    if version is None:
-        raise NotFound("There is no such version to deploy.", "Upload a model into this project first.")
-    fitting = next((one.slug for one in choices.runtimes if version.format in one.formats), "")
-    return Start(choose_name(model, choices.taken), model, version.version, fitting)
 
 
 def show_ends(form: DeployForm, do: Callable[[], Awaitable[Deployment]], route: str, back: str) -> None:

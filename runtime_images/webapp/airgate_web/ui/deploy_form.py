@@ -1,32 +1,21 @@
 """The form of a deployment's wish: checked while one types, with what it will cost beside it."""
 
 import asyncio
-import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from nicegui import background_tasks, ui
 
-from airgate_web.domain.deployment import Deployment
 from airgate_web.domain.errors import Conflict, Refusal
 from airgate_web.domain.functions import PREDICT, choose_function, make_path
-from airgate_web.domain.model import Model, ModelVersion
+from airgate_web.domain.model import ModelVersion
 from airgate_web.domain.names import read_route
-from airgate_web.domain.runtime import Runtime, RuntimeKind
+from airgate_web.domain.runtime import Runtime
 from airgate_web.domain.server import Server
-from airgate_web.domain.timeouts import REQUEST_S
-from airgate_web.services.deployments import (
-    DeploymentWish,
-    find_base_path,
-    list_deployments,
-    read_wish,
-)
+from airgate_web.services.deployments import DeploymentWish, find_base_path, read_wish
 from airgate_web.services.desk import Desk
 from airgate_web.services.fitting import Caution
-from airgate_web.services.models import LATEST, list_models, list_versions
-from airgate_web.services.overview import Overview, find_overview
-from airgate_web.services.runtimes import list_runtimes
+from airgate_web.services.models import LATEST
 from airgate_web.ui.cautions import show_cautions
+from airgate_web.ui.deploy_choices import Choices, Start
 from airgate_web.ui.deploy_words import count_own, find_card_cost, find_cost, find_free_cards, find_idle_cards
 from airgate_web.ui.fields import Stepper
 from airgate_web.ui.gauges import SIMULATED
@@ -34,74 +23,7 @@ from airgate_web.ui.parts import box, card, show_wrong, write_refusal
 from airgate_web.ui.visit import Visit
 
 NO_CARD = "No accelerator"
-NO_MODEL = "None: the server brings its own"
 PAUSE_S = 0.2  # how long typing must rest before the services are asked
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """What a deployment of a project may be made of. taken: names that are in use."""
-
-    models: tuple[Model, ...]
-    versions: dict[str, tuple[ModelVersion, ...]]
-    runtimes: tuple[Runtime, ...]
-    overview: Overview
-    taken: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """What the form begins with."""
-
-    name: str
-    model: str  # empty for a server that brings its own
-    version: int | None
-    runtime: str = ""
-    cpu: str = "1"
-    memory: str = "1"
-    accelerators: int = 0
-    resource: str = ""
-    replicas: int = 1
-    arguments: str = ""
-    others: tuple[str, ...] = ()
-    versions: dict[str, int] = field(default_factory=dict)  # of the others that are deployed
-    timeout: int = REQUEST_S
-    idle_timeout: int = 0
-    fixed: bool = False  # the name stays: an existing deployment is changed
-
-
-def find_choices(desk: Desk, route: str) -> Choices:
-    """Return what there is to choose from; NotFound when there is no such project."""
-    models = tuple(list_models(desk, route))
-    return Choices(
-        models,
-        {model.name: tuple(list_versions(desk, route, model.name)) for model in models},
-        tuple(one for one in list_runtimes(desk) if one.kind is not RuntimeKind.WORKER),
-        find_overview(desk),
-        frozenset(view.deployment.name for view in list_deployments(desk, route)),
-    )
-
-
-def find_start(deployment: Deployment) -> Start:
-    """Return the form's start for changing a deployment."""
-    amounts = deployment.amounts
-    return Start(
-        name=deployment.name,
-        model=deployment.model.name if deployment.model else "",
-        version=deployment.model.version if deployment.model else None,
-        runtime=deployment.runtime,
-        cpu=f"{amounts.cpu_millis / 1000:g}",
-        memory=f"{amounts.memory_mib / 1024:g}",
-        accelerators=amounts.accelerators,
-        resource=amounts.resource,
-        replicas=deployment.replicas,
-        arguments=shlex.join(deployment.server.extra) if deployment.server else "",
-        others=tuple(model.name for model in deployment.others),
-        versions={model.name: model.version for model in deployment.others},
-        timeout=deployment.timeouts.request_s,
-        idle_timeout=deployment.timeouts.idle_s,
-        fixed=True,
-    )
 
 
 class DeployForm:
@@ -161,12 +83,12 @@ class DeployForm:
         self._name = ui.input("Name", value=start.name, on_change=self._check).props("outlined dense maxlength=60")
         self._name.props("readonly" if start.fixed else "autofocus")
         with box("two"):
-            self._model = ui.select(self._find_models(), label="Model", value=start.model, on_change=self._pick)
+            self._model = ui.select(self._choices.name_models(), label="Model", value=start.model, on_change=self._pick)
             self._model.props("outlined dense options-dense")
             self._version = ui.select(
-                self._find_versions(start.model), label="Version", value=start.version, on_change=self._check
+                self._choices.name_versions(start.model), label="Version", value=start.version, on_change=self._check
             ).props("outlined dense options-dense")
-        more = {name: name for name in self._find_models() if name}
+        more = {name: name for name in self._choices.name_models() if name}
         self._others = ui.select(more, label="More models on the same cards", multiple=True, value=list(start.others))
         self._others.props("outlined dense options-dense use-chips").on_value_change(self._check)
         self._others.set_visibility(len(more) > 1)
@@ -204,36 +126,26 @@ class DeployForm:
             for field in (self._timeout, self._idle):
                 field.props("outlined dense inputmode=numeric")
 
-    def _find_models(self) -> dict[str, str]:
-        own = any(one.server and not one.server.takes_model for one in self._choices.runtimes)
-        return {model.name: model.name for model in self._choices.models} | ({"": NO_MODEL} if own else {})
-
     def _read_others(self) -> list[str | tuple[str, str | int]]:
         """Return the further models: those that are deployed in the version that is, new ones in their newest."""
         return [(name, self._start.versions.get(name, LATEST)) for name in self._others.value or ()]
 
     def _find_version(self) -> ModelVersion | None:
-        versions = self._choices.versions.get(self._model.value, ())
-        return next((one for one in versions if one.version == self._version.value), None)
+        return self._choices.find_version(self._model.value, self._version.value)
 
-    def _find_chosen_runtime(self) -> Runtime | None:
-        return next((one for one in self._choices.runtimes if one.slug == self._runtime.value), None)
+    def _find_runtime(self) -> Runtime | None:
+        return self._choices.find_runtime(self._runtime.value)
 
     def _find_server(self) -> Server | None:
-        runtime = self._find_chosen_runtime()
+        runtime = self._find_runtime()
         return runtime.server if runtime else None
 
     def _pick_runtime(self) -> None:
         self._arguments.set_visibility(self._find_server() is not None)
         self._check()
 
-    def _find_versions(self, model: str) -> dict[int, str]:
-        newest, *older = self._choices.versions.get(model) or (None,)
-        found = {newest.version: f"v{newest.version} · newest"} if newest else {}
-        return found | {one.version: f"v{one.version}" for one in older if one}
-
     def _pick(self) -> None:
-        versions = self._find_versions(self._model.value)
+        versions = self._choices.name_versions(self._model.value)
         self._version.set_options(versions, value=next(iter(versions), None))
         self._check()
 
@@ -281,7 +193,7 @@ class DeployForm:
         self._wait.text = find_card_cost(cards * replicas, gauge, own) if gauge else ""
         self._simulated.set_visibility(bool(gauge and gauge.simulated))
         self._idle_cards.text = find_idle_cards(
-            cards, self._resource.value, version, self._find_chosen_runtime(), self._choices.runtimes
+            cards, self._resource.value, version, self._find_runtime(), self._choices.runtimes
         )
         self._idle_cards.set_visibility(bool(self._idle_cards.text))
         if self.button:
@@ -307,10 +219,3 @@ def judge_form(desk: Desk, route: str, form: DeployForm) -> tuple[str, tuple[Cau
         return "", read_wish(desk, route, form.read()).cautions
     except Refusal as refusal:
         return write_refusal(refusal), ()
-
-
-def choose_name(model: str, taken: Sequence[str] | frozenset[str]) -> str:
-    """Return a free name for a deployment of `model`."""
-    if model not in taken:
-        return model
-    return next(name for name in (f"{model}-{number}" for number in range(2, len(taken) + 3)) if name not in taken)

@@ -6,7 +6,8 @@ import threading
 from airgate_kit import names
 from airgate_web.adapters.cluster_kubernetes.cards import CardReader
 from airgate_web.adapters.cluster_kubernetes.client import KubeClient
-from airgate_web.adapters.cluster_kubernetes.manifests import Manifest, make_manifests
+from airgate_web.adapters.cluster_kubernetes.containers import Manifest
+from airgate_web.adapters.cluster_kubernetes.manifests import make_manifests
 from airgate_web.adapters.cluster_kubernetes.observe import Listing, find_observation
 from airgate_web.adapters.cluster_kubernetes.pods import Json, is_ours, is_true
 from airgate_web.adapters.cluster_kubernetes.settings import KubernetesSettings

@@ -1,4 +1,7 @@
-"""One replica, from its birth to its end: cards, process, probes, restarts."""
+"""One replica, from its birth to its end: cards, process, probes, restarts.
+
+What probes and pauses mean is judged in `health.py`; the files that the process works on are found by `inputs.py`.
+"""
 
 import asyncio
 import contextlib
@@ -13,8 +16,9 @@ import httpx
 
 from airgate_kit import logs
 from airgate_kit.clock import Clock
-from airgate_kit.manifest import BadFolder, judge_folder
 from airgate_web.adapters.cluster_local.command import HOST, find_command, find_environ
+from airgate_web.adapters.cluster_local.health import Health, Pauses
+from airgate_web.adapters.cluster_local.inputs import Missing, find_inputs
 from airgate_web.adapters.cluster_local.kubelet.ledger import Grant
 from airgate_web.adapters.cluster_local.kubelet.link import Refused
 from airgate_web.adapters.cluster_local.kubelet.office import CardOffice
@@ -24,15 +28,11 @@ from airgate_web.adapters.cluster_local.places import Options, Places
 from airgate_web.adapters.cluster_local.probe import find_device, find_ready
 from airgate_web.adapters.cluster_local.process import find_start_ticks, kill_group, start_process, stop_process
 from airgate_web.adapters.cluster_local.shelf import Ports, ReplicaRecord, Shelf
-from airgate_web.domain.workload import Kind, ModelFile, Outcome, Replica, ReplicaState, find_replica_digest
+from airgate_web.domain.workload import Kind, Outcome, Replica, ReplicaState, find_replica_digest
 
 log = logs.get(__name__)
-BACKOFF_FIRST, BACKOFF_MOST = 1.0, 60.0  # seconds between restarts: doubles up to a minute
 JOB_TRIES = 3  # new starts of a job after a crash
-HEALTHY_SECONDS = 30.0  # ready for so long, and the back-off begins anew
 PROBE_STARTING, PROBE_READY = 0.2, 2.0  # seconds between probes
-MISSES_MOST = 15  # probes in a row that a ready replica may miss before it is killed
-START_SECONDS = 600.0  # a process that is not ready by then is killed
 
 
 class Died(Exception):
@@ -53,15 +53,6 @@ class Surroundings:
     on_change: Callable[[], None]
 
 
-def find_folder(model: ModelFile) -> Path:
-    """Return the folder of a model that lies on a disk; Died when it is not what its manifest says."""
-    try:
-        judge_folder(Path(model.path), model.digest)
-    except BadFolder as why:
-        raise Died(f"{why.sentence} {why.hint}") from None
-    return Path(model.path)
-
-
 class RunningReplica:
     """Holds one replica's state. Made on the event loop; `start` gives it life, `stop` ends it for good."""
 
@@ -75,8 +66,8 @@ class RunningReplica:
         self.device = ""
         self.restarts = 0
         self.started: datetime.datetime | None = None
-        self.ready_since: float | None = None
-        self.delay = BACKOFF_FIRST
+        self.health = Health(around.clock.monotonic())  # of its last process
+        self.pauses = Pauses()
         self.ending = False
         self.outcome: Outcome | None = None
         self.grant: Grant | None = None
@@ -167,11 +158,12 @@ class RunningReplica:
             try:
                 await self.take_cards()
                 await self.run()
-            except (Refused, Died, OSError, ValueError) as why:
+            except (Refused, Missing, Died, OSError, ValueError) as why:
                 self.fail(str(why))
             if self.outcome:
                 return
-            await asyncio.sleep(self.find_delay())
+            was_well = self.health.was_well(self.around.clock.monotonic())
+            await asyncio.sleep(self.pauses.take_next(was_well))
             self.restarts += 1
 
     def fail(self, reason: str) -> None:
@@ -224,36 +216,17 @@ class RunningReplica:
         self.change(ReplicaState.STARTING)
         self.record = dataclasses.replace(self.record, ports=self.around.find_ports(self.record))
         options, scratch = self.around.options, self.make_scratch()
-        command = find_command(
-            options.serve, self.record, self.find_models(), (options.blobs, scratch), options.web_url
-        )
+        files = find_inputs(self.record.workload, options.find_blob)
+        command = find_command(options.serve, self.record, files, (options.blobs, scratch), options.web_url)
         environ = find_environ(options.environ, self.record, self.grant, scratch, options.trace_url)
         if not command:
             raise Died("this runtime has an image and no command, and this machine runs commands alone")
         self.process = await start_process(command, environ, self.log_path)
-        self.started, self.ready_since, self.device = self.around.clock.now(), None, ""
+        self.started, self.device = self.around.clock.now(), ""
+        self.health = Health(self.around.clock.monotonic())
         ticks = find_start_ticks(self.process.pid)
         self.record = dataclasses.replace(self.record, pid=self.process.pid, start_ticks=ticks)
         self.around.shelf.write_replica(self.record)
-
-    def find_models(self) -> list[Path]:
-        """Return the models' files or folders, and a job's data set; none of a tester."""
-        wish = self.record.workload
-        found = [self.find_model(model) for model in (wish.model, *wish.others) if model]
-        return [*found, self.find_blob(wish.run.data.digest)] if wish.run else found
-
-    def find_model(self, model: ModelFile) -> Path:
-        """Return a model's file or folder. Died when it is not here, or not what it was."""
-        if model.path:
-            return find_folder(model)
-        return self.find_blob(model.digest)
-
-    def find_blob(self, digest: str) -> Path:
-        """Return a stored file; Died when it is not here."""
-        path = self.around.options.find_blob(digest)
-        if path is None:
-            raise Died(f"the file {digest} is not stored here")
-        return path
 
     def make_scratch(self) -> Path:
         """Make the folder of its own that a tester or a server of others has, empty; that of a job is gone on from.
@@ -268,13 +241,6 @@ class RunningReplica:
             self.scratch.mkdir(parents=True, mode=0o700)
         return self.scratch
 
-    def find_delay(self) -> float:
-        """Return the seconds to pause before the next start; after a healthy while the shortest."""
-        healthy = self.ready_since is not None and (self.around.clock.monotonic() - self.ready_since >= HEALTHY_SECONDS)
-        delay = BACKOFF_FIRST if healthy else self.delay
-        self.delay = min(delay * 2, BACKOFF_MOST)
-        return delay
-
     # Its probes
 
     async def watch(self) -> str:
@@ -282,26 +248,23 @@ class RunningReplica:
         if self.is_job:
             self.change(ReplicaState.READY)
             await asyncio.Event().wait()
-        begun, misses = self.around.clock.monotonic(), 0
         while True:
-            if await find_ready(self.around.client, self.record):
-                misses = 0
-                await self.greet()
-            else:
-                misses += 1
-                self.change(ReplicaState.STARTING, "does not answer its readiness probe" if self.ready_since else "")
-            if self.ready_since is None and self.around.clock.monotonic() - begun > START_SECONDS:
-                return self.kill(f"was not ready after {START_SECONDS:g} s")
-            if self.ready_since is not None and misses > MISSES_MOST:
-                return self.kill(f"did not answer {misses} readiness probes")
+            await self.probe()
+            if reason := self.health.find_end(self.around.clock.monotonic()):
+                return self.kill(reason)
             await asyncio.sleep(PROBE_READY if self.state is ReplicaState.READY else PROBE_STARTING)
 
-    async def greet(self) -> None:
-        """Take note that it is ready, and where it computes."""
-        if self.ready_since is None:
+    async def probe(self) -> None:
+        """Ask it whether it is ready, the first time also where it computes, and take note."""
+        ready = await find_ready(self.around.client, self.record)
+        if ready and self.health.ready_since is None:
             self.device = await find_device(self.around.client, self.record)
-            self.ready_since = self.around.clock.monotonic()
-        self.change(ReplicaState.READY)
+        self.health.take_answer(ready, self.around.clock.monotonic())
+        if ready:
+            self.change(ReplicaState.READY)
+        else:
+            was_ready = self.health.ready_since is not None
+            self.change(ReplicaState.STARTING, "does not answer its readiness probe" if was_ready else "")
 
     def kill(self, reason: str) -> str:
         """Kill the process group and return the reason."""
