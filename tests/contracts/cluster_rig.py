@@ -1,14 +1,15 @@
 """What the Cluster suite runs on: one rig an implementation, each with the same handful of words."""
 
+import contextlib
 import dataclasses
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from airgate_web.domain.amounts import Amounts
 from airgate_web.domain.task import DataFile, Run, Task, TaskKind
-from airgate_web.domain.workload import Kind, ModelFile, Observation, ReplicaState, Workload, WorkloadFacts
+from airgate_web.domain.workload import Kind, ModelFile, Observation, Replica, ReplicaState, Workload, WorkloadFacts
 from airgate_web.ports import Cluster
 from tests.fakes.model_files import make_onnx
 
@@ -124,3 +125,37 @@ def wait_ended(rig: Rig, name: str, seconds: float = DEADLINE) -> WorkloadFacts:
 def wait_gone(rig: Rig, name: str) -> None:
     """Wait until nothing of a workload is left."""
     observe_until(rig, lambda seen: find_facts(seen, name) is None, f"{name} gone")
+
+
+def wait_named(rig: Rig, name: str, cards: int) -> Replica:
+    """Wait until it is known by name which cards a workload's replica holds, and return that replica."""
+
+    def is_named(seen: Observation) -> bool:
+        facts = find_facts(seen, name)
+        return facts is not None and [len(set(each.devices)) for each in facts.replicas] == [cards]
+
+    facts = find_facts(observe_until(rig, is_named, f"{cards} cards of {name} by name"), name)
+    assert facts is not None
+    return facts.replicas[0]
+
+
+@contextlib.contextmanager
+def losing(rig: Rig, card: str) -> Iterator[Observation]:
+    """Let a card be dead, seen to be so, while the block runs; and well again, and on offer, after it."""
+    rig.lose_card(card)
+    try:
+        yield observe_until(rig, lambda seen: [each.id for each in seen.devices if each.lost] == [card], "it is lost")
+    finally:
+        rig.restore_card(card)
+        observe_until(rig, lambda seen: is_whole(rig, seen), "it is back")
+
+
+def is_whole(rig: Rig, seen: Observation) -> bool:
+    """Say whether every card is well, by name and by the node's own count."""
+    return all(each.healthy for each in seen.devices) and seen.nodes[0].allocatable[RESOURCE] == rig.cards
+
+
+def find_holding(seen: Observation, name: str) -> set[str]:
+    """Return the names of a workload's replicas that are not ending."""
+    facts = find_facts(seen, name)
+    return {each.name for each in facts.replicas if each.state is not ReplicaState.STOPPED} if facts else set()

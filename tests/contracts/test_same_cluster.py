@@ -1,6 +1,5 @@
 """One suite for every Cluster: the fake, local processes, and Kubernetes."""
 
-import contextlib
 import dataclasses
 import threading
 from collections.abc import Callable, Iterator
@@ -14,9 +13,7 @@ from airgate_web.domain.runtime import find_tester
 from airgate_web.domain.server import Server
 from airgate_web.domain.workload import (
     Kind,
-    Observation,
     Outcome,
-    Replica,
     ReplicaState,
     Workload,
     find_replica_digest,
@@ -30,12 +27,15 @@ from tests.contracts.cluster_rig import (
     SECRET,
     Rig,
     find_facts,
+    find_holding,
     find_states,
+    losing,
     make_job,
     make_service,
     observe_until,
     wait_ended,
     wait_gone,
+    wait_named,
     wait_ready,
 )
 from tests.contracts.rig_local import LocalRig
@@ -220,34 +220,6 @@ def test_cards_are_granted_whole_and_named(rig: Rig) -> None:
     assert seen.nodes[0].capacity[RESOURCE] == seen.nodes[0].allocatable[RESOURCE] == rig.cards
 
 
-def wait_named(rig: Rig, name: str, cards: int) -> Replica:
-    """Wait until it is known by name which cards a workload's replica holds, and return that replica."""
-
-    def is_named(seen: Observation) -> bool:
-        facts = find_facts(seen, name)
-        return facts is not None and [len(set(each.devices)) for each in facts.replicas] == [cards]
-
-    facts = find_facts(observe_until(rig, is_named, f"{cards} cards of {name} by name"), name)
-    assert facts is not None
-    return facts.replicas[0]
-
-
-@contextlib.contextmanager
-def losing(rig: Rig, card: str) -> Iterator[Observation]:
-    """Let a card be dead, seen to be so, while the block runs; and well again, and on offer, after it."""
-    rig.lose_card(card)
-    try:
-        yield observe_until(rig, lambda seen: [each.id for each in seen.devices if each.lost] == [card], "it is lost")
-    finally:
-        rig.restore_card(card)
-        observe_until(rig, lambda seen: is_whole(rig, seen), "it is back")
-
-
-def is_whole(rig: Rig, seen: Observation) -> bool:
-    """Say whether every card is well, by name and by the node's own count."""
-    return all(each.healthy for each in seen.devices) and seen.nodes[0].allocatable[RESOURCE] == rig.cards
-
-
 def test_a_replica_whose_card_died_is_replaced_on_a_spare(rig: Rig) -> None:
     """Nobody evicts it, so it is ended; the dead card in its hands hides no healthy one; twice is once."""
     wish = begin(rig, make_service(rig, "d-lost", cards=1))
@@ -268,12 +240,6 @@ def test_a_replica_whose_card_died_is_replaced_on_a_spare(rig: Rig) -> None:
         assert after.devices != before.devices
         assert rig.call(facts, SECRET) == 200
         assert plan_replacements([wish], rig.cluster.observe()) == ()
-
-
-def find_holding(seen: Observation, name: str) -> set[str]:
-    """Return the names of a workload's replicas that are not ending."""
-    facts = find_facts(seen, name)
-    return {each.name for each in facts.replicas if each.state is not ReplicaState.STOPPED} if facts else set()
 
 
 def test_a_replica_whose_card_died_keeps_its_place_while_there_is_no_spare(rig: Rig) -> None:
