@@ -7,7 +7,7 @@ import traceback
 from airgate_kit import logs  # noqa: F401 -- before anything loads gRPC, whose C core would write between the tables
 from tests.bench.figures import render_table, write_figures
 
-NAMES = ("serving", "gateway", "plugin", "web", "install")
+NAMES = ("serving", "gateway", "streaming", "plugin", "web", "install")
 
 
 def main(arguments: list[str]) -> int:

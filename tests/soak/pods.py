@@ -1,6 +1,6 @@
 """The runtimes whose images are too large for every run, in pods of a real cluster: TensorFlow, then PyTorch.
 
-One runtime at a time is installed, since each keeps a tester of a whole core beside it and the node has two.
+Each has a cluster of its own, since a runtime keeps a tester of a whole core beside it and the node has two.
 """
 
 import tempfile
@@ -29,41 +29,40 @@ LARGE_LIMIT_S = 300  # an image of 3 GB is unpacked, and its libraries are read 
 
 def run() -> dict[str, Any]:
     """Upload, test, deploy and call every model of each; return formats and seconds. Raises AssertionError."""
-    images = find_built_images() | {name: build(name) for name in FORMATS}
+    usual = find_built_images()
+    with tempfile.TemporaryDirectory(prefix="airgate-pods-") as folder:
+        make_models(Path(folder))
+        walked = {name: walk_image(usual, build(name), Path(folder)) for name in FORMATS}
+    return {"pods": walked, "held": "a deployment's pod answers what the tester's pod answered"}
+
+
+def walk_image(usual: dict[str, Built], image: Built, folder: Path) -> dict[str, Any]:
+    """Return what became of an image's models in a cluster of their own."""
     cluster = Cluster.start_anew("airgate-soak")
     try:
-        with tempfile.TemporaryDirectory(prefix="airgate-pods-") as folder:
-            return {"pods": walk_all(cluster, images, Path(folder)), "held": "a pod answers what the tester's answered"}
+        install(cluster, usual, image, folder)
+        wait_until("The console", lambda: is_up(cluster), LIMIT_S)
+        person = Appliance(find_url(cluster), "admin", read_secret(cluster, "airgate-keys")["first-password"])
+        try:
+            return walk_models(person, [folder / model for model in MODELS[image.name]])
+        finally:
+            person.close()
     finally:
         cluster.remove()
 
 
-def walk_all(cluster: Cluster, images: dict[str, Built], folder: Path) -> dict[str, Any]:
-    """Return, by image, what became of its models."""
-    make_models(folder)
+def install(cluster: Cluster, usual: dict[str, Built], image: Built, folder: Path) -> None:
+    """Install the appliance with the runtime of one image alone."""
+    appliance.bring_images(cluster, {**usual, image.name: image})
     appliance.make_namespace(cluster)
     appliance.simulate_cards(cluster.control, "--cards", "1", "--device-files", "mknod")
     helm = Helm(cluster.artefacts.helm, folder / "charts")
     helm.pack()
-    return {name: walk_image(cluster, helm, images, name, folder) for name in FORMATS}
-
-
-def walk_image(cluster: Cluster, helm: Helm, images: dict[str, Built], name: str, folder: Path) -> dict[str, Any]:
-    """Install the appliance with the runtime of one image and walk its models."""
-    usual = {each: image for each, image in images.items() if each not in FORMATS}
-    appliance.bring_images(cluster, {**usual, name: images[name]})
-    values = appliance.make_values(images)
-    (like, _) = values["airgate-runtimes"]["runtimes"]
-    runtime = {"slug": name, "name": name, "image": appliance.name_image(images[name]), "formats": list(FORMATS[name])}
-    values["airgate-runtimes"]["runtimes"] = [{**like, **runtime}]
+    values = appliance.make_values(usual)
+    like = values["airgate-runtimes"]["runtimes"][0]
+    own = {"slug": image.name, "name": image.name, "image": appliance.name_image(image)}
+    values["airgate-runtimes"]["runtimes"] = [{**like, **own, "formats": list(FORMATS[image.name])}]
     appliance.install(cluster, helm, "airgate", "airgate", values, folder)
-    wait_until("The console", lambda: is_up(cluster), LIMIT_S)
-    person = Appliance(find_url(cluster), "admin", read_secret(cluster, "airgate-keys")["first-password"])
-    try:
-        return walk_models(person, [folder / model for model in MODELS[name]])
-    finally:
-        person.send("DELETE", f"/projects/{ROUTE}")
-        person.close()
 
 
 def walk_models(person: Appliance, files: list[Path]) -> dict[str, Any]:

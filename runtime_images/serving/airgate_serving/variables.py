@@ -20,6 +20,7 @@ LIBRARY_SETTINGS = {
     "TF_CPP_MIN_LOG_LEVEL": "3",  # TensorFlow would tell stderr what it finds on the machine
     "KERAS_BACKEND": "tensorflow",
     "KERAS_HOME": "/dev/null",  # Keras would read, and write, settings at home
+    "TORCHINDUCTOR_CACHE_DIR": "/tmp",  # noqa: S108 - PyTorch would make a folder of its own, though nothing is put there
 }
 ENVIRONMENT_KEPT = frozenset({"PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES"}) | {
     *THREAD_VARIABLES,
