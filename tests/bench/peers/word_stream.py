@@ -1,7 +1,7 @@
 """A server that streams words as a language model's does; `python -m … PORT`.
 
-`POST /v1/completions` with {"first", "pause": seconds, "words", "size": count and bytes of each} waits, then sends one
-server-sent event a word.
+`GET /v1/words?first=S&pause=S&words=N&size=N` waits so many seconds, then sends one server-sent event a word, so many
+bytes of each. A GET, because curl takes the begin of a sent body for the first byte.
 """
 
 import asyncio
@@ -15,24 +15,24 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 
-async def complete(request: Request) -> Response:
+async def send_words(request: Request) -> Response:
     """Stream what was asked for."""
-    asked = await request.json()
-    event = b"data: " + b"x" * asked["size"] + b"\n\n"
+    asked = request.query_params
+    event, pause = b"data: " + b"x" * int(asked["size"]) + b"\n\n", float(asked["pause"])
 
     async def stream() -> AsyncIterator[bytes]:
-        await asyncio.sleep(asked["first"])
-        for _ in range(asked["words"]):
+        for _ in range(int(asked["words"])):
             yield event
-            if asked["pause"]:
-                await asyncio.sleep(asked["pause"])
+            if pause:
+                await asyncio.sleep(pause)
 
+    await asyncio.sleep(float(asked["first"]))  # before the headers too: a client counts those as the first byte
     return StreamingResponse(stream(), media_type="text/event-stream")
 
 
 ROUTES = [
     Route("/v2/health/ready", lambda _: PlainTextResponse("ok")),
-    Route("/v1/completions", complete, methods=["POST"]),
+    Route("/v1/words", send_words),
 ]
 
 if __name__ == "__main__":
