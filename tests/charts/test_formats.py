@@ -23,7 +23,7 @@ CPU = 0.25
 ARGS = {"X": [[1.0]]}
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 # What a pod with a model has, and what its cluster has that nobody in it should get hold of.
-IN_A_TESTER = {"key": TOKEN, "neighbour": "/proc/1/environ", "folder": "/scratch"}
+IN_A_POD = {"key": TOKEN, "neighbour": "/proc/1/environ", "folder": "/tmp"}
 TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
@@ -82,7 +82,7 @@ def test_a_file_is_known_tested_deployed_and_called(person, folder, filename, fo
 def test_an_allowed_hostile_file_is_deployed_and_reaches_nothing_in_its_pod(installed, person):
     """No token of the cluster, no secret of its own pod, no neighbour's file, no network, no host: in either pod."""
     with listen(GATEWAY) as (port, callers):
-        places = {**IN_A_TESTER, "host": GATEWAY, "port": port}
+        places = {**IN_A_POD, "host": GATEWAY, "port": port}
         formats.allow_hostile(person, ROUTE, "own", places)
         tested = person.send("POST", f"/projects/{ROUTE}/models/own/versions/1/test", {"args": ARGS})
         assert formats.deploy_and_call(person, ROUTE, "own", ARGS, CPU) == tested["result"]
